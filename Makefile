@@ -1,0 +1,52 @@
+# make explore   set up, then open the app          make test    set up, then run every test
+# make check     linters, types, tests              make bench   benchmarks, side by side with peers
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 5006
+ATLAS ?=
+PIP_FLAGS := --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: explore test check bench clean
+.DEFAULT_GOAL := explore
+
+explore: $(VENV)/.run
+	$(BIN)/panel serve launch.py --port $(PORT) --show $(if $(ATLAS),--args $(ATLAS))
+
+test: $(VENV)/.test chromium
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(MAKE) test
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 13) else \
+	  f"error: Python 3.11 or 3.12 is needed, {v[0]}.{v[1]} found; run: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.venv requirements.txt constraints.txt
+	@echo "Installing (a few minutes the first time) ..."
+	$(BIN)/pip install $(PIP_FLAGS) -r requirements.txt
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run requirements-test.txt
+	$(BIN)/pip install $(PIP_FLAGS) -r requirements-test.txt
+	@touch $@
+
+# Browser tests use the system's Chromium; root on Debian gets it, others see the tests skipped.
+.PHONY: chromium
+chromium:
+	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing chromium for the browser tests ..."; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	fi
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache

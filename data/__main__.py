@@ -1,0 +1,21 @@
+"""Surveys of galaxy spectra: ingest, mock, fetch, info."""
+
+import sys
+from collections.abc import Sequence
+
+from data.commands import Command, run_commands
+
+COMMANDS = (
+    Command("ingest", "FITS files and folders -> survey", "data.ingest", "IngestConfig", "ingest"),
+    Command("mock", "mock survey with known truth", "data.mock", "MockConfig", "mock"),
+    Command("info", "what a survey holds, as a table", "data.info", "InfoConfig", "info"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 on success, 2 on a mistake the user can mend."""
+    return run_commands("python -m data", __doc__, COMMANDS, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""Turns configuration dataclasses into commands: one field, one option, one help line."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+
+def setting(
+    *,
+    help: str,  # noqa: A002 - the word argparse uses
+    default: Any = dataclasses.MISSING,  # noqa: ANN401
+    choices: Sequence[str] | None = None,
+    positional: bool = False,
+) -> Any:  # noqa: ANN401 - stands where a value of any type stands
+    """Declare a field of a command's configuration.
+
+    Args:
+        help: The line shown by `--help`.
+        default: The value when the option is not given; without one it is required.
+        choices: The words allowed.
+        positional: Give it by place, not by `--name`; a tuple takes one or more.
+    """
+    metadata = {"help": help, "choices": choices, "positional": positional}
+    if default is dataclasses.MISSING:
+        return dataclasses.field(metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command, imported only when it runs, so that `--help` is quick.
+
+    Attributes:
+        name: The word typed.
+        help: One line.
+        module: Where `config` and `run` are, e.g. `data.ingest`.
+        config: Name of the frozen dataclass of its settings.
+        run: Name of the function that takes it.
+    """
+
+    name: str
+    help: str
+    module: str
+    config: str
+    run: str
+
+
+def run_commands(
+    program: str, description: str, commands: Sequence[Command], argv: Sequence[str] | None
+) -> int:
+    """Run one command; 0 on success, 2 on a mistake the user can mend."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog=program, description=description)
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    for command in commands:
+        subparser = subparsers.add_parser(
+            command.name,
+            help=command.help,
+            description=command.help,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        if argv[:1] == [command.name]:
+            _add_options(subparser, getattr(import_module(command.module), command.config))
+    options = vars(parser.parse_args(argv))
+    chosen = next(item for item in commands if item.name == options.pop("command"))
+    module = import_module(chosen.module)
+    run: Callable[[Any], None] = getattr(module, chosen.run)
+    try:
+        run(getattr(module, chosen.config)(**options))
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return 130
+    return 0
+
+
+def _add_options(parser: argparse.ArgumentParser, config: type) -> None:
+    hints = typing.get_type_hints(config)
+    for field in dataclasses.fields(config):
+        options: dict[str, Any] = {"help": field.metadata["help"]}
+        kind, many = _plain_type(hints[field.name])
+        required = field.default is dataclasses.MISSING
+        if kind is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            options["type"] = kind
+            if many:
+                options["nargs"], options["action"] = "+", _AsTuple
+            if field.metadata["choices"]:
+                options["choices"] = field.metadata["choices"]
+            elif not field.metadata["positional"]:
+                options["metavar"] = kind.__name__.upper()
+        if not required:
+            options["default"] = field.default
+        if field.metadata["positional"]:
+            parser.add_argument(field.name, metavar=field.name.upper(), **options)
+        else:
+            name = "--" + field.name.replace("_", "-")
+            parser.add_argument(name, required=required, dest=field.name, **options)
+
+
+def _plain_type(hint: Any) -> tuple[type, bool]:  # noqa: ANN401
+    """Return the type of one value, and whether the option takes several."""
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        hint = next(item for item in typing.get_args(hint) if item is not type(None))
+    if typing.get_origin(hint) is tuple:
+        return typing.get_args(hint)[0], True
+    if typing.get_origin(hint) is typing.Literal:
+        return str, False
+    if hint not in (str, int, float, bool, Path):
+        raise TypeError(f"a setting must be str, int, float, bool, Path or a tuple, got {hint}")
+    return hint, False
+
+
+class _AsTuple(argparse.Action):
+    def __call__(self, parser, namespace, values, option_string=None) -> None:  # noqa: ANN001
+        setattr(namespace, self.dest, tuple(values or ()))

@@ -1,0 +1,23 @@
+"""Models of galaxy spectra: train, atlas, evaluate."""
+
+import sys
+from collections.abc import Sequence
+
+from data.commands import Command, run_commands
+
+COMMANDS = (
+    Command("train", "survey -> model", "model.train", "TrainConfig", "train"),
+    Command("atlas", "survey + model -> atlas", "model.atlas", "AtlasConfig", "build_atlas"),
+    Command(
+        "evaluate", "measure a model on a survey", "model.evaluate", "EvaluateConfig", "evaluate"
+    ),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 on success, 2 on a mistake the user can mend."""
+    return run_commands("python -m model", __doc__, COMMANDS, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
