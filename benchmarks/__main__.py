@@ -1,0 +1,39 @@
+"""Run benchmarks: `python -m benchmarks [NAME...]` calls `main()` of each benchmarks/bench_NAME.py."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from importlib import import_module
+from pathlib import Path
+
+
+def names() -> list[str]:
+    """Return the names of all benchmarks, sorted."""
+    return sorted(path.stem[6:] for path in Path(__file__).parent.glob("bench_*.py"))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the named benchmarks, or all; 1 if one failed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names())}")
+    chosen = parser.parse_args(argv).names or names()
+    unknown = sorted(set(chosen) - set(names()))
+    if unknown:
+        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(names())}")
+    failed = []
+    for name in chosen:
+        print(f"== {name}", flush=True)
+        try:
+            import_module(f"benchmarks.bench_{name}").main()
+        except Exception:  # one benchmark that fails must not hide the others; told at the end
+            traceback.print_exc()
+            failed.append(name)
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
