@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from data.grid import INSTRUMENTS, REST_RANGE, FloatArray, WaveGrid, linear_grid
@@ -26,6 +27,7 @@ from data.spectra import Spectra
 from model.decoder import Activation, Decoder, LineSpread
 from model.encoder import Encoder
 from model.resample import redshift
+from model.weights import load_weights
 
 BATCH = 64
 """Spectra encoded at once: what a CPU's cache holds."""
@@ -241,6 +243,18 @@ class Spender(nn.Module):
                 flux[rows] = batch_flux.cpu().numpy()
                 valid[rows] = batch_valid.cpu().numpy()
         return flux, valid
+
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return configuration and weights, for `model.storage`."""
+        weights = {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}
+        return self.config.to_dict(), weights
+
+    @classmethod
+    def from_parts(cls, config: dict[str, Any], weights: dict[str, NDArray[Any]]) -> Self:
+        """Return the model of which `to_parts` gave these; refuses what does not fit."""
+        model = cls(SpenderConfig.from_dict(config))
+        load_weights(model, weights)
+        return model
 
     def _latents(self, latents: FloatArray) -> Tensor:
         if np.ndim(latents) != 2 or np.shape(latents)[1] != self.n_latent:

@@ -1,0 +1,44 @@
+"""Weights into a network: every name and every shape must fit, nothing is dropped silently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, NDArray | torch.Tensor]) -> None:
+    """Copy weights into a network, in place.
+
+    Args:
+        network: The network, built.
+        weights: One array for each parameter and buffer, by its name.
+
+    Raises:
+        ValueError: A weight is missing, unexpected, of another shape, or not finite.
+    """
+    expected = network.state_dict()
+    missing, unexpected = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
+    if missing or unexpected:
+        raise ValueError(
+            f"the weights must be those of {type(network).__name__}; "
+            f"missing: {_some(missing)}; unexpected: {_some(unexpected)}"
+        )
+    tensors = {name: torch.as_tensor(weights[name]) for name in expected}
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name].shape:
+            raise ValueError(
+                f"{name} must have shape {tuple(expected[name].shape)}, got {tuple(tensor.shape)}"
+            )
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} must be finite; the file is damaged or its training diverged")
+    network.load_state_dict(tensors)
+
+
+def _some(names: list[str]) -> str:
+    if not names:
+        return "none"
+    rest = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(names[:4]) + rest
