@@ -252,7 +252,8 @@ class Spender(nn.Module):
     @classmethod
     def from_parts(cls, config: dict[str, Any], weights: dict[str, NDArray[Any]]) -> Self:
         """Return the model of which `to_parts` gave these; refuses what does not fit."""
-        model = cls(SpenderConfig.from_dict(config))
+        with torch.device("meta"):
+            model = cls(SpenderConfig.from_dict(config))
         load_weights(model, weights)
         return model
 

@@ -5,7 +5,8 @@
     read_model_info(path) -> dict of model.json
 
 A class of models is stored by two methods: `to_parts() -> (config, weights)`, JSON-ready values
-and NumPy arrays; and the classmethod `from_parts(config, weights)`, which refuses what does not fit.
+and NumPy arrays; and the classmethod `from_parts(config, weights)`, which refuses what does not
+fit.
 """
 
 from __future__ import annotations

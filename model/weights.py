@@ -10,10 +10,10 @@ from torch import nn
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, NDArray | torch.Tensor]) -> None:
-    """Copy weights into a network, in place.
+    """Give a network copies of weights.
 
     Args:
-        network: The network, built.
+        network: The network, built (on the `meta` device if random weights are not needed).
         weights: One array for each parameter and buffer, by its name.
 
     Raises:
@@ -26,7 +26,9 @@ def load_weights(network: nn.Module, weights: Mapping[str, NDArray | torch.Tenso
             f"the weights must be those of {type(network).__name__}; "
             f"missing: {_some(missing)}; unexpected: {_some(unexpected)}"
         )
-    tensors = {name: torch.as_tensor(weights[name]) for name in expected}
+    tensors = {
+        name: torch.as_tensor(weights[name]).to(torch.float32, copy=True) for name in expected
+    }
     for name, tensor in tensors.items():
         if tensor.shape != expected[name].shape:
             raise ValueError(
@@ -34,7 +36,7 @@ def load_weights(network: nn.Module, weights: Mapping[str, NDArray | torch.Tenso
             )
         if not torch.isfinite(tensor).all():
             raise ValueError(f"{name} must be finite; the file is damaged or its training diverged")
-    network.load_state_dict(tensors)
+    network.load_state_dict(tensors, assign=True)
 
 
 def _some(names: list[str]) -> str:
