@@ -1,0 +1,142 @@
+"""From a spectrum as read to one that can be stored: weights, grid, normalisation.
+
+The steps of Melchior+2022, section 2: weight 0 where a mask is set or near a strong sky line, the
+flux itself unchanged; then division by the median flux of rest-frame 5300-5850 Angstrom.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data import sky_lines
+from data.grid import FloatArray, WaveGrid
+
+NORM_RANGE = (5300.0, 5850.0)
+"""Rest-frame wavelengths whose median flux is the norm, Angstrom (Melchior+2022, section 2)."""
+MIN_IVAR = 1e-6
+"""Inverse variances up to this, (1e-17 erg/s/cm2/A)^-2, mean no measurement."""
+MIN_NORM_SHARE = 0.1
+"""Share of the pixels of the norm's range that must be unmasked."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A spectrum ready to be stored.
+
+    Attributes:
+        flux: Flux over `norm`, finite, 0 where nothing was observed, float32, shape (n_pixel,).
+        ivar: Inverse variance of `flux`, 0 where masked, float32, shape (n_pixel,).
+        norm: Median flux of the rest-frame range, 1e-17 erg/s/cm2/A.
+        snr: Median signal to noise of a measured pixel, sky lines included.
+        mask_fraction: Share of the grid's pixels with ivar 0.
+    """
+
+    flux: NDArray[np.float32]
+    ivar: NDArray[np.float32]
+    norm: float
+    snr: float
+    mask_fraction: float
+
+
+def prepare(
+    grid: WaveGrid,
+    *,
+    pixel: NDArray[np.int64],
+    flux: FloatArray,
+    ivar: FloatArray,
+    z: float,
+) -> Prepared:
+    """Weight, place on the grid and normalise one spectrum.
+
+    Args:
+        grid: Observed-frame grid of the survey.
+        pixel: Where the values belong in `grid`, increasing; those outside it are dropped.
+        flux: Flux density, 1e-17 erg/s/cm2/A, shape (n,).
+        ivar: Inverse variance of `flux`, shape (n,).
+        z: Redshift.
+
+    Raises:
+        ValueError: The arrays do not belong together, or nothing can normalise the spectrum.
+    """
+    if not len(pixel) == len(flux) == len(ivar):
+        raise ValueError(
+            f"bad shape: wavelength, flux and ivar must be equally long, "
+            f"got {len(pixel)}, {len(flux)} and {len(ivar)}"
+        )
+    placed = _place(grid, pixel, flux, ivar)
+    values, weights = _weigh(*placed)
+    measured = weights > 0
+    if not measured.any():
+        raise ValueError("all pixels masked: nothing is left to use")
+    snr = float(np.median(values[measured] * np.sqrt(weights[measured])))
+    weights[_sky(grid)] = 0
+    norm = _norm(grid, values, weights, z)
+    with np.errstate(over="ignore"):
+        scaled = (values / norm).astype(np.float32)
+        inverse = (weights * norm**2).astype(np.float32)
+    bad = ~(np.isfinite(scaled) & np.isfinite(inverse))
+    scaled[bad], inverse[bad] = 0, 0
+    return Prepared(
+        flux=scaled,
+        ivar=inverse,
+        norm=norm,
+        snr=snr,
+        mask_fraction=float(np.mean(inverse == 0)),
+    )
+
+
+def pixel_shift(own: WaveGrid, grid: WaveGrid, *, tolerance: float = 0.01) -> int | None:
+    """Return how many pixels `own` lies beyond the start of `grid`; None if they do not match."""
+    if own.scale != grid.scale or abs(own.step / grid.step - 1) > 1e-6:
+        return None
+    shift = (own.start - grid.start) / grid.step
+    return round(shift) if abs(shift - round(shift)) < tolerance else None
+
+
+def _place(
+    grid: WaveGrid, pixel: NDArray[np.int64], flux: FloatArray, ivar: FloatArray
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return flux and ivar on the grid, float64; 0 and 0 where the file has no pixel."""
+    inside = (pixel >= 0) & (pixel < grid.n_pixel)
+    if not inside.any():
+        raise ValueError(
+            f"outside coverage: no pixel lies in {grid.wave[0]:.0f}-{grid.wave[-1]:.0f} A"
+        )
+    values, weights = np.zeros(grid.n_pixel), np.zeros(grid.n_pixel)
+    values[pixel[inside]] = flux[inside]
+    weights[pixel[inside]] = ivar[inside]
+    return values, weights
+
+
+def _weigh(values: NDArray[Any], weights: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Zero the flux that is not finite, and the weight of what is no measurement."""
+    finite = np.isfinite(values)
+    good = finite & np.isfinite(weights) & (weights > MIN_IVAR)
+    return np.where(finite, values, 0.0), np.where(good, weights, 0.0)
+
+
+@cache
+def _sky(grid: WaveGrid) -> NDArray[np.bool_]:
+    return sky_lines.mask(grid)
+
+
+def _norm(grid: WaveGrid, values: NDArray[Any], weights: NDArray[Any], z: float) -> float:
+    low, high = (edge * (1 + z) for edge in NORM_RANGE)
+    first, last = np.searchsorted(grid.wave, (low, high))
+    window = slice(first, last)
+    good = weights[window] > 0
+    expected = float(grid.pixel(high) - grid.pixel(low))
+    if good.sum() < MIN_NORM_SHARE * expected:
+        raise ValueError(
+            f"norm range not covered: rest {NORM_RANGE[0]:.0f}-{NORM_RANGE[1]:.0f} A falls on "
+            f"{low:.0f}-{high:.0f} A, where {good.sum()} of {expected:.0f} pixels are unmasked"
+        )
+    norm = float(np.median(values[window][good]))
+    if not norm > 0:
+        raise ValueError(f"norm not positive: median flux of {low:.0f}-{high:.0f} A is {norm:.4g}")
+    return norm
