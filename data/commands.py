@@ -56,7 +56,11 @@ class Command:
 def run_commands(
     program: str, description: str, commands: Sequence[Command], argv: Sequence[str] | None
 ) -> int:
-    """Run one command; 0 on success, 2 on a mistake the user can mend."""
+    """Run one command; 0 on success, 2 on a mistake the user can mend.
+
+    The configuration is built from the options given alone, so that a `from_options` of its class
+    can put a configuration file between them and the defaults.
+    """
     argv = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(prog=program, description=description)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
@@ -65,7 +69,6 @@ def run_commands(
             command.name,
             help=command.help,
             description=command.help,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
         if argv[:1] == [command.name]:
             _add_options(subparser, getattr(import_module(command.module), command.config))
@@ -74,7 +77,8 @@ def run_commands(
     module = import_module(chosen.module)
     run: Callable[[Any], None] = getattr(module, chosen.run)
     try:
-        run(getattr(module, chosen.config)(**options))
+        config = getattr(module, chosen.config)
+        run(getattr(config, "from_options", config)(**options))
     except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
@@ -101,7 +105,9 @@ def _add_options(parser: argparse.ArgumentParser, config: type) -> None:
             elif not field.metadata["positional"]:
                 options["metavar"] = kind.__name__.upper()
         if not required:
-            options["default"] = field.default
+            options["default"] = argparse.SUPPRESS
+            if field.default is not None:
+                options["help"] += f" (default: {field.default})".replace("%", "%%")
         if field.metadata["positional"]:
             parser.add_argument(field.name, metavar=field.name.upper(), **options)
         else:
