@@ -1,0 +1,37 @@
+"""Opens the atlas asked for, once for all sessions, or says what is wrong in the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import panel as pn
+
+from explorer import raster
+from explorer.dataset import Dataset
+from explorer.page import build_page
+from explorer.start_page import error_page, start_page
+
+
+def open_dataset(path: Path) -> Dataset:
+    """Open an atlas; slow, so sessions share one.
+
+    Raises:
+        ValueError: The folder is no atlas, or one that can not be read.
+    """
+    from model.atlas import Atlas
+
+    raster.warm_up()
+    return Dataset(Atlas(path))
+
+
+def serve_page(arguments: Sequence[str]) -> pn.viewable.Viewable:
+    """Return the page of one session: the atlas named, or how to make one."""
+    if not arguments:
+        return start_page()
+    path = Path(arguments[0]).expanduser().resolve()
+    try:
+        dataset = pn.state.as_cached(f"atlas {path}", open_dataset, path=path)
+    except (ValueError, OSError) as error:
+        return error_page(path, error)
+    return build_page(dataset)

@@ -1,0 +1,75 @@
+"""Slow work off the event loop, so that no session waits for another's."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import panel as pn
+
+Result = TypeVar("Result")
+
+_log = logging.getLogger(__name__)
+_pool = ThreadPoolExecutor(max_workers=max(4, 2 * (os.cpu_count() or 1)))
+
+
+class Latest:
+    """Work of one kind for one session: only the newest request is delivered.
+
+    While one request runs, a newer one waits and replaces those that waited before it. Without a
+    server (a test, a notebook) the work runs at once.
+
+    Example:
+        self._decoding = Latest()
+        self._decoding.submit(lambda: model.decode(latents), self._show)
+    """
+
+    def __init__(self) -> None:
+        """Start idle."""
+        self._running = False
+        self._waiting: tuple[Callable[[], Any], Callable[[Any], None]] | None = None
+
+    def submit(self, work: Callable[[], Result], deliver: Callable[[Result], None]) -> None:
+        """Ask for work; call on the event loop.
+
+        Args:
+            work: Runs in a thread; must touch neither the state nor any Bokeh model.
+            deliver: Takes the result on the event loop, unless a newer request came.
+        """
+        document = pn.state.curdoc
+        if document is None or document.session_context is None:
+            deliver(work())
+            return
+        if self._running:
+            self._waiting = (work, deliver)
+            return
+        self._running = True
+
+        def finish(future: Future[Result]) -> None:
+            def on_loop() -> None:
+                self._finish(future, deliver)
+
+            document.add_next_tick_callback(on_loop)
+
+        _pool.submit(work).add_done_callback(finish)
+
+    def _finish(self, future: Future[Any], deliver: Callable[[Any], None]) -> None:
+        self._running = False
+        waiting, self._waiting = self._waiting, None
+        error = future.exception()
+        if error is not None:
+            report(error)
+        elif waiting is None:
+            deliver(future.result())
+        if waiting is not None:
+            self.submit(*waiting)
+
+
+def report(error: BaseException) -> None:
+    """Show an error in the page and log it; the app lives on."""
+    _log.error("%s", error, exc_info=error)
+    if pn.state.notifications is not None:
+        pn.state.notifications.error(f"{type(error).__name__}: {error}"[:300], duration=8000)

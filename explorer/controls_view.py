@@ -1,0 +1,30 @@
+"""The controls of the map: embedding, colour, scale."""
+
+from __future__ import annotations
+
+import panel as pn
+import panel_material_ui as pmui
+
+from explorer.colour import PALETTES
+from explorer.state import ExplorerState
+
+
+class ControlsView(pn.viewable.Viewer):
+    """Widgets that write what the map shows to the state."""
+
+    def __init__(self, state: ExplorerState) -> None:
+        """Make the widgets."""
+        super().__init__()
+        self._state = state
+        parameters = state.param
+        self.widgets = [
+            pmui.Select.from_param(parameters.embedding, label="Embedding"),
+            pmui.Select.from_param(parameters.colour, label="Colour"),
+            pmui.Select.from_param(parameters.colour_scale, label="Scale"),
+            pmui.Select.from_param(parameters.palette, label="Colour map", options=list(PALETTES)),
+            pmui.RangeSlider.from_param(parameters.clip, label="Clip [%]"),
+        ]
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        """Return the widgets in a column."""
+        return pn.Column(*self.widgets, sizing_mode="stretch_width")

@@ -1,0 +1,301 @@
+"""Labels that people give to objects: grade, class and note, in an SQLite file.
+
+Every change is one row of a journal and is on disk (write-ahead log, `synchronous=FULL`) before
+the call returns. The label of an object is its newest change that was not undone.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import hashlib
+import io
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+
+FILE = "labels.sqlite"
+GRADES = range(6)
+"""0 = ordinary ... 5 = look at this one (Astronomaly's scale)."""
+MAX_NAME, MAX_KIND, MAX_NOTE = 100, 60, 2000
+COLUMNS = ("object_id", "grade", "class", "note", "who", "at")
+_APPLICATION, _VERSION = 0x4C534C42, 1
+_SCHEMA = """
+CREATE TABLE change (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  object_id TEXT NOT NULL, grade INTEGER CHECK (grade BETWEEN 0 AND 5),
+  class TEXT NOT NULL, note TEXT NOT NULL, who TEXT NOT NULL, at TEXT NOT NULL,
+  undone_at TEXT);
+CREATE INDEX change_object ON change (object_id, number);
+"""
+_CURRENT = f"""
+SELECT {", ".join(COLUMNS)} FROM change WHERE number IN
+  (SELECT max(number) FROM change WHERE undone_at IS NULL GROUP BY object_id)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """What someone said of an object.
+
+    Attributes:
+        object_id: The object.
+        grade: 0 (ordinary) to 5 (interesting); None without one.
+        kind: Class in the labeller's words; empty without one.
+        note: Free text.
+        who: Who said so.
+        at: When, UTC, ISO 8601.
+    """
+
+    object_id: str
+    grade: int | None = None
+    kind: str = ""
+    note: str = ""
+    who: str = ""
+    at: str = ""
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is said: all was taken back."""
+        return self.grade is None and not self.kind and not self.note
+
+
+class LabelStore:
+    """The labels of one atlas. Safe to use from threads and by several processes at once."""
+
+    def __init__(self, path: Path | str, *, notice: str = "") -> None:
+        """Open or create a file of labels.
+
+        Args:
+            path: The file.
+            notice: What the user should know about its place.
+
+        Raises:
+            OSError: The file can not be written there.
+            ValueError: The file is something else, damaged, or of a newer program.
+        """
+        self.path, self.notice = Path(path), notice
+        self._lock = RLock()
+        try:
+            self._database = sqlite3.connect(
+                self.path, timeout=5.0, isolation_level=None, check_same_thread=False
+            )
+            self._prepare()
+        except sqlite3.OperationalError as error:
+            raise OSError(f"labels can not be kept in {self.path}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise ValueError(
+                f"{self.path} must be a file of labels: {error}; move it away to start a new one"
+            ) from error
+
+    def _prepare(self) -> None:
+        database = self._database
+        with _transaction(database):
+            mark, version, tables = (
+                database.execute(query).fetchone()[0]
+                for query in (
+                    "PRAGMA application_id",
+                    "PRAGMA user_version",
+                    "SELECT count(*) FROM sqlite_master",
+                )
+            )
+            if not tables:
+                for statement in _SCHEMA.split(";"):
+                    database.execute(statement)
+                database.execute(f"PRAGMA application_id = {_APPLICATION}")
+                database.execute(f"PRAGMA user_version = {_VERSION}")
+            elif mark != _APPLICATION or version > _VERSION:
+                raise sqlite3.DatabaseError("made by another program, or by a newer version")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._database.close()
+
+    def get(self, object_id: str) -> Label | None:
+        """Return the label of an object, or None."""
+        query = (
+            f"SELECT {', '.join(COLUMNS)} FROM change WHERE object_id = ? AND undone_at IS NULL "
+            "ORDER BY number DESC LIMIT 1"
+        )
+        return next(iter(self._labels(query, object_id)), None)
+
+    def all(self) -> dict[str, Label]:
+        """Return object_id -> label of every labelled object, the newest last."""
+        return {label.object_id: label for label in self._labels(_CURRENT + " ORDER BY number")}
+
+    def put(
+        self,
+        object_id: str,
+        *,
+        who: str,
+        grade: int | None = None,
+        kind: str = "",
+        note: str = "",
+    ) -> Label:
+        """Write the whole label of an object; on disk when this returns.
+
+        Args:
+            object_id: The object.
+            who: Who says so.
+            grade: 0 to 5, or None.
+            kind: Class, at most 60 characters.
+            note: At most 2000 characters.
+
+        Raises:
+            ValueError: A value is out of its range.
+            OSError: It could not be written.
+        """
+        label = Label(
+            object_id=_text("object_id", object_id, MAX_NAME, required=True),
+            grade=_grade(grade),
+            kind=_text("class", kind, MAX_KIND),
+            note=_text("note", note, MAX_NOTE),
+            who=_text("who", who, MAX_NAME, required=True),
+            at=_now(),
+        )
+        values = (label.object_id, label.grade, label.kind, label.note, label.who, label.at)
+        names, marks = ", ".join(COLUMNS), ", ".join("?" * len(COLUMNS))
+        with self._writing():
+            self._database.execute(f"INSERT INTO change ({names}) VALUES ({marks})", values)
+        return label
+
+    def undo(self, who: str) -> str | None:
+        """Take back someone's newest change.
+
+        Returns:
+            The object it was about, or None where nothing is left to undo.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        query = "SELECT max(number) FROM change WHERE who = ? AND undone_at IS NULL"
+        with self._writing():
+            (number,) = self._database.execute(query, (who.strip(),)).fetchone()
+            if number is None:
+                return None
+            self._database.execute(
+                "UPDATE change SET undone_at = ? WHERE number = ?", (_now(), number)
+            )
+            row = self._database.execute("SELECT object_id FROM change WHERE number = ?", (number,))
+            return str(row.fetchone()[0])
+
+    def kinds(self) -> list[str]:
+        """Return the classes in use, the most frequent first."""
+        query = f"SELECT class FROM ({_CURRENT}) WHERE class != '' GROUP BY class "
+        query += "ORDER BY count(*) DESC, class"
+        with self._lock:
+            return [str(kind) for (kind,) in self._database.execute(query)]
+
+    def to_csv(self) -> str:
+        """Return all labels as a CSV table."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for label in self.all().values():
+            if not label.empty:
+                grade = "" if label.grade is None else label.grade
+                writer.writerow(
+                    [label.object_id, grade, label.kind, label.note, label.who, label.at]
+                )
+        return text.getvalue()
+
+    def _labels(self, query: str, *values: str) -> list[Label]:
+        with self._lock:
+            rows = self._database.execute(query, values).fetchall()
+        names = ("object_id", "grade", "kind", "note", "who", "at")
+        return [Label(**dict(zip(names, row, strict=True))) for row in rows]
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with self._lock, _transaction(self._database):
+                yield
+        except sqlite3.Error as error:
+            raise OSError(f"the label was not saved in {self.path}: {error}") from error
+
+
+def open_labels(atlas: Path, *, home: Path | None = None) -> LabelStore:
+    """Open the labels of an atlas: beside it, or in the home folder where it is read-only.
+
+    Args:
+        atlas: Folder of the atlas.
+        home: Home folder; None = the user's.
+
+    Raises:
+        OSError: Neither place can be written.
+        ValueError: The file there is no file of labels.
+    """
+    beside = atlas / FILE
+    if _writable(atlas):
+        return LabelStore(beside)
+    place = str(atlas.resolve())
+    name = f"{atlas.resolve().name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}.sqlite"
+    folder = (home or Path.home()) / ".local" / "share" / "latent-space-explorer" / "labels"
+    folder.mkdir(parents=True, exist_ok=True)
+    copied = beside.exists() and not (folder / name).exists()
+    if copied:
+        _copy(beside, folder / name)
+    notice = f"The atlas folder {atlas} can not be written; labels go to {folder / name}"
+    return LabelStore(
+        folder / name, notice=notice + (", with those of the atlas." if copied else ".")
+    )
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".labels-"):
+            return os.access(folder / FILE, os.W_OK) or not (folder / FILE).exists()
+    except OSError:
+        return False
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file of labels that can not be written, as it stands, beside and then renamed."""
+    part = target.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    origin = sqlite3.connect(f"{source.resolve().as_uri()}?immutable=1", uri=True)
+    copy = sqlite3.connect(part)
+    origin.backup(copy)
+    origin.close()
+    copy.close()
+    part.rename(target)
+
+
+@contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[None]:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+def _grade(grade: int | None) -> int | None:
+    if grade is None:
+        return None
+    if isinstance(grade, bool) or grade not in GRADES:
+        raise ValueError(f"grade must be a whole number from 0 to 5, got {grade!r}")
+    return int(grade)
+
+
+def _text(name: str, text: str, longest: int, *, required: bool = False) -> str:
+    text = "".join(char for char in text if char.isprintable() or char == "\n").strip()
+    if len(text) > longest:
+        raise ValueError(f"{name} must have at most {longest} characters, got {len(text)}")
+    if required and not text:
+        raise ValueError(f"{name} must not be empty; write one")
+    return text
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

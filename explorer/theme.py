@@ -1,0 +1,118 @@
+"""Colours of figures in the light and the dark theme, and figures that follow them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bokeh.core.property.descriptors import UnsetValueError
+from bokeh.plotting import figure
+
+
+@dataclass(frozen=True)
+class Ink:
+    """Colours of one theme.
+
+    Attributes:
+        paper: Background of figures.
+        text: Labels and data.
+        faint: Ticks, grids, what stands back.
+        halo: Around marks on the map, so that they show on any colour.
+        model: The reconstruction.
+        decoded: The decoded rest-frame model.
+        noise: The noise band.
+        masked: Shading of masked pixels.
+        sky: Shading of sky-line pixels.
+        emission: Emission lines.
+        absorption: Absorption lines.
+        accent: Whatever is selected.
+        highlight: What a view highlights on the map.
+    """
+
+    paper: str
+    text: str
+    faint: str
+    halo: str
+    model: str
+    decoded: str
+    noise: str
+    masked: str
+    sky: str
+    emission: str
+    absorption: str
+    accent: str
+    highlight: str
+
+
+LIGHT = Ink(
+    paper="#ffffff", text="#1b1f24", faint="#9aa1a9", halo="#ffffff", model="#d55e00",
+    decoded="#7b3fa0", noise="#8fa3b8", masked="#b8bcc2", sky="#c9b458", emission="#3568b5",
+    absorption="#2e7d4f", accent="#111111", highlight="#d81b9c",
+)  # fmt: skip
+DARK = Ink(
+    paper="#121417", text="#e4e7ea", faint="#6b727b", halo="#000000", model="#ff9a4d",
+    decoded="#c39bec", noise="#5d7590", masked="#4a4f57", sky="#77692a", emission="#7fb0ff",
+    absorption="#7fd3a0", accent="#ffffff", highlight="#ff6fd0",
+)  # fmt: skip
+
+
+def ink(dark: bool) -> Ink:
+    """Return the colours of a theme."""
+    return DARK if dark else LIGHT
+
+
+def new_figure(**options: Any) -> figure:  # noqa: ANN401
+    """Return a figure without logo and with tight margins; style it with `paint`."""
+    defaults: dict[str, Any] = {
+        "toolbar_location": None,
+        "sizing_mode": "stretch_both",
+        "min_border": 2,
+        "outline_line_color": None,
+        "output_backend": "canvas",
+    }
+    made = figure(**(defaults | options))
+    made.toolbar.logo = None
+    return made
+
+
+def paint(fig: figure, *, dark: bool) -> None:
+    """Colour a figure's paper, axes, grids, titles and legends for a theme."""
+    colours = ink(dark)
+    fig.update(background_fill_color=colours.paper, border_fill_color=colours.paper)
+    for axis in fig.axis:
+        axis.update(
+            axis_label_text_color=colours.text,
+            major_label_text_color=colours.text,
+            axis_line_color=colours.faint,
+            major_tick_line_color=colours.faint,
+            minor_tick_line_color=colours.faint,
+            axis_label_text_font_style="normal",
+            axis_label_text_font_size="11px",
+            major_label_text_font_size="10px",
+            axis_label_standoff=3,
+            major_label_standoff=3,
+            major_tick_in=0,
+            major_tick_out=4,
+            minor_tick_out=2,
+        )
+    for grid in fig.grid:
+        grid.update(grid_line_color=colours.faint, grid_line_alpha=0.18)
+    for legend in fig.legend:
+        legend.update(
+            background_fill_color=colours.paper,
+            background_fill_alpha=0.7,
+            border_line_color=None,
+            label_text_color=colours.text,
+            inactive_fill_color=colours.paper,
+            inactive_fill_alpha=0.6,
+        )
+    fig.title.text_color = colours.text  # type: ignore[union-attr]
+
+
+def inner_size(fig: figure) -> tuple[int, int] | None:
+    """Return width and height of the plotting area in pixels; None before it is on a screen."""
+    try:
+        width, height = fig.inner_width, fig.inner_height
+    except UnsetValueError:
+        return None
+    return (int(width), int(height)) if width and height else None
