@@ -1,4 +1,4 @@
-"""Run benchmarks: `python -m benchmarks [NAME...]` calls `main()` of each benchmarks/bench_NAME.py."""
+"""Run benchmarks: `python -m benchmarks [NAME...]` calls `main()` of benchmarks/bench_NAME.py."""
 
 from __future__ import annotations
 

@@ -1,0 +1,90 @@
+"""Which files to ingest: folders searched, each file once, in a fixed order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data.readers import COMPANIONS, SUFFIXES
+
+
+@dataclass
+class FileList:
+    """What was found.
+
+    Attributes:
+        files: Paths in order, each file once.
+        n_repeat: How many more times a file was met.
+        unreadable: Path -> reason, of folders and links that could not be followed.
+    """
+
+    files: list[str] = field(default_factory=list)
+    n_repeat: int = 0
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+def find_files(paths: Sequence[Path]) -> FileList:
+    """Search files and folders; a file given by name is taken whatever its name.
+
+    Raises:
+        ValueError: A path does not exist, or no file was found.
+    """
+    found = FileList()
+    seen: set[tuple[int, int]] = set()
+    for path in paths:
+        if not path.exists():
+            raise ValueError(f"{path} does not exist; give FITS files or folders of them")
+        for name in _walk(path, found) if path.is_dir() else [str(path)]:
+            try:
+                status = os.stat(name)
+            except OSError as error:
+                found.unreadable[name] = f"unreadable: {error.strerror}"
+                continue
+            if (status.st_dev, status.st_ino) in seen:
+                found.n_repeat += 1
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            found.files.append(name)
+    if not found.files:
+        reasons = "".join(f"\n  {name}: {reason}" for name, reason in found.unreadable.items())
+        raise ValueError(
+            f"no spectrum files in {', '.join(map(str, paths))}; "
+            f"their names must end in {', '.join(SUFFIXES)}{reasons}"
+        )
+    return found
+
+
+def batches(files: Sequence[str], *, max_files: int, max_bytes: int) -> Iterator[list[str]]:
+    """Yield the files in order, so many at a time, or fewer when they are big."""
+    batch: list[str] = []
+    size = 0
+    for name in files:
+        more = os.path.getsize(name) if os.path.exists(name) else 0
+        if batch and (len(batch) >= max_files or size + more > max_bytes):
+            yield batch
+            batch, size = [], 0
+        batch.append(name)
+        size += more
+    if batch:
+        yield batch
+
+
+def _walk(folder: Path, found: FileList) -> Iterator[str]:
+    """Yield the spectrum files below a folder, sorted; linked folders are followed once."""
+    visited: set[str] = set()
+
+    def failed(error: OSError) -> None:
+        found.unreadable[str(error.filename)] = f"unreadable: {error.strerror}"
+
+    for top, folders, names in os.walk(folder, onerror=failed, followlinks=True):
+        real = os.path.realpath(top)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders.sort()
+        for name in sorted(names):
+            if name.lower().endswith(SUFFIXES) and not name.startswith(COMPANIONS):
+                yield os.path.join(top, name)
