@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import csv
 import datetime
-import hashlib
 import io
-import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
+from types import EllipsisType
 
-FILE = "labels.sqlite"
 GRADES = range(6)
 """0 = ordinary ... 5 = look at this one (Astronomaly's scale)."""
 MAX_NAME, MAX_KIND, MAX_NOTE = 100, 60, 2000
@@ -136,34 +133,41 @@ class LabelStore:
         object_id: str,
         *,
         who: str,
-        grade: int | None = None,
-        kind: str = "",
-        note: str = "",
+        grade: int | EllipsisType | None = ...,
+        kind: str | None = None,
+        note: str | None = None,
     ) -> Label:
-        """Write the whole label of an object; on disk when this returns.
+        """Change what is said of an object; on disk when this returns.
 
         Args:
             object_id: The object.
             who: Who says so.
-            grade: 0 to 5, or None.
-            kind: Class, at most 60 characters.
-            note: At most 2000 characters.
+            grade: 0 to 5; None takes it away, `...` leaves it.
+            kind: Class, at most 60 characters; None leaves it.
+            note: At most 2000 characters; None leaves it.
 
         Raises:
             ValueError: A value is out of its range.
             OSError: It could not be written.
         """
-        label = Label(
-            object_id=_text("object_id", object_id, MAX_NAME, required=True),
-            grade=_grade(grade),
-            kind=_text("class", kind, MAX_KIND),
-            note=_text("note", note, MAX_NOTE),
-            who=_text("who", who, MAX_NAME, required=True),
-            at=_now(),
-        )
-        values = (label.object_id, label.grade, label.kind, label.note, label.who, label.at)
+        if not object_id:
+            raise ValueError("object_id must not be empty")
+        checked_who = _text("who", who, MAX_NAME, required=True)
+        checked_grade = grade if isinstance(grade, EllipsisType) else _grade(grade)
+        checked_kind = None if kind is None else _text("class", kind, MAX_KIND)
+        checked_note = None if note is None else _text("note", note, MAX_NOTE)
         names, marks = ", ".join(COLUMNS), ", ".join("?" * len(COLUMNS))
         with self._writing():
+            old = self.get(object_id) or Label(object_id=object_id)
+            label = Label(
+                object_id=object_id,
+                grade=old.grade if isinstance(checked_grade, EllipsisType) else checked_grade,
+                kind=old.kind if checked_kind is None else checked_kind,
+                note=old.note if checked_note is None else checked_note,
+                who=checked_who,
+                at=_now(),
+            )
+            values = (object_id, label.grade, label.kind, label.note, label.who, label.at)
             self._database.execute(f"INSERT INTO change ({names}) VALUES ({marks})", values)
         return label
 
@@ -222,62 +226,16 @@ class LabelStore:
             raise OSError(f"the label was not saved in {self.path}: {error}") from error
 
 
-def open_labels(atlas: Path, *, home: Path | None = None) -> LabelStore:
-    """Open the labels of an atlas: beside it, or in the home folder where it is read-only.
-
-    Args:
-        atlas: Folder of the atlas.
-        home: Home folder; None = the user's.
-
-    Raises:
-        OSError: Neither place can be written.
-        ValueError: The file there is no file of labels.
-    """
-    beside = atlas / FILE
-    if _writable(atlas):
-        return LabelStore(beside)
-    place = str(atlas.resolve())
-    name = f"{atlas.resolve().name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}.sqlite"
-    folder = (home or Path.home()) / ".local" / "share" / "latent-space-explorer" / "labels"
-    folder.mkdir(parents=True, exist_ok=True)
-    copied = beside.exists() and not (folder / name).exists()
-    if copied:
-        _copy(beside, folder / name)
-    notice = f"The atlas folder {atlas} can not be written; labels go to {folder / name}"
-    return LabelStore(
-        folder / name, notice=notice + (", with those of the atlas." if copied else ".")
-    )
-
-
-def _writable(folder: Path) -> bool:
-    try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".labels-"):
-            return os.access(folder / FILE, os.W_OK) or not (folder / FILE).exists()
-    except OSError:
-        return False
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file of labels that can not be written, as it stands, beside and then renamed."""
-    part = target.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    origin = sqlite3.connect(f"{source.resolve().as_uri()}?immutable=1", uri=True)
-    copy = sqlite3.connect(part)
-    origin.backup(copy)
-    origin.close()
-    copy.close()
-    part.rename(target)
-
-
 @contextmanager
 def _transaction(database: sqlite3.Connection) -> Iterator[None]:
     database.execute("BEGIN IMMEDIATE")
     try:
         yield
+        database.execute("COMMIT")
     except BaseException:
-        database.execute("ROLLBACK")
+        if database.in_transaction:
+            database.execute("ROLLBACK")
         raise
-    database.execute("COMMIT")
 
 
 def _grade(grade: int | None) -> int | None:
