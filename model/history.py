@@ -1,0 +1,111 @@
+"""What a training reports: history.csv, a progress bar, TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+COLUMNS = (
+    "step",
+    "epoch",
+    "seconds",
+    "learning_rate",
+    "k1",
+    "spectra_per_s",
+    *(
+        f"{part}_{name}"
+        for part in ("train", "valid")
+        for name in ("loss", "fidelity", "similarity", "consistency")
+    ),
+)
+
+Row = dict[str, float]
+
+
+class History:
+    """One row for each validation, in history.csv and, if wanted, TensorBoard.
+
+    A resumed training drops the rows after its checkpoint, which it makes again.
+    """
+
+    def __init__(self, folder: Path, *, keep_to_step: int, tensorboard: bool) -> None:
+        """Open the history.
+
+        Args:
+            folder: The model's folder.
+            keep_to_step: Rows of later steps are dropped.
+            tensorboard: Write to `folder`/tensorboard too.
+        """
+        self._path = folder / "history.csv"
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = [row for row in read_history(self._path) if row["step"] <= keep_to_step]
+        partial = self._path.with_name("history.csv.partial")
+        with partial.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(partial, self._path)
+        self._board: Any = None
+        if tensorboard:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=keep_to_step + 1)
+
+    def add(self, row: Row) -> None:
+        """Append a row."""
+        with self._path.open("a", newline="") as file:
+            csv.DictWriter(file, COLUMNS).writerow(row)
+        if self._board is not None:
+            for name, value in row.items():
+                self._board.add_scalar(name.replace("_", "/", 1), value, int(row["step"]))
+
+    def close(self) -> None:
+        """Finish TensorBoard's file."""
+        if self._board is not None:
+            self._board.close()
+
+
+def read_history(path: Path) -> list[Row]:
+    """Return the rows of a history.csv; none if there is no such file. Absent values are left out.
+
+    A last line that a kill cut short is left out too.
+    """
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        lines = [line for line in file if line.endswith("\n")]
+    return [
+        {name: float(value) for name, value in row.items() if value}
+        for row in csv.DictReader(lines)
+    ]
+
+
+class ProgressBar:
+    """Live progress of a training: share done, time left, losses, spectra per second."""
+
+    def __init__(self, *, shown: bool) -> None:
+        """Start the bar; `shown` is false in all processes but the first."""
+        self._bar = tqdm(
+            total=1.0,
+            desc="train",
+            disable=not shown,
+            file=sys.stderr,
+            mininterval=0.5 if sys.stderr.isatty() else 30,
+            bar_format="{desc} {percentage:5.1f}%|{bar:20}| {elapsed}<{remaining}{postfix}",
+        )
+
+    def update(self, progress: float, values: dict[str, float]) -> None:
+        """Move to a share of the training, with what to show beside it."""
+        self._bar.set_postfix(
+            {name: f"{value:.4g}" for name, value in values.items()}, refresh=False
+        )
+        self._bar.update(progress - self._bar.n)
+
+    def close(self) -> None:
+        """End the bar."""
+        self._bar.close()

@@ -1,0 +1,65 @@
+"""How far a training is, and the learning rate that belongs there."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+WARM_UP_SHARE = 0.3
+START_DIVISOR, FINAL_DIVISOR = 25.0, 1e4
+BETA_HIGH, BETA_LOW = 0.95, 0.85
+
+
+def one_cycle(progress: float, *, max_rate: float) -> tuple[float, float]:
+    """Return learning rate and Adam's beta1 of the 1cycle schedule (Smith & Topin 2017).
+
+    The same curve as `torch.optim.lr_scheduler.OneCycleLR`, but as a function of the share of the
+    training that is done, so that a training limited by time completes its cycle too.
+
+    Args:
+        progress: Share of the training that is done, 0 to 1.
+        max_rate: Highest learning rate.
+    """
+    start, final = max_rate / START_DIVISOR, max_rate / START_DIVISOR / FINAL_DIVISOR
+    if progress < WARM_UP_SHARE:
+        part = progress / WARM_UP_SHARE
+        return _cosine(start, max_rate, part), _cosine(BETA_HIGH, BETA_LOW, part)
+    part = (min(progress, 1.0) - WARM_UP_SHARE) / (1 - WARM_UP_SHARE)
+    return _cosine(max_rate, final, part), _cosine(BETA_LOW, BETA_HIGH, part)
+
+
+def _cosine(first: float, last: float, part: float) -> float:
+    return last + (first - last) / 2 * (1 + math.cos(math.pi * part))
+
+
+@dataclass
+class Clock:
+    """Measures a training against its number of steps and its time limit.
+
+    Attributes:
+        n_step: Steps of the whole training; None = limited by time alone.
+        limit: Seconds of the whole training; None = limited by steps alone.
+        before: Seconds spent before this run started (by runs that were interrupted).
+    """
+
+    n_step: int | None
+    limit: float | None
+    before: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Start."""
+        if self.n_step is None and self.limit is None:
+            raise ValueError("a training needs a number of steps or a time limit, got neither")
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent on the training, runs before included."""
+        return self.before + time.monotonic() - self._start
+
+    def progress(self, step: int) -> float:
+        """Return the share of the training that is done after `step` steps, 0 to 1."""
+        by_step = step / self.n_step if self.n_step else 0.0
+        by_time = self.seconds / self.limit if self.limit else 0.0
+        return min(1.0, max(by_step, by_time))

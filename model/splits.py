@@ -1,0 +1,131 @@
+"""Which objects train, validate and test: by hash of the object's id, the same in every survey."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from data.spectra import SpectrumSource
+
+IndexArray = NDArray[np.int64]
+
+TRAIN_SHARE, VALID_SHARE = 0.70, 0.15
+"""Shares of the training and validation sets; the rest is the test set (Liang+2022, section 3)."""
+REPEAT_RADIUS = 3.0
+"""Observations closer than this on the sky (arcsec, about a fibre) are of one object."""
+SPLIT_RULE = (
+    "blake2b-64(object_id) / 2^64 < 0.70 train, < 0.85 valid, else test; observations within "
+    "3 arcsec share the smallest object_id"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Splits:
+    """Row numbers of a source, increasing, of each part.
+
+    Attributes:
+        train: What the model learns from, shape (n_train,).
+        valid: What decides which weights are kept, shape (n_valid,).
+        test: What neither has seen, shape (n_test,).
+        left_out: Reasons and counts of the rows in no part.
+    """
+
+    train: IndexArray
+    valid: IndexArray
+    test: IndexArray
+    left_out: dict[str, int]
+
+    def sets(self) -> dict[str, IndexArray]:
+        """Return the three parts by name."""
+        return {"train": self.train, "valid": self.valid, "test": self.test}
+
+
+def split_source(source: SpectrumSource, *, object_class: str, rest_first: float) -> Splits:
+    """Divide the objects of a source 70/15/15.
+
+    Args:
+        source: Where the spectra are.
+        object_class: Keep objects of this class (column `class`, where it is given), or `any`.
+        rest_first: First wavelength of the rest frame, Angstrom: an object so far redshifted
+            that it shows nothing of the rest frame is left out.
+
+    Raises:
+        ValueError: Too few objects remain to train and validate.
+    """
+    catalog = source.catalog
+    z = catalog["z"].to_numpy(float)
+    wrong_class = _is_other_class(catalog, object_class)
+    with np.errstate(invalid="ignore"):
+        outside = ~((z > -0.1) & (source.grid.wave[-1] / (1 + z) > rest_first))
+    usable = np.flatnonzero(~wrong_class & ~outside)
+    part = parts(catalog, usable)
+    splits = Splits(
+        train=usable[part == 0],
+        valid=usable[part == 1],
+        test=usable[part == 2],
+        left_out={
+            f"class is not {object_class}": int(wrong_class.sum()),
+            "redshift unknown or outside the rest frame": int((outside & ~wrong_class).sum()),
+        },
+    )
+    if len(splits.train) < 2 or len(splits.valid) < 1:
+        raise ValueError(
+            f"training needs at least 2 objects to train and 1 to validate, got "
+            f"{len(splits.train)} and {len(splits.valid)} of {len(source)} "
+            f"(left out: {splits.left_out}); add spectra (50 or more) or set --object-class any"
+        )
+    return splits
+
+
+def parts(catalog: pd.DataFrame, rows: IndexArray) -> NDArray[np.int8]:
+    """Return 0 (train), 1 (valid) or 2 (test) of each of some catalogue rows, shape of `rows`."""
+    ids = catalog["object_id"].astype(str).to_numpy()[rows]
+    if {"ra", "dec"} <= set(catalog.columns):
+        sky = catalog[["ra", "dec"]].to_numpy(float)[rows]
+        ids = _first_id_of_object(ids, sky)
+    share = np.fromiter((_fraction(item) for item in ids), float, len(ids))
+    return np.searchsorted([TRAIN_SHARE, TRAIN_SHARE + VALID_SHARE], share, side="right").astype(
+        np.int8
+    )
+
+
+def _fraction(object_id: str) -> float:
+    digest = blake2b(object_id.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def _first_id_of_object(ids: NDArray[Any], sky: NDArray[np.float64]) -> NDArray[Any]:
+    """Give all observations of one place on the sky the smallest of their ids.
+
+    Args:
+        ids: Object ids, shape (n,).
+        sky: Right ascension and declination, degrees, shape (n, 2); NaN = unknown.
+    """
+    known = np.flatnonzero(np.isfinite(sky).all(axis=1))
+    ra, dec = np.radians(sky[known]).T
+    points = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
+    reach = 2 * np.sin(np.radians(REPEAT_RADIUS / 3600) / 2)
+    pairs = cKDTree(points).query_pairs(reach, output_type="ndarray") if len(known) > 1 else []
+    if not len(pairs):
+        return ids
+    graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(known), len(known)))
+    group = connected_components(graph, directed=False)[1]
+    first = pd.Series(ids[known]).groupby(group).transform("min")
+    ids = ids.copy()
+    ids[known] = first.to_numpy()
+    return ids
+
+
+def _is_other_class(catalog: pd.DataFrame, object_class: str) -> NDArray[np.bool_]:
+    if object_class == "any" or "class" not in catalog:
+        return np.zeros(len(catalog), dtype=bool)
+    given = catalog["class"].astype("string").str.strip().str.upper()
+    return (given.notna() & (given != "") & (given != object_class.upper())).to_numpy(bool)

@@ -1,0 +1,171 @@
+"""Trains a SPENDER: chooses what the settings leave open, and runs the trainer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from data.grid import INSTRUMENTS, WaveGrid
+from data.spectra import SpectrumSource
+from model.batches import BatchLoader
+from model.objective import LossSettings, Objective
+from model.spender import Activation, Spender, SpenderConfig
+from model.splits import Splits
+from model.train import TrainConfig, rest_grid
+from model.trained import Trained, evenly
+from model.trainer import Trainer, TrainerSettings
+
+MIN_STEPS = 3000
+DEFAULT_EPOCHS = 100
+CPU_BATCH, GPU_BATCH = 64, 512
+
+
+def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> Trained | None:
+    """Train, and return the weights that validated best."""
+    device = choose_device(config.device)
+    precision = choose_precision(config.precision, device)
+    accelerator = Accelerator(
+        cpu=device.type == "cpu", mixed_precision={"fp32": "no"}.get(precision, precision)
+    )
+    batch_size = config.batch_size or choose_batch_size(len(splits.train), device)
+    train, valid = _loaders(config, source, splits, accelerator, batch_size)
+    model = _new_model(config, source.grid)
+    objective = Objective(model, source.grid, _loss_settings(config))
+    trainer = Trainer(
+        objective,
+        accelerator=accelerator,
+        train=train,
+        valid=valid,
+        settings=_trainer_settings(config, len(train)),
+        folder=config.out,
+        config=config.to_dict(),
+        compiled=config.compiled,
+    )
+    best = trainer.run()
+    position = trainer.position
+    model.load_state_dict(best)
+    if not accelerator.is_main_process:
+        return None
+    return Trained(
+        model=model.eval(),
+        seconds=position.seconds,
+        facts={
+            "steps": position.step,
+            "epochs": round(position.epoch + position.batch / len(train), 2),
+            "batch_size": batch_size,
+            "best_step": position.best_step,
+            "best_validation_loss": position.best_loss,
+            "precision": precision,
+            "device": str(accelerator.device),
+            "processes": accelerator.num_processes,
+            "kept_on_device": train.kept,
+        },
+    )
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of a setting: `auto` is a CUDA GPU where there is one.
+
+    Raises:
+        ValueError: There is no such device.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda needs a GPU that torch can use, none is found; use cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def choose_precision(name: str, device: torch.device) -> str:
+    """Return the precision of a setting: `auto` is bf16 where the device multiplies in it.
+
+    Raises:
+        ValueError: The device does not offer it.
+    """
+    if name == "fp16" and device.type == "cpu":
+        raise ValueError("--precision fp16 needs a GPU; use bf16 or fp32 on a CPU")
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    return "bf16" if torch.cpu._is_amx_tile_supported() else "fp32"  # noqa: SLF001
+
+
+def choose_batch_size(n_train: int, device: torch.device) -> int:
+    """Return a power of two: 64 on a CPU, 512 on a GPU, a quarter of the set if that is less."""
+    largest = GPU_BATCH if device.type == "cuda" else CPU_BATCH
+    return max(2, min(largest, 2 ** int(math.log2(max(n_train / 4, 2)))))
+
+
+def _new_model(config: TrainConfig, grid: WaveGrid) -> Spender:
+    name = next((name for name, known in INSTRUMENTS.items() if known == grid), "survey")
+    activation: Activation = "speculator" if config.activation == "speculator" else "leaky_relu"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return Spender(
+            SpenderConfig(
+                n_latent=config.latents,
+                rest_grid=rest_grid(config, grid),
+                grids={name: grid},
+                hidden=config.hidden,
+                activation=activation,
+                redshift_input=config.redshift_input,
+                lsf_size=config.lsf_size,
+            )
+        )
+
+
+def _loaders(
+    config: TrainConfig,
+    source: SpectrumSource,
+    splits: Splits,
+    accelerator: Accelerator,
+    batch_size: int,
+) -> tuple[BatchLoader, BatchLoader]:
+    options: dict[str, Any] = {
+        "batch_size": batch_size,
+        "seed": config.seed,
+        "device": accelerator.device,
+        "window_rows": config.window_rows,
+        "rank": accelerator.process_index,
+        "world": accelerator.num_processes,
+        "keep_bytes": None if config.memory_gb < 0 else int(config.memory_gb * 1e9),
+    }
+    valid = BatchLoader(source, evenly(splits.valid, config.valid_max), **options)
+    return BatchLoader(source, splits.train, **options), valid
+
+
+def _loss_settings(config: TrainConfig) -> LossSettings:
+    return LossSettings(
+        similarity=config.similarity,
+        consistency=config.consistency,
+        augmented=config.augmented,
+        k0=config.k0,
+        sigma=config.sigma,
+        scale_free=config.scale_free,
+        z_max=config.z_max,
+        noise=config.noise,
+        mask=config.mask,
+    )
+
+
+def _trainer_settings(config: TrainConfig, n_batch: int) -> TrainerSettings:
+    """Settle the number of steps: epochs, or minutes, or 100 epochs and at least 3000 steps."""
+    n_step = config.epochs * n_batch or None
+    if n_step is None and not config.minutes:
+        n_step = max(DEFAULT_EPOCHS * n_batch, MIN_STEPS)
+    return TrainerSettings(
+        n_step=n_step,
+        limit=config.minutes * 60 or None,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        clip=config.clip,
+        k1_max=config.k1,
+        k1_cycles=config.k1_cycles,
+        valid_every=config.valid_every or min(max(n_batch, 20), 1000),
+        patience=config.patience,
+        checkpoint_seconds=config.checkpoint_minutes * 60,
+        seed=config.seed,
+        tensorboard=config.tensorboard,
+    )

@@ -1,0 +1,366 @@
+"""The training loop: steps, validation, checkpoints; one process or many, on any device.
+
+`accelerate` brings devices, processes and mixed precision; start several processes with
+`accelerate launch -m model train ...`. Random numbers of a step follow from (seed, step, process),
+the order of the spectra from (seed, epoch), so that a resumed training repeats the interrupted one.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast, reduce
+from torch import Tensor
+
+from model.batches import Batch, BatchLoader
+from model.checkpoints import (
+    load_optimizer,
+    optimizer_tensors,
+    read_checkpoint,
+    with_prefix,
+    without_prefix,
+    write_checkpoint,
+)
+from model.failures import is_out_of_memory, not_finite, out_of_memory
+from model.history import History, ProgressBar
+from model.losses import slope_schedule
+from model.objective import Objective
+from model.schedule import Clock, one_cycle
+
+VALID_K1 = 5.0
+"""Slope of the similarity loss in validation, so that epochs compare (Liang+2023, Table 1)."""
+_VALID_SEED = 2**32
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerSettings:
+    """How to train.
+
+    Attributes:
+        n_step: Optimiser steps; None = as many as `limit` allows.
+        limit: Seconds; None = as long as `n_step` takes.
+        learning_rate: Highest of the 1cycle.
+        weight_decay: Of AdamW; 0 is plain Adam.
+        clip: Largest norm of the gradient of the batch-mean loss.
+        k1_max: Highest slope of the similarity loss.
+        k1_cycles: Saw-teeth of its inverse annealing.
+        valid_every: Steps between two validations.
+        patience: Validations without improvement that end the training; 0 = never.
+        checkpoint_seconds: Time between two checkpoints.
+        seed: Of order and augmentation.
+        tensorboard: Write TensorBoard files too.
+    """
+
+    n_step: int | None
+    limit: float | None
+    learning_rate: float
+    weight_decay: float
+    clip: float
+    k1_max: float
+    k1_cycles: int
+    valid_every: int
+    patience: int
+    checkpoint_seconds: float
+    seed: int
+    tensorboard: bool = False
+
+
+@dataclass
+class Position:
+    """Where a training is; with the tensors, all that a resumed one needs.
+
+    Attributes:
+        step: Optimiser steps done.
+        epoch: Epoch of the next batch.
+        batch: Number of the next batch in it.
+        seconds: Time spent.
+        best_loss: Lowest validation loss.
+        best_step: Its step.
+        stale: Validations since.
+        done: Whether the training is complete.
+        sums: Sums of the training losses since the last validation, weighted by spectra.
+        n_summed: Spectra in these sums.
+        last_valid_seconds: Time of the last validation.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    seconds: float = 0.0
+    best_loss: float = math.inf
+    best_step: int = 0
+    stale: int = 0
+    done: bool = False
+    sums: dict[str, float] = field(default_factory=dict)
+    n_summed: int = 0
+    last_valid_seconds: float = 0.0
+
+
+class Trainer:
+    """Trains the model of an objective; `run` returns its best weights."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        *,
+        accelerator: Accelerator,
+        train: BatchLoader,
+        valid: BatchLoader,
+        settings: TrainerSettings,
+        folder: Path,
+        config: dict[str, Any],
+        compiled: bool = False,
+    ) -> None:
+        """Prepare, and go on from the folder's checkpoint if it has one.
+
+        Args:
+            objective: Model and losses.
+            accelerator: Device, precision, processes.
+            train: Batches to learn from.
+            valid: Batches that decide which weights are best.
+            settings: How to train.
+            folder: Of the model; gets history.csv and checkpoints/.
+            config: Settings that the checkpoint shall name (JSON-ready).
+            compiled: Use `torch.compile`.
+        """
+        self.accelerator, self.settings, self.config = accelerator, settings, config
+        self.train, self.valid, self.folder = train, valid, folder
+        self.model = objective.model
+        self.world, self.rank = accelerator.num_processes, accelerator.process_index
+        optimizer = torch.optim.AdamW(
+            objective.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        )
+        self.position = Position()
+        self.best: dict[str, Tensor] = {}
+        objective.to(accelerator.device)
+        self._plain = objective
+        scaler_state = self._load(optimizer) if self.checkpoint.is_file() else None
+        module = torch.compile(objective) if compiled else objective
+        self.objective, self.optimizer = accelerator.prepare(module, optimizer)
+        if scaler_state and accelerator.scaler is not None:
+            accelerator.scaler.load_state_dict(scaler_state)
+        self.clock = Clock(
+            n_step=settings.n_step, limit=settings.limit, before=self.position.seconds
+        )
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that a resumed training starts from."""
+        return self.folder / "checkpoints" / "last.safetensors"
+
+    def run(self) -> dict[str, Tensor]:
+        """Train to the end and return the best weights.
+
+        Raises:
+            ValueError: A loss is not finite, or the memory does not suffice.
+            KeyboardInterrupt: The user stopped it; a checkpoint was written.
+        """
+        main = self.accelerator.is_main_process
+        if main:
+            keep, board = self.position.step, self.settings.tensorboard
+            history = History(self.folder, keep_to_step=keep, tensorboard=board)
+        else:
+            history = None
+        bar = ProgressBar(shown=main)
+        try:
+            with _stop_signals() as stopped:
+                self._loop(history, bar, stopped)
+        finally:
+            bar.close()
+            if history is not None:
+                history.close()
+        return self.best
+
+    def _loop(self, history: History | None, bar: ProgressBar, stopped: threading.Event) -> None:
+        position = self.position
+        saved = self.clock.seconds
+        while not position.done:
+            for batch in self.train.epoch(position.epoch, first_batch=position.batch):
+                progress, stop = self._agree(self.clock.progress(position.step), stopped.is_set())
+                if progress < 1 and not stop:
+                    self._step(batch, progress, bar)
+                    progress, stop = self._agree(
+                        self.clock.progress(position.step), stopped.is_set()
+                    )
+                ended = progress >= 1
+                if ended or (position.step % self.settings.valid_every == 0 and position.n_summed):
+                    self._validate(history, progress)
+                    position.done = ended or 0 < self.settings.patience <= position.stale
+                if position.done or stop or self._is_due(saved):
+                    self._save()
+                    saved = self.clock.seconds
+                if stop and not position.done:
+                    raise KeyboardInterrupt
+                if position.done:
+                    return
+            position.epoch, position.batch = position.epoch + 1, 0
+
+    def _step(self, batch: Batch, progress: float, bar: ProgressBar) -> None:
+        """Do one optimiser step."""
+        position, settings = self.position, self.settings
+        rate, beta = one_cycle(progress, max_rate=settings.learning_rate)
+        for group in self.optimizer.param_groups:
+            group["lr"], group["betas"] = rate, (beta, group["betas"][1])
+        k1 = slope_schedule(progress, settings.k1_max, settings.k1_cycles)
+        self.objective.train()
+        try:
+            losses = self._losses(batch, k1, position.step)
+            self.optimizer.zero_grad()
+            self.accelerator.backward(losses["loss"])
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            raise out_of_memory(
+                lambda n: self._trial(batch, n), n_spectra=len(batch.z), world=self.world
+            ) from error
+        norm = self.accelerator.clip_grad_norm_(self.objective.parameters(), settings.clip)
+        values = self._mean(losses)
+        scaled = self.accelerator.scaler is not None
+        finite = all(map(math.isfinite, values.values())) and (scaled or bool(norm.isfinite()))
+        if not finite:
+            raise not_finite(self._plain, batch, self.train.source, step=position.step + 1)
+        self.optimizer.step()
+        position.step, position.batch = position.step + 1, position.batch + 1
+        for name, value in values.items():
+            position.sums[name] = position.sums.get(name, 0.0) + value * batch.n_global
+        position.n_summed += batch.n_global
+        speed = position.n_summed / max(self.clock.seconds - position.last_valid_seconds, 1e-9)
+        bar.update(progress, {**values, "best": position.best_loss, "spectra/s": speed})
+
+    def _losses(self, batch: Batch, k1: float, step: int) -> dict[str, Tensor]:
+        seed = np.random.SeedSequence((self.settings.seed, step, self.rank))
+        generator = torch.Generator(self.accelerator.device)
+        generator.manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
+        return self.objective(batch, k1, generator, self.world)
+
+    def _validate(self, history: History | None, progress: float) -> None:
+        """Measure the validation losses at a fixed slope, note them, keep the best weights."""
+        position = self.position
+        sums: dict[str, float] = {}
+        n_spectra = 0
+        seconds = self.clock.seconds
+        self.objective.eval()
+        with torch.no_grad():
+            for number, batch in enumerate(self.valid.in_order()):
+                for name, value in self._mean(
+                    self._losses(batch, VALID_K1, _VALID_SEED + number)
+                ).items():
+                    sums[name] = sums.get(name, 0.0) + value * batch.n_global
+                n_spectra += batch.n_global
+        valid = {name: value / n_spectra for name, value in sums.items()}
+        if not math.isfinite(valid["loss"]):
+            raise ValueError("the validation loss is not finite; lower --learning-rate")
+        position.stale += 1
+        if valid["loss"] < position.best_loss:
+            position.best_loss, position.best_step, position.stale = (
+                valid["loss"],
+                position.step,
+                0,
+            )
+            self.best = {
+                name: tensor.detach().to("cpu", copy=True)
+                for name, tensor in self.model.state_dict().items()
+            }
+        if history is not None:
+            history.add(self._row(valid, progress, seconds))
+        position.sums, position.n_summed = {}, 0
+        position.last_valid_seconds = self.clock.seconds
+
+    def _row(self, valid: dict[str, float], progress: float, seconds: float) -> dict[str, float]:
+        position, settings = self.position, self.settings
+        n_summed = max(position.n_summed, 1)
+        elapsed = max(seconds - position.last_valid_seconds, 1e-9)
+        return {
+            "step": position.step,
+            "epoch": round(position.epoch + position.batch / len(self.train), 4),
+            "seconds": round(seconds, 2),
+            "learning_rate": one_cycle(progress, max_rate=settings.learning_rate)[0],
+            "k1": slope_schedule(progress, settings.k1_max, settings.k1_cycles),
+            "spectra_per_s": round(position.n_summed / elapsed, 2),
+            **{f"train_{name}": value / n_summed for name, value in position.sums.items()},
+            **{f"valid_{name}": value for name, value in valid.items()},
+        }
+
+    def _save(self) -> None:
+        """Write the checkpoint; the first process of all does."""
+        self.position.seconds = self.clock.seconds
+        if not self.accelerator.is_main_process:
+            return
+        scaler = self.accelerator.scaler
+        tensors = {
+            **with_prefix("model", self.model.state_dict()),
+            **with_prefix("best", self.best),
+            **with_prefix("optimizer", optimizer_tensors(self.optimizer)),
+        }
+        state = {
+            "position": asdict(self.position),
+            "scaler": None if scaler is None else scaler.state_dict(),
+            "config": self.config,
+        }
+        write_checkpoint(self.checkpoint, tensors, state)
+
+    def _load(self, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
+        """Take over the checkpoint; returns the state of the gradient scaler."""
+        tensors, state = read_checkpoint(self.checkpoint)
+        self.model.load_state_dict(without_prefix("model", tensors))
+        self.best = without_prefix("best", tensors)
+        load_optimizer(optimizer, without_prefix("optimizer", tensors))
+        self.position = Position(**state["position"])
+        return state["scaler"]
+
+    def _is_due(self, saved: float) -> bool:
+        return self.clock.seconds - saved >= self.settings.checkpoint_seconds
+
+    def _agree(self, progress: float, stop: bool) -> tuple[float, bool]:
+        """Return what the first process sees: clocks differ."""
+        if self.world == 1:
+            return progress, stop
+        told = torch.tensor([progress, float(stop)], dtype=torch.float64)
+        told = broadcast(told.to(self.accelerator.device))
+        return float(told[0]), bool(told[1])
+
+    def _mean(self, losses: dict[str, Tensor]) -> dict[str, float]:
+        """Return the losses averaged over the processes."""
+        stacked = torch.stack([value.detach().double() for value in losses.values()])
+        if self.world > 1:
+            stacked = reduce(stacked, reduction="mean")
+        return dict(zip(losses, stacked.tolist(), strict=True))
+
+    def _trial(self, batch: Batch, n: int) -> None:
+        """Do a step with `n` spectra, without changing the weights."""
+        self.optimizer.zero_grad()
+        generator = torch.Generator(self.accelerator.device)
+        with self.accelerator.autocast():
+            loss = self._plain(batch.part(slice(n)), VALID_K1, generator)["loss"]
+        loss.backward()
+        self.optimizer.zero_grad()
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """Turn Ctrl-C and SIGTERM into an event, so that a step is never cut in two."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = {
+        number: signal.signal(number, lambda *_: stopped.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
