@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,24 +24,20 @@ from numpy.typing import NDArray
 BLOCK = 2880
 MAX_HEADER_BLOCKS = 2000
 _CARD = re.compile(r"^([A-Z0-9_-]+) *= *('(?:[^'\n]|'')*'|[^ /\n]+)", re.MULTILINE)
+_END = re.compile(rb"\A(?:.{80})*?END {77}", re.DOTALL)
 _FORM = re.compile(r"^(\d*)([LXBIJKAEDCMPQ])")
 _DTYPES = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
 _SIZES = {"L": 1, "B": 1, "I": 2, "J": 4, "K": 8, "A": 1, "E": 4, "D": 8, "C": 8, "M": 16}
 
 
-@dataclass(frozen=True)
-class Unit:
-    """One header-data unit of an open file.
+class Header:
+    """The cards of one header: keyword -> value as text, quotes and padding removed."""
 
-    Attributes:
-        header: Keyword -> value as text, quotes and padding removed.
-        offset: Where its data begin, bytes.
-        size: Bytes of its data.
-    """
-
-    header: dict[str, str]
-    offset: int
-    size: int
+    def __init__(self, raw: bytes) -> None:
+        """Parse a header, END card included."""
+        text = raw.decode("latin-1").replace("\n", " ")
+        lines = "\n".join(text[i : i + 80] for i in range(0, len(text), 80))
+        self.cards = {key: value.strip("'").strip() for key, value in _CARD.findall(lines)}
 
     def integer(self, keyword: str, default: int | None = None) -> int:
         """Return an integer keyword.
@@ -47,7 +45,7 @@ class Unit:
         Raises:
             ValueError: It is missing without default, or not a whole number.
         """
-        text = self.header.get(keyword)
+        text = self.cards.get(keyword)
         if text is None and default is not None:
             return default
         try:
@@ -56,17 +54,60 @@ class Unit:
             message = f"damaged FITS header: {keyword} must be a whole number, got {text!r}"
             raise ValueError(message) from None
 
-    @property
+    @cached_property
     def columns(self) -> dict[str, int]:
         """Column name in lower case -> its number, counted from 1."""
-        names = (self.header.get(f"TTYPE{i}", "") for i in range(1, self.n_field + 1))
+        names = (self.cards.get(f"TTYPE{i}", "") for i in range(1, self.n_field + 1))
         return {name.lower(): i for i, name in enumerate(names, 1) if name}
 
-    @property
+    @cached_property
     def n_field(self) -> int:
         """Number of columns; 0 if this is not a binary table."""
-        table = self.header.get("XTENSION") == "BINTABLE"
+        table = self.cards.get("XTENSION") == "BINTABLE"
         return min(max(self.integer("TFIELDS", 0), 0), 999) if table else 0
+
+    @cached_property
+    def data_size(self) -> int:
+        """Bytes of the data (FITS standard 4.0, equation 2)."""
+        axes = [self.integer(f"NAXIS{i}") for i in range(1, min(self.integer("NAXIS"), 999) + 1)]
+        if any(axis < 0 for axis in axes):
+            raise ValueError(f"damaged FITS header: axes must be >= 0, got {axes}")
+        n_value = self.integer("PCOUNT", 0) + (math.prod(axes) if axes else 0)
+        size = abs(self.integer("BITPIX")) // 8 * self.integer("GCOUNT", 1) * n_value
+        if size < 0:
+            raise ValueError(f"damaged FITS header: data take {size} bytes")
+        return size
+
+    @cached_property
+    def places(self) -> dict[int, _Place]:
+        """Column number -> where it lies in a row."""
+        places: dict[int, _Place] = {}
+        start, width = 0, self.integer("NAXIS1")
+        for number in range(1, self.n_field + 1):
+            form = self.cards.get(f"TFORM{number}", "")
+            match = _FORM.match(form)
+            if match is None:
+                raise ValueError(f"damaged FITS header: TFORM{number} is {form!r}")
+            count, code = int(match[1] or 1), match[2]
+            places[number] = _Place(number, code, count, start)
+            start += _bytes(code, count)
+        if start != width:
+            raise ValueError(f"damaged FITS header: columns take {start} bytes of a row of {width}")
+        return places
+
+
+@lru_cache(maxsize=128)
+def _parse(raw: bytes) -> Header:
+    """Parse a header; files of one survey share most of theirs."""
+    return Header(raw)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One header-data unit of an open file: its header, and where its data begin (bytes)."""
+
+    header: Header
+    offset: int
 
 
 class FitsFile:
@@ -104,10 +145,8 @@ class FitsFile:
         if self._next >= self._size:
             return None
         header, offset = self._read_header(self._next)
-        unit = Unit(header=header, offset=offset, size=0)
-        size = _data_size(unit)
-        self._next = offset + -(-size // BLOCK) * BLOCK
-        return Unit(header=header, offset=offset, size=size)
+        self._next = offset + -(-header.data_size // BLOCK) * BLOCK
+        return Unit(header=header, offset=offset)
 
     def read(
         self, unit: Unit, names: Sequence[str], *, n_row: int | None = None
@@ -122,35 +161,32 @@ class FitsFile:
         Raises:
             ValueError: The file ends before the table does, or its header contradicts itself.
         """
-        width, rows = unit.integer("NAXIS1"), unit.integer("NAXIS2")
+        header = unit.header
+        width, rows = header.integer("NAXIS1"), header.integer("NAXIS2")
         rows = rows if n_row is None else min(rows, n_row)
-        if unit.offset + unit.size > self._size:
-            missing = unit.offset + unit.size - self._size
+        missing = unit.offset + header.data_size - self._size
+        if missing > 0:
             raise ValueError(f"truncated FITS file: its table lacks the last {missing} bytes")
-        places = _places(unit, width)
+        wanted = {name: header.columns[name] for name in names if name in header.columns}
+        places = header.places
         self._handle.seek(unit.offset)
         raw = self._handle.read(width * rows)
         return {
-            name: _column(raw, rows=rows, width=width, place=places[number], unit=unit)
-            for name, number in unit.columns.items()
-            if name in names
+            name: _column(raw, rows=rows, width=width, place=places[number], header=header)
+            for name, number in wanted.items()
         }
 
-    def _read_header(self, start: int) -> tuple[dict[str, str], int]:
+    def _read_header(self, start: int) -> tuple[Header, int]:
         self._handle.seek(start)
-        lines: list[str] = []
-        for _ in range(MAX_HEADER_BLOCKS):
+        blocks: list[bytes] = []
+        while len(blocks) < MAX_HEADER_BLOCKS:
             block = self._handle.read(BLOCK)
             if len(block) < BLOCK:
                 raise ValueError("truncated FITS file: it ends inside a header")
-            text = block.decode("latin-1").replace("\n", " ")
-            lines.extend(text[i : i + 80] for i in range(0, BLOCK, 80))
-            if any(line.startswith("END     ") for line in lines[-36:]):
-                break
-        else:
-            raise ValueError(f"damaged FITS header: no END card in {MAX_HEADER_BLOCKS} blocks")
-        cards = _CARD.findall("\n".join(lines))
-        return {key: value.strip("'").strip() for key, value in cards}, self._handle.tell()
+            blocks.append(block)
+            if _END.search(block):
+                return _parse(b"".join(blocks)), self._handle.tell()
+        raise ValueError(f"damaged FITS header: no END card in {MAX_HEADER_BLOCKS} blocks")
 
 
 @dataclass(frozen=True)
@@ -171,36 +207,6 @@ def _open(path: Path) -> BinaryIO:
         raise ValueError(f"damaged gzip file: {error}") from error
 
 
-def _data_size(unit: Unit) -> int:
-    axes = [unit.integer(f"NAXIS{i}") for i in range(1, min(unit.integer("NAXIS"), 999) + 1)]
-    if any(axis < 0 for axis in axes):
-        raise ValueError(f"damaged FITS header: axes must be >= 0, got {axes}")
-    if not axes:
-        return 0
-    n_value = 1
-    for axis in axes:
-        n_value *= axis
-    groups = unit.integer("GCOUNT", 1)
-    return abs(unit.integer("BITPIX")) // 8 * groups * (unit.integer("PCOUNT", 0) + n_value)
-
-
-def _places(unit: Unit, width: int) -> dict[int, _Place]:
-    """Return where each column lies in a row."""
-    places: dict[int, _Place] = {}
-    start = 0
-    for number in range(1, unit.n_field + 1):
-        form = unit.header.get(f"TFORM{number}", "")
-        match = _FORM.match(form)
-        if match is None:
-            raise ValueError(f"damaged FITS header: TFORM{number} is {form!r}")
-        count, code = int(match[1] or 1), match[2]
-        places[number] = _Place(number, code, count, start)
-        start += _bytes(code, count)
-    if start != width:
-        raise ValueError(f"damaged FITS header: columns take {start} bytes of a row of {width}")
-    return places
-
-
 def _bytes(code: str, count: int) -> int:
     if code == "X":
         return -(-count // 8)
@@ -209,9 +215,9 @@ def _bytes(code: str, count: int) -> int:
     return _SIZES[code] * count
 
 
-def _column(raw: bytes, *, rows: int, width: int, place: _Place, unit: Unit) -> NDArray[Any]:
+def _column(raw: bytes, *, rows: int, width: int, place: _Place, header: Header) -> NDArray[Any]:
     dtype = f"S{max(place.count, 1)}" if place.code == "A" else _DTYPES.get(place.code)
-    name = unit.header[f"TTYPE{place.number}"]
+    name = header.cards[f"TTYPE{place.number}"]
     if dtype is None:
         raise ValueError(f"column {name} must hold numbers or text, got TFORM {place.code}")
     shape = (rows,) if place.code == "A" or place.count == 1 else (rows, place.count)
@@ -220,6 +226,6 @@ def _column(raw: bytes, *, rows: int, width: int, place: _Place, unit: Unit) -> 
         return np.zeros(shape, dtype=np.dtype(dtype).newbyteorder("="))
     view = np.ndarray(shape, dtype=dtype, buffer=raw, offset=place.start, strides=strides)
     values = view.astype(np.dtype(dtype).newbyteorder("="))
-    zero = float(unit.header.get(f"TZERO{place.number}", 0))
-    scale = float(unit.header.get(f"TSCAL{place.number}", 1))
+    zero = float(header.cards.get(f"TZERO{place.number}", 0))
+    scale = float(header.cards.get(f"TSCAL{place.number}", 1))
     return values if (zero, scale) == (0.0, 1.0) or place.code in "AL" else values * scale + zero

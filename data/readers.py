@@ -66,10 +66,10 @@ def read_file(path: Path) -> Iterator[RawSpectrum]:
         table = file.next_unit()
         if table is None:
             raise ValueError("no spectrum: the FITS file has no extension")
-        if {"flux", "loglam"} & table.columns.keys():
+        if {"flux", "loglam"} & table.header.columns.keys():
             yield _read_sdss(path, file, table)
             return
-        name = table.header.get("EXTNAME", "").upper()
+        name = table.header.cards.get("EXTNAME", "").upper()
     if name == "FIBERMAP" or name.endswith("_WAVELENGTH"):
         from data.desi import read_desi  # only who has DESI files waits for its libraries
 

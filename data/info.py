@@ -1,0 +1,84 @@
+"""Tells what a survey holds, as a table."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data.commands import setting
+from data.survey import Survey
+
+PERCENTILES = (0, 5, 50, 95, 100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoConfig:
+    """Settings of `python -m data info`."""
+
+    survey: Path = setting(help="survey folder", positional=True)
+
+
+def info(config: InfoConfig) -> None:
+    """Write the table.
+
+    Raises:
+        ValueError: The folder is no survey.
+    """
+    survey = Survey(config.survey)
+    lines = [*_facts(survey), "", *_classes(survey.catalog), "", *_numbers(survey.catalog)]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def masked_shares(survey: Survey) -> pd.Series:
+    """Return the share of spectra masked at each pixel, index = wavelength (Angstrom)."""
+    masked = np.zeros(survey.grid.n_pixel)
+    for start in range(0, len(survey), survey.chunk_rows):
+        masked += (survey.read(slice(start, start + survey.chunk_rows)).ivar == 0).sum(axis=0)
+    return pd.Series(masked / len(survey), index=survey.grid.wave)
+
+
+def _facts(survey: Survey) -> Iterator[str]:
+    grid, wave = survey.grid, survey.grid.wave
+    size = sum(path.stat().st_size for path in survey.path.rglob("*") if path.is_file())
+    unit = "dex" if grid.scale == "log" else "A"
+    masked = masked_shares(survey)
+    always = float((masked == 1).mean())
+    yield f"survey       {survey.path}"
+    yield f"objects      {len(survey)}, {size / 1e6:.1f} MB on disk"
+    yield f"instrument   {survey.info.get('instrument', 'unknown')}"
+    yield (
+        f"wavelengths  {wave[0]:.1f} to {wave[-1]:.1f} A (vacuum, observed), "
+        f"{grid.n_pixel} pixels of {grid.step:g} {unit}"
+    )
+    yield f"masked       {masked.mean():.1%} of all pixels; {always:.1%} of the grid in every spectrum"
+    provenance = survey.info.get("provenance", {})
+    if "date" in provenance:
+        yield f"made         {provenance['date']} from {', '.join(provenance.get('inputs', []))}"
+    for reason, count in provenance.get("rejected", {}).items():
+        yield f"rejected     {count} {reason}"
+
+
+def _classes(catalog: pd.DataFrame) -> Iterator[str]:
+    for name in ("class", "instrument"):
+        if name in catalog:
+            counts = Counter(catalog[name].fillna("").replace("", "unknown"))
+            told = ", ".join(f"{count} {value}" for value, count in counts.most_common(10))
+            yield f"{name:<12} {told}"
+
+
+def _numbers(catalog: pd.DataFrame) -> Iterator[str]:
+    """Yield one line for each numeric column: how many values, and percentiles."""
+    heads = "".join(f"{f'{percent}%':>13}" for percent in PERCENTILES)
+    yield f"{'column':<16}{'values':>9}{heads}"
+    for name in catalog.select_dtypes("number").columns:
+        values = catalog[name].to_numpy(float)
+        values = values[np.isfinite(values)]
+        cells = "".join(f"{value:>13.6g}" for value in np.percentile(values, PERCENTILES)) \
+            if len(values) else ""  # fmt: skip
+        yield f"{name:<16}{len(values):>9}{cells}"
