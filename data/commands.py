@@ -73,7 +73,8 @@ def run_commands(
         if argv[:1] == [command.name]:
             _add_options(subparser, getattr(import_module(command.module), command.config))
     options = vars(parser.parse_args(argv))
-    chosen = next(item for item in commands if item.name == options.pop("command"))
+    name = options.pop("command")
+    chosen = next(item for item in commands if item.name == name)
     module = import_module(chosen.module)
     run: Callable[[Any], None] = getattr(module, chosen.run)
     try:
