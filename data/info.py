@@ -56,7 +56,7 @@ def _facts(survey: Survey) -> Iterator[str]:
         f"wavelengths  {wave[0]:.1f} to {wave[-1]:.1f} A (vacuum, observed), "
         f"{grid.n_pixel} pixels of {grid.step:g} {unit}"
     )
-    yield f"masked       {masked.mean():.1%} of all pixels; {always:.1%} of the grid in every spectrum"
+    yield f"masked       {masked.mean():.1%} of all pixels; in every spectrum {always:.1%} of the grid"
     provenance = survey.info.get("provenance", {})
     if "date" in provenance:
         yield f"made         {provenance['date']} from {', '.join(provenance.get('inputs', []))}"
