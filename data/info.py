@@ -15,6 +15,8 @@ from data.commands import setting
 from data.survey import Survey
 
 PERCENTILES = (0, 5, 50, 95, 100)
+IDENTIFIERS = ("plate", "mjd", "fiber", "targetid")
+"""Columns of numbers that measure nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,7 @@ def _facts(survey: Survey) -> Iterator[str]:
         f"wavelengths  {wave[0]:.1f} to {wave[-1]:.1f} A (vacuum, observed), "
         f"{grid.n_pixel} pixels of {grid.step:g} {unit}"
     )
-    yield f"masked       {masked.mean():.1%} of all pixels; in every spectrum {always:.1%} of the grid"
+    yield f"masked       {masked.mean():.1%} of all pixels; {always:.1%} of the grid in all spectra"
     provenance = survey.info.get("provenance", {})
     if "date" in provenance:
         yield f"made         {provenance['date']} from {', '.join(provenance.get('inputs', []))}"
@@ -76,7 +78,7 @@ def _numbers(catalog: pd.DataFrame) -> Iterator[str]:
     """Yield one line for each numeric column: how many values, and percentiles."""
     heads = "".join(f"{f'{percent}%':>13}" for percent in PERCENTILES)
     yield f"{'column':<16}{'values':>9}{heads}"
-    for name in catalog.select_dtypes("number").columns:
+    for name in catalog.select_dtypes("number").columns.difference(IDENTIFIERS, sort=False):
         values = catalog[name].to_numpy(float)
         values = values[np.isfinite(values)]
         cells = "".join(f"{value:>13.6g}" for value in np.percentile(values, PERCENTILES)) \

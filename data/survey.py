@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec
+from zarr.codecs import BloscCodec, Crc32cCodec
 
 from data.grid import FloatArray, WaveGrid
 from data.spectra import Spectra
@@ -49,12 +49,17 @@ class Survey:
             self._flux: Any = self._arrays["flux"]
             self._ivar: Any = self._arrays["ivar"]
             self.catalog = pd.read_parquet(self.path / "catalog.parquet")
-        except (KeyError, OSError) as error:
+            missing = sum(a.nchunks - a.nchunks_initialized for a in (self._flux, self._ivar))
+        except (KeyError, OSError, ValueError) as error:
             raise ValueError(f"{self.path} is not a complete survey: {error}") from error
         if not len(self.catalog) == self._flux.shape[0] == self._ivar.shape[0]:
             raise ValueError(
                 f"{self.path}: catalog.parquet has {len(self.catalog)} rows, spectra.zarr "
                 f"{self._flux.shape[0]}; they must be equal, ingest again"
+            )
+        if missing:
+            raise ValueError(
+                f"{self.path} is damaged: {missing} chunks of spectra.zarr are missing"
             )
 
     def __len__(self) -> int:
@@ -67,21 +72,32 @@ class Survey:
         return int(self._flux.chunks[0])
 
     def read(self, indices: FloatArray | list[int] | slice) -> Spectra:
-        """Return the spectra of some rows, in the order asked for (repeats allowed)."""
+        """Return the spectra of some rows, in the order asked for (repeats allowed).
+
+        Raises:
+            ValueError: A row does not exist, or the file that holds it is damaged.
+        """
+        z = self.catalog["z"].to_numpy(float)
         if isinstance(indices, slice):
-            flux, ivar = self._flux[indices], self._ivar[indices]
-            z = self.catalog["z"].to_numpy(float)[indices]
-            return Spectra(wave=self.grid.wave, flux=flux, ivar=ivar, z=z)
+            flux, ivar = (self._load(array, indices) for array in (self._flux, self._ivar))
+            return Spectra(wave=self.grid.wave, flux=flux, ivar=ivar, z=z[indices])
         rows = np.asarray(indices, dtype=np.int64)
         if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
             raise ValueError(
                 f"indices must lie in 0..{len(self) - 1}, got {rows.min()}..{rows.max()}"
             )
         unique, inverse = np.unique(rows, return_inverse=True)
-        flux = self._flux.oindex[unique][inverse]
-        ivar = self._ivar.oindex[unique][inverse]
-        z = self.catalog["z"].to_numpy(float)[rows]
-        return Spectra(wave=self.grid.wave, flux=flux, ivar=ivar, z=z)
+        flux, ivar = (self._load(array, unique)[inverse] for array in (self._flux, self._ivar))
+        return Spectra(wave=self.grid.wave, flux=flux, ivar=ivar, z=z[rows])
+
+    def _load(self, array: Any, rows: FloatArray | slice) -> FloatArray:  # noqa: ANN401
+        try:
+            return array[rows] if isinstance(rows, slice) else array.oindex[rows]
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"{self.path} is damaged: {array.path} of spectra.zarr can not be read ({error}); "
+                "ingest again"
+            ) from error
 
     def reference(self) -> dict[str, Any]:
         """Return JSON-ready values from which `data.source.open_source` opens it again."""
@@ -290,7 +306,7 @@ def _new_arrays(path: Path, grid: WaveGrid) -> zarr.Group:
             shape=(0, grid.n_pixel),
             chunks=(CHUNK_ROWS, grid.n_pixel),
             dtype="float32",
-            compressors=[codec],
+            compressors=[codec, Crc32cCodec()],
         )
     return group
 
