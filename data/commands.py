@@ -92,7 +92,7 @@ def run_commands(
 def _add_options(parser: argparse.ArgumentParser, config: type) -> None:
     hints = typing.get_type_hints(config)
     for field in dataclasses.fields(config):
-        options: dict[str, Any] = {"help": field.metadata["help"]}
+        options: dict[str, Any] = {"help": field.metadata["help"].replace("%", "%%")}
         kind, many = _plain_type(hints[field.name])
         required = field.default is dataclasses.MISSING
         if kind is bool:
