@@ -1,0 +1,134 @@
+"""The exact k-nearest-neighbour graph of the latents: computed once, used by everything.
+
+UMAP, t-SNE, the local outlier factor, drawn tracks and "similar spectra" all read this graph.
+A k-d tree is exact and quick in the 2 to 10 dimensions of a latent space.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+from tqdm import tqdm
+
+from data.grid import FloatArray
+
+IntArray = NDArray[np.integer[Any]]
+
+BLOCK_ROWS = 65_536
+"""Rows queried at a time: bounds the float64 arrays the k-d tree returns."""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Each object's nearest others, nearest first; no object is its own neighbour.
+
+    Attributes:
+        indices: Rows of the neighbours, int32, shape (n_galaxy, k).
+        distances: Euclidean latent distances, float32, shape (n_galaxy, k).
+    """
+
+    indices: IntArray
+    distances: FloatArray
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not belong together."""
+        if self.indices.ndim != 2 or self.indices.shape != self.distances.shape:
+            raise ValueError(
+                "indices and distances must have one shape (n_galaxy, k), "
+                f"got {self.indices.shape} and {self.distances.shape}"
+            )
+
+    def __len__(self) -> int:
+        """Return the number of objects."""
+        return len(self.indices)
+
+    @property
+    def k(self) -> int:
+        """Neighbours of each object."""
+        return self.indices.shape[1]
+
+    def first(self, k: int) -> Neighbours:
+        """Return the graph of the `k` nearest only.
+
+        Raises:
+            ValueError: The graph has fewer.
+        """
+        if not 1 <= k <= self.k:
+            raise ValueError(f"k must lie in 1..{self.k}, got {k}")
+        return Neighbours(self.indices[:, :k], self.distances[:, :k])
+
+    def with_self(self) -> tuple[IntArray, FloatArray]:
+        """Return indices and distances with each object first, as UMAP wants them."""
+        own = np.arange(len(self), dtype=self.indices.dtype)[:, None]
+        zero = np.zeros((len(self), 1), dtype=self.distances.dtype)
+        return np.hstack([own, self.indices]), np.hstack([zero, self.distances])
+
+    def save(self, path: Path) -> None:
+        """Write an `.npz` file."""
+        with path.open("wb") as file:
+            np.savez(file, indices=self.indices, distances=self.distances)
+
+    @classmethod
+    def load(cls, path: Path) -> Neighbours:
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: The file is missing, or not such a file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return cls(arrays["indices"], arrays["distances"])
+        except (OSError, KeyError, ValueError, EOFError) as error:
+            raise ValueError(f"{path} is not a readable neighbour graph: {error}") from error
+
+
+def find_neighbours(
+    latents: FloatArray, *, k: int, workers: int = -1, progress: bool = False
+) -> Neighbours:
+    """Find the exact `k` nearest neighbours of every object among the others.
+
+    Copies of one spectrum are neighbours at distance 0; which of more than `k` copies are
+    listed is arbitrary but repeatable.
+
+    Args:
+        latents: Finite latents, shape (n_galaxy, n_latent).
+        k: Neighbours of each object; at most n_galaxy - 1.
+        workers: Threads; -1 is all cores.
+        progress: Show a bar.
+
+    Raises:
+        ValueError: `k` does not fit, or latents are not finite.
+    """
+    n_galaxy = len(latents)
+    if not 1 <= k < n_galaxy:
+        raise ValueError(f"k must lie in 1..n_galaxy - 1 = {n_galaxy - 1}, got {k}")
+    if not np.isfinite(latents).all():
+        bad = np.flatnonzero(~np.isfinite(latents).all(axis=1))
+        raise ValueError(f"latents must be finite, rows {bad[:5].tolist()} are not")
+    points = np.asarray(latents, dtype=np.float64)
+    tree = KDTree(points)
+    indices = np.empty((n_galaxy, k), dtype=np.int32)
+    distances = np.empty((n_galaxy, k), dtype=np.float32)
+    starts = range(0, n_galaxy, BLOCK_ROWS)
+    for start in tqdm(starts, desc="neighbours", disable=not progress, unit="block"):
+        rows = slice(start, min(start + BLOCK_ROWS, n_galaxy))
+        found: tuple[FloatArray, IntArray] = tree.query(  # type: ignore[assignment]
+            points[rows], k=k + 1, workers=workers
+        )
+        near, order = found
+        keep = _others(order, np.arange(rows.start, rows.stop))
+        indices[rows] = order[keep].reshape(-1, k)
+        distances[rows] = near[keep].reshape(-1, k)
+    return Neighbours(indices, distances)
+
+
+def _others(order: IntArray, own: IntArray) -> NDArray[np.bool_]:
+    """Mark all of each row but the object itself; among many copies it may not be listed."""
+    keep = order != own[:, None]
+    keep[keep.all(axis=1), -1] = False
+    return keep
