@@ -4,48 +4,31 @@ Melchior+2022 (arXiv:2211.07890), section 3.1, after Serra+2018 (arXiv:1805.0390
 
     Encoder(n_latent=6, redshift_input=False)
     encoder(flux[, z]) -> latents        encoder.features(flux) -> (values, attention)
+
+Three blocks of convolution, instance norm, PReLU and max-pool. Norm and PReLU (of slope >= 0) are
+monotone, so that pooling before them gives the same result on a fraction of the pixels. A
+bias before an instance norm has no effect, so there is none. Convolutions run in autocast's
+precision, everything else in float32.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from model.pooled_convolution import convolution_moments, pooled_convolution
 
 CHANNELS = (128, 256, 512)
 KERNELS = (5, 11, 21)
 POOLS = (5, 11)
 HIDDEN = (128, 64, 32)
 NORM_EPS = 1e-5
-
-
-class ConvBlock(nn.Module):
-    """Convolution, instance norm, PReLU and, but for the last block, max-pool.
-
-    Norm and PReLU are monotone where the PReLU slope is not negative, so that pooling first gives
-    the same result on a fraction of the pixels; otherwise the order is as written above.
-    """
-
-    def __init__(self, n_in: int, n_out: int, *, kernel: int, pool: int = 1) -> None:
-        """Build the block; `kernel` and `pool` are in pixels, `pool` 1 pools nothing."""
-        super().__init__()
-        self.conv = nn.Conv1d(n_in, n_out, kernel, padding=kernel // 2)
-        self.act = nn.PReLU(n_out)
-        self.pool = pool
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (n_galaxy, n_in, n_pixel) to (n_galaxy, n_out, n_pixel / pool)."""
-        x = self.conv(x)
-        variance, mean = torch.var_mean(x.float(), dim=2, correction=0, keepdim=True)
-        pool_first = bool((self.act.weight >= 0).all())
-        if pool_first:
-            x = self._max_pool(x)
-        x = (x - mean) * torch.rsqrt(variance + NORM_EPS)
-        x = functional.prelu(x, self.act.weight)
-        return x if pool_first else self._max_pool(x)
-
-    def _max_pool(self, x: Tensor) -> Tensor:
-        return functional.max_pool1d(x, self.pool, padding=self.pool // 2) if self.pool > 1 else x
+ROWS_ON_CPU = 16
+"""Spectra that the wide blocks work on at once on a CPU: what its cache holds."""
 
 
 class Encoder(nn.Module):
@@ -61,32 +44,15 @@ class Encoder(nn.Module):
         """
         super().__init__()
         self.redshift_input = redshift_input
-        self.block1 = ConvBlock(1, CHANNELS[0], kernel=KERNELS[0], pool=POOLS[0])
-        self.block2 = ConvBlock(CHANNELS[0], CHANNELS[1], kernel=KERNELS[1], pool=POOLS[1])
-        self.block3 = ConvBlock(CHANNELS[1], CHANNELS[2], kernel=KERNELS[2])
+        self.conv1 = nn.Conv1d(1, CHANNELS[0], KERNELS[0], bias=False)
+        self.conv2 = nn.Conv1d(CHANNELS[0], CHANNELS[1], KERNELS[1], bias=False)
+        self.conv3 = nn.Conv1d(CHANNELS[1], CHANNELS[2], KERNELS[2], bias=False)
+        self.act1, self.act2, self.act3 = (nn.PReLU(n_channel) for n_channel in CHANNELS)
         sizes = (CHANNELS[2] // 2 + redshift_input, *HIDDEN)
         layers: list[nn.Module] = []
         for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
             layers += [nn.Linear(n_in, n_out), nn.PReLU(n_out)]
         self.mlp = nn.Sequential(*layers, nn.Linear(sizes[-1], n_latent))
-
-    def features(self, flux: Tensor) -> tuple[Tensor, Tensor]:
-        """Return values and attention, both of shape (n_galaxy, 256, n_segment).
-
-        Segment k is centred on pixel 55 k; attention sums to 1 over the segments.
-        """
-        x = self.block3(self.block2(self.block1(flux[:, None, :])))
-        values, keys = x.float().chunk(2, dim=1)
-        return values, torch.softmax(keys, dim=2)
-
-    def latents(self, values: Tensor, attention: Tensor, z: Tensor | None = None) -> Tensor:
-        """Return latents, shape (n_galaxy, n_latent), from what `features` returned."""
-        attended = torch.sum(values * attention, dim=2)
-        if self.redshift_input:
-            if z is None:
-                raise ValueError("this encoder takes the redshift beside the flux: give z")
-            attended = torch.cat([attended, z.to(attended.dtype)[:, None]], dim=1)
-        return self.mlp(attended)
 
     def forward(self, flux: Tensor, z: Tensor | None = None) -> Tensor:
         """Return latents, shape (n_galaxy, n_latent).
@@ -96,3 +62,121 @@ class Encoder(nn.Module):
             z: Redshifts, shape (n_galaxy,); used with `redshift_input` only.
         """
         return self.latents(*self.features(flux), z)
+
+    def features(self, flux: Tensor) -> tuple[Tensor, Tensor]:
+        """Return values and attention, both of shape (n_galaxy, 256, n_segment).
+
+        Segment k is centred on pixel 55 k; attention sums to 1 over the segments.
+        """
+        dtype = _autocast_dtype(flux)
+        with torch.autocast(flux.device.type, enabled=False):
+            rows = ROWS_ON_CPU if flux.device.type == "cpu" else len(flux)
+            parts = [self._first_blocks(part, dtype) for part in flux.float().split(rows)]
+            values, keys = self._last_block(torch.cat(parts), dtype).chunk(2, dim=2)
+            return values.transpose(1, 2), torch.softmax(keys, dim=1).transpose(1, 2)
+
+    def latents(self, values: Tensor, attention: Tensor, z: Tensor | None = None) -> Tensor:
+        """Return latents, shape (n_galaxy, n_latent), from what `features` returned."""
+        with torch.autocast(values.device.type, enabled=False):
+            attended = torch.sum(values * attention, dim=2)
+            if self.redshift_input:
+                if z is None:
+                    raise ValueError("this encoder takes the redshift beside the flux: give z")
+                attended = torch.cat([attended, z.to(attended.dtype)[:, None]], dim=1)
+            return self.mlp(attended)
+
+    def _first_blocks(self, flux: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return shape (n_galaxy, n_segment, 256) from spectra: all that works on many pixels."""
+        weight = self.conv1.weight[:, 0]
+        x = _activate(
+            self.act1.weight,
+            lambda: pooled_convolution(flux, weight, POOLS[0]),
+            lambda: -pooled_convolution(flux, -weight, POOLS[0]),
+            *convolution_moments(flux, weight),
+        )
+        y = _convolve(x, self.conv2.weight, dtype)
+        return _activate(
+            self.act2.weight, lambda: _pool(y, POOLS[1]), lambda: -_pool(-y, POOLS[1]), *moments(y)
+        )
+
+    def _last_block(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return shape (n_galaxy, n_segment, 512)."""
+        x = _convolve(x, self.conv3.weight, dtype)
+        return _activate(self.act3.weight, lambda: x, lambda: x, *moments(x))
+
+
+class _Moments(torch.autograd.Function):
+    """Mean and variance over pixels; keeps nothing for the gradient but its input."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+        wide = x.float()
+        mean = wide.mean(dim=1, keepdim=True)
+        centred = wide - mean if wide is x else wide.sub_(mean)
+        ctx.save_for_backward(x, mean)
+        return mean, centred.mul_(centred).mean(dim=1, keepdim=True)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:  # noqa: ANN401
+        x, mean = ctx.saved_tensors
+        grad_mean, grad_variance = (grad / x.shape[1] for grad in grads)
+        offset = grad_mean - 2 * grad_variance * mean
+        return torch.addcmul(offset, x.float(), 2 * grad_variance).to(x.dtype)
+
+
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and variance over pixels, float32, (n_galaxy, 1, n_channel).
+
+    Args:
+        x: Shape (n_galaxy, n_pixel, n_channel), any precision.
+    """
+    return _Moments.apply(x)
+
+
+def _activate(
+    slope: Tensor,
+    highest: Callable[[], Tensor],
+    lowest: Callable[[], Tensor],
+    mean: Tensor,
+    variance: Tensor,
+) -> Tensor:
+    """Return the pooled PReLU of the instance norm.
+
+    Args:
+        slope: Of the PReLU, shape (n_channel,).
+        highest: Gives the highest value of the convolution in each pool.
+        lowest: Gives the lowest.
+        mean: Mean of the convolution over all pixels, shape (n_galaxy, 1, n_channel).
+        variance: Its variance, same shape.
+    """
+    scale = torch.rsqrt(variance + NORM_EPS)
+
+    def activated(x: Tensor) -> Tensor:
+        x = torch.addcmul(-mean * scale, x, scale).transpose(1, 2)
+        return functional.prelu(x, slope).transpose(1, 2)
+
+    if bool((slope >= 0).all()):
+        return activated(highest())
+    # A PReLU of negative slope falls, then rises: its maximum is at one end of the pool.
+    return torch.maximum(activated(highest()), activated(lowest()))
+
+
+def _convolve(x: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """Convolve (n_galaxy, n_pixel, n_in), channels last, without moving anything in memory."""
+    image = x.to(dtype).transpose(1, 2)[:, :, None]
+    kernel = weight.to(dtype)[:, :, None].contiguous(memory_format=torch.channels_last)
+    y = functional.conv2d(image, kernel, padding=(0, weight.shape[2] // 2))
+    return y[:, :, 0].transpose(1, 2)
+
+
+def _pool(x: Tensor, size: int) -> Tensor:
+    """Max-pool over pixels of (n_galaxy, n_pixel, n_channel)."""
+    image = x.transpose(1, 2)[:, :, None]
+    return functional.max_pool2d(image, (1, size), padding=(0, size // 2))[:, :, 0].transpose(1, 2)
+
+
+def _autocast_dtype(flux: Tensor) -> torch.dtype:
+    device = flux.device.type
+    if torch.is_autocast_enabled(device):
+        return torch.get_autocast_dtype(device)
+    return torch.float32
