@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from model.active import relearn
+
+
+@pytest.fixture
+def sample(rng):
+    """A crowd, a nearby clump of dull outliers and a far clump of interesting ones."""
+    crowd = rng.normal(size=(400, 4))
+    dull = rng.normal(scale=0.3, size=(40, 4)) + [7, 0, 0, 0]
+    interesting = rng.normal(scale=0.3, size=(40, 4)) + [0, 6, 0, 0]
+    latents = np.concatenate([crowd, dull, interesting]).astype(np.float32)
+    raw = np.linalg.norm(latents, axis=1)
+    return latents, raw, np.arange(400, 440), np.arange(440, 480)
+
+
+def test_without_labels_the_order_is_that_of_the_raw_score(sample):
+    latents, raw, _dull, _interesting = sample
+    none = np.empty(0, dtype=int)
+    learned = relearn(latents, raw, rows=none, grades=none.astype(float), seed=1)
+    np.testing.assert_array_equal(np.argsort(learned), np.argsort(raw))
+    assert 0 <= learned.min() < learned.max() == 5
+
+
+def test_a_few_labels_bring_their_like_to_the_top(sample):
+    latents, raw, dull, interesting = sample
+    rows = np.concatenate([dull[:4], interesting[:4]])
+    grades = np.array([0, 0, 0, 0, 5, 5, 5, 5.0])
+    learned = relearn(latents, raw, rows=rows, grades=grades, seed=1)
+    before, after = (np.argsort(-score)[:40] for score in (raw, learned))
+    assert np.isin(before, dull).sum() > 30
+    assert np.isin(after, interesting).sum() > 30
+    assert np.isin(after, dull).sum() <= 5
+
+
+def test_far_from_labels_the_raw_score_stays(sample):
+    latents, raw, dull, interesting = sample
+    learned = relearn(latents, raw, rows=dull[:5], grades=np.zeros(5), seed=1)
+    alone = relearn(latents, raw, rows=dull[:0], grades=np.zeros(0), seed=1)
+    np.testing.assert_allclose(learned[interesting], alone[interesting], rtol=0.05)
+    assert (learned[dull] < 0.5 * alone[dull]).mean() > 0.9
+
+
+def test_multiplier_is_the_published_one_at_a_labelled_object(sample):
+    latents, raw, dull, _interesting = sample
+    for grade, factor in ((0.0, 0.117), (5.0, 0.95)):
+        rows = dull[:6]
+        learned = relearn(latents, raw, rows=rows, grades=np.full(6, grade), seed=1)
+        alone = relearn(latents, raw, rows=rows[:0], grades=np.zeros(0), seed=1)
+        np.testing.assert_allclose(learned[rows] / alone[rows], factor, atol=5e-4)
+
+
+def test_result_depends_on_its_inputs_only(sample):
+    latents, raw, dull, _interesting = sample
+    options = {"rows": dull[:5], "grades": np.array([1, 2, 3, 4, 5.0]), "seed": 3}
+    first = relearn(latents, raw, **options)
+    np.testing.assert_array_equal(first, relearn(latents, raw, **options))
+    np.testing.assert_allclose(first, relearn(7 * latents, 9 * raw + 1, **options), rtol=1e-4)
+
+
+def test_all_labelled_at_one_place_gives_finite_scores():
+    latents = np.ones((5, 2), dtype=np.float32)
+    learned = relearn(latents, np.arange(5.0), rows=np.arange(5), grades=np.arange(5.0), seed=0)
+    assert np.isfinite(learned).all()
+
+
+def test_objects_without_a_raw_score_have_none(sample):
+    latents, raw, dull, _interesting = sample
+    raw = raw.copy()
+    raw[3] = np.nan
+    learned = relearn(latents, raw, rows=dull[:5], grades=np.zeros(5), seed=1)
+    assert np.flatnonzero(np.isnan(learned)).tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rows": np.array([1, 1])}, "each labelled row must be given once"),
+        ({"rows": np.array([1, 999])}, "rows must lie in 0..479"),
+        ({"grades": np.array([1.0, 6.0])}, "grades must lie in 0..5"),
+        ({"grades": np.array([1.0, np.nan])}, "grades must lie in 0..5"),
+        ({"grades": np.array([1.0])}, "with one grade"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(sample, change, message):
+    latents, raw, *_ = sample
+    options = {"rows": np.array([1, 2]), "grades": np.array([1.0, 2.0]), "seed": 0} | change
+    with pytest.raises(ValueError, match=message):
+        relearn(latents, raw, **options)
+
+
+def test_latents_that_are_not_finite_are_refused(sample):
+    latents, raw, *_ = sample
+    latents = latents.copy()
+    latents[0, 0] = np.inf
+    with pytest.raises(ValueError, match="latents must be finite"):
+        relearn(latents, raw, rows=np.array([1]), grades=np.array([1.0]), seed=0)
