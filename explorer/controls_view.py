@@ -17,12 +17,20 @@ class ControlsView(pn.viewable.Viewer):
         super().__init__()
         self._state = state
         parameters = state.param
+        compact = {
+            "size": "small",
+            "description": "",
+            "sizing_mode": "stretch_width",
+            "margin": (5, 10),
+        }
         self.widgets = [
-            pmui.Select.from_param(parameters.embedding, label="Embedding"),
-            pmui.Select.from_param(parameters.colour, label="Colour"),
-            pmui.Select.from_param(parameters.colour_scale, label="Scale"),
-            pmui.Select.from_param(parameters.palette, label="Colour map", options=list(PALETTES)),
-            pmui.RangeSlider.from_param(parameters.clip, label="Clip [%]"),
+            pmui.Select.from_param(parameters.embedding, label="Embedding", **compact),
+            pmui.Select.from_param(parameters.colour, label="Colour", **compact),
+            pmui.Select.from_param(parameters.colour_scale, label="Scale", **compact),
+            pmui.Select.from_param(
+                parameters.palette, label="Colour map", options=list(PALETTES), **compact
+            ),
+            pmui.RangeSlider.from_param(parameters.clip, label="Clip [%]", **compact),
         ]
 
     def __panel__(self) -> pn.viewable.Viewable:

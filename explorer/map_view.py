@@ -39,6 +39,8 @@ TOLERANCE = 12.0
 """How far from an object a click may land, pixels."""
 PADDING = 0.04
 """Empty margin around the objects, part of the width."""
+MAX_STRETCH = 1.6
+"""How far the scales of the two axes of an embedding may differ, to fill the figure."""
 KEY_SIZE = len(OKABE_ITO) + 1
 
 _POINTER_JS = """
@@ -243,7 +245,7 @@ class MapView(pn.viewable.Viewer):
         return float(x.start), float(x.end), float(y.start), float(y.end)  # type: ignore[union-attr]
 
     def _go_home(self) -> None:
-        """Show the whole plane, at equal scale on both axes unless the axes are latents."""
+        """Show the whole plane."""
         plane, size = self._state.plane, inner_size(self.figure)
         x0, x1, y0, y1 = home_view(
             plane, aspect=None if self._state.embedding == LATENTS or size is None
@@ -252,6 +254,7 @@ class MapView(pn.viewable.Viewer):
         self.figure.x_range.update(start=x0, end=x1)
         self.figure.y_range.update(start=y0, end=y1)
         self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = plane.x_label, plane.y_label
+        self.figure.axis.visible = self._state.embedding == LATENTS  # others have no unit
         self._state.view = None
         self._mark_selected()
         self._mark_hovered()
@@ -270,9 +273,9 @@ class MapView(pn.viewable.Viewer):
             clip=state.clip, palette=state.palette, shown=state.shown, subset=state.subset,
             dark=state.dark,
         )  # fmt: skip
-        self._drawing.submit(lambda: draw_map(state.dataset, request, viewport), self.show)
+        self._drawing.submit(lambda: draw_map(state.dataset, request, viewport), self.display)
 
-    def show(self, image: MapImage) -> None:
+    def display(self, image: MapImage) -> None:
         """Put an image on the figure."""
         view = image.viewport
         self.image.data = {
@@ -403,7 +406,8 @@ def home_view(plane: Plane, *, aspect: float | None) -> tuple[float, float, floa
 
     Args:
         plane: The plane.
-        aspect: Width over height of the figure, to show both axes at one scale; None to fill it.
+        aspect: Width over height of the figure, to keep the scales of the axes within
+            `MAX_STRETCH` of each other; None to fill it.
     """
     rows = plane.rows
     if len(rows) == 0:
@@ -415,7 +419,8 @@ def home_view(plane: Plane, *, aspect: float | None) -> tuple[float, float, floa
         ends += [low - pad, high + pad]
     x0, x1, y0, y1 = ends
     if aspect is not None:
-        width, height = max(x1 - x0, (y1 - y0) * aspect), max(y1 - y0, (x1 - x0) / aspect)
+        tallest, widest = aspect / MAX_STRETCH, aspect * MAX_STRETCH
+        width, height = max(x1 - x0, (y1 - y0) * tallest), max(y1 - y0, (x1 - x0) / widest)
         x, y = (x0 + x1) / 2, (y0 + y1) / 2
         x0, x1, y0, y1 = x - width / 2, x + width / 2, y - height / 2, y + height / 2
     return x0, x1, y0, y1

@@ -12,6 +12,7 @@ from explorer.facts_view import FactsView
 from explorer.map_view import MapView
 from explorer.spectrum_view import SpectrumView
 from explorer.state import ExplorerState
+from explorer.theme import FIGURE_THEME, PAGE_SX, PAGE_THEME
 from explorer.wavelength_axis import WavelengthAxis
 
 
@@ -34,6 +35,8 @@ def tabs(state: ExplorerState) -> list[tuple[str, pn.viewable.Viewable]]:
 def build_page(dataset: Dataset) -> pmui.Page:
     """Return the page of one browser session."""
     state = ExplorerState(dataset)
+    if pn.state.curdoc is not None:
+        pn.state.curdoc.theme = FIGURE_THEME
     entries = tabs(state)
     panel_tabs = pmui.Tabs(*entries, dynamic=True, sizing_mode="stretch_both", margin=0)
     titles = [title for title, _view in entries]
@@ -51,12 +54,14 @@ def build_page(dataset: Dataset) -> pmui.Page:
         title=dataset.name,
         main=[MapView(state)],
         sidebar=[ControlsView(state)],
-        sidebar_width=250,
+        sidebar_width=216,
         contextbar=[panel_tabs],
         contextbar_open=True,
         contextbar_variant="persistent",
         contextbar_resizable=True,
         contextbar_width=640,
+        theme_config=PAGE_THEME,
+        sx=PAGE_SX,
     )
     page.param.watch(lambda event: state.param.update(dark=event.new), "dark_theme")
     state.dark = page.dark_theme

@@ -18,11 +18,11 @@ FloatArray = NDArray[np.floating[Any]]
 
 VALUES = ("value", "red", "green", "blue")
 """Names of the columns that colour: one number, or three that make a class colour."""
-COVERAGE = 0.05
+COVERAGE = 0.12
 """Part of the image that discs should cover together."""
 MAX_RADIUS = 5.0
 """Largest radius of a disc, pixels."""
-MAX_FADE = 0.6
+MAX_FADE = 0.45
 """How far a lone point fades beside a crowded pixel."""
 
 

@@ -113,10 +113,13 @@ class SpectrumView(pn.viewable.Viewer):
                 text_align="right" if kind == "emission" else "left",
             )  # fmt: skip
             self._inks.append((labels.glyph, "text_color", kind))
-        fig.legend.update(
-            location="bottom_right", orientation="horizontal", click_policy="hide", padding=3,
-            label_text_font_size="10px", glyph_width=16, spacing=8, margin=3, label_standoff=3,
+        legend = fig.legend[0]
+        legend.update(
+            orientation="horizontal", click_policy="hide", padding=0, margin=2, spacing=14,
+            label_text_font_size="11px", glyph_width=18, glyph_height=12, label_height=12,
+            label_standoff=4,
         )  # fmt: skip
+        fig.add_layout(legend, "above")
         return fig
 
     def _residual_figure(self) -> figure:
@@ -156,7 +159,7 @@ class SpectrumView(pn.viewable.Viewer):
     def _read(self) -> None:
         state, row = self._state, self._state.selected
         if row is None:
-            self.show(None, [])
+            self.display(None, [])
             return
         others = state.neighbours(row) if state.overplot_neighbours else []
 
@@ -172,9 +175,9 @@ class SpectrumView(pn.viewable.Viewer):
                 ]
             return inspect(dataset, row), decoded
 
-        self._reading.submit(work, lambda result: self.show(*result))
+        self._reading.submit(work, lambda result: self.display(*result))
 
-    def show(
+    def display(
         self,
         inspection: Inspection | None,
         neighbours: list[tuple[FloatArray, FloatArray]],
@@ -251,7 +254,7 @@ class SpectrumView(pn.viewable.Viewer):
                     line.name if good else ""
                     for (line, _x), good in zip(chosen, legible, strict=True)
                 ],
-                "y": [0.985 if kind == "emission" else 0.10] * len(chosen),
+                "y": [0.985 if kind == "emission" else 0.02] * len(chosen),
             }
 
     def _repaint(self) -> None:
@@ -274,7 +277,7 @@ def flux_limits(flux: FloatArray, model: FloatArray) -> tuple[float, float]:
     if modelled.size:
         low, high = min(low, float(modelled.min())), max(high, float(modelled.max()))
     span = max(high - low, 1e-6)
-    return low - 0.08 * span, high + 0.22 * span
+    return low - 0.16 * span, high + 0.22 * span
 
 
 def residual_limit(residual: FloatArray) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 from bokeh.core.property.descriptors import UnsetValueError
 from bokeh.plotting import figure
+from bokeh.themes import Theme
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,43 @@ def ink(dark: bool) -> Ink:
     return DARK if dark else LIGHT
 
 
+_PARTS = ("Axis", "Legend", "BaseColorBar", "ColorBar", "Title", "Grid", "Plot", "Figure")
+FIGURE_THEME = Theme(json={"attrs": {part: {} for part in _PARTS}})
+"""Claims what `paint` styles, so that the page's design leaves it alone."""
+_TYPE = {"fontFamily": "Inter, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"}
+PAGE_THEME: dict[str, Any] = {
+    "light": {
+        "palette": {
+            "primary": {"main": "#1f5f99", "contrastText": LIGHT.paper},
+            "background": {"default": LIGHT.paper, "paper": LIGHT.paper},
+        },
+        "typography": _TYPE | {"fontSize": 12},
+    },
+    "dark": {
+        "palette": {
+            "primary": {"main": "#8ab8e6", "contrastText": DARK.paper},
+            "background": {"default": DARK.paper, "paper": DARK.paper},
+        },
+        "typography": _TYPE | {"fontSize": 12},
+    },
+}
+"""Material palettes: paper of the figures everywhere, one quiet blue for what can be pressed."""
+PAGE_SX: dict[str, Any] = {
+    ".MuiAppBar-root": {
+        "bgcolor": "primary.contrastText",
+        "color": "primary.main",
+        "boxShadow": "none",
+        "borderBottom": "1px solid rgba(128,128,128,.35)",
+        "backgroundImage": "none",
+    },
+    ".MuiToolbar-root": {"minHeight": "40px !important"},
+    ".title": {"color": "inherit !important", "fontSize": "15px !important"},
+    ".MuiTabs-root": {"minHeight": "34px"},
+    ".MuiTab-root": {"minHeight": "34px", "padding": "4px 12px", "textTransform": "none"},
+    ".MuiDrawer-paper": {"backgroundImage": "none"},
+}
+
+
 def new_figure(**options: Any) -> figure:  # noqa: ANN401
     """Return a figure without logo and with tight margins; style it with `paint`."""
     defaults: dict[str, Any] = {
@@ -91,6 +129,7 @@ def paint(fig: figure, *, dark: bool) -> None:
             major_label_text_font_size="10px",
             axis_label_standoff=3,
             major_label_standoff=3,
+            minor_tick_line_alpha=0.7,
             major_tick_in=0,
             major_tick_out=4,
             minor_tick_out=2,
