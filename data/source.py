@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from data.mock import MockSurvey
 from data.spectra import SpectrumSource
 from data.survey import Survey
 
@@ -18,4 +19,6 @@ def open_source(reference: dict[str, Any]) -> SpectrumSource:
     kind = reference.get("kind")
     if kind == "survey":
         return Survey(Path(reference["path"]))
+    if kind == "mock":
+        return MockSurvey(**{name: value for name, value in reference.items() if name != "kind"})
     raise ValueError(f"reference kind must be 'survey' or 'mock', got {kind!r}")

@@ -1,0 +1,235 @@
+"""Mock surveys: galaxies with known truth, synthesised on demand or written to disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from data.commands import setting
+from data.grid import FloatArray, WaveGrid
+from data.mock_instrument import MOCK_INSTRUMENTS
+from data.mock_light import draw_light
+from data.mock_noise import observe
+from data.mock_population import KINDS, NUCLEI
+from data.mock_random import IntArray, ObjectRandom
+from data.mock_synthesis import galaxy_flux
+from data.spectra import Spectra
+from data.survey import SurveyWriter
+
+ROWS_AT_ONCE = 256
+WRITE_ROWS = 4096
+CATALOG_ROWS = 8192
+
+
+class MockSurvey:
+    """A mock survey made on demand; a `data.spectra.SpectrumSource`.
+
+    Object i depends on (seed, i, instrument, outliers) alone: whatever is asked for, in whatever
+    order, it is the same to the last bit on one machine.
+    """
+
+    def __init__(
+        self, *, n: int, seed: int, instrument: str = "sdss", outliers: float = 0.01
+    ) -> None:
+        """Describe a survey; nothing is synthesised yet.
+
+        Args:
+            n: Number of objects, at least 1.
+            seed: Any integer >= 0.
+            instrument: `sdss`, `boss` or `desi`.
+            outliers: Part of the objects made strange, 0 to 1.
+
+        Raises:
+            ValueError: A setting is out of its range.
+        """
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
+        if not 0 <= seed < 2**63:
+            raise ValueError(f"seed must be an integer from 0 to 2^63 - 1, got {seed}")
+        if instrument not in MOCK_INSTRUMENTS:
+            raise ValueError(
+                f"instrument must be one of {list(MOCK_INSTRUMENTS)}, got {instrument}"
+            )
+        if not 0 <= outliers <= 1:
+            raise ValueError(f"outliers must be a part from 0 to 1, got {outliers}")
+        self.seed, self.outliers = seed, outliers
+        self.instrument = MOCK_INSTRUMENTS[instrument]
+        self._n = n
+
+    def __len__(self) -> int:
+        """Return the number of objects."""
+        return self._n
+
+    @property
+    def grid(self) -> WaveGrid:
+        """Observed-frame grid."""
+        return self.instrument.grid
+
+    @cached_property
+    def catalog(self) -> pd.DataFrame:
+        """One row per object, made without making spectra."""
+        blocks = [self.rows(index) for index in _blocks(self._n, CATALOG_ROWS)]
+        return pd.concat(blocks, ignore_index=True)
+
+    def rows(self, indices: FloatArray | list[int] | slice) -> pd.DataFrame:
+        """Return catalogue rows of some objects."""
+        index = self._indices(indices)
+        random = ObjectRandom(seed=self.seed, index=index)
+        light = draw_light(random, self.instrument)
+        return self._frame(random, light)
+
+    def read(self, indices: FloatArray | list[int] | slice) -> Spectra:
+        """Return the spectra of some rows, in the order asked for (repeats allowed)."""
+        index = self._indices(indices)
+        flux = np.empty((len(index), self.grid.n_pixel), dtype=np.float32)
+        ivar, z = np.empty_like(flux), np.empty(len(index))
+        for part in _slices(len(index), ROWS_AT_ONCE):
+            _, flux[part], ivar[part], z[part] = self._synthesise(index[part])
+        return Spectra(wave=self.grid.wave, flux=flux, ivar=ivar, z=z)
+
+    def reference(self) -> dict[str, Any]:
+        """Return JSON-ready values from which `data.source.open_source` opens it again."""
+        return {
+            "kind": "mock",
+            "n": self._n,
+            "seed": self.seed,
+            "instrument": self.instrument.name,
+            "outliers": self.outliers,
+        }
+
+    def blocks(self, rows: int, *, jobs: int = 1) -> Iterator[tuple[pd.DataFrame, Any, Any]]:
+        """Yield catalogue rows, flux and ivar of the whole survey in order, `rows` at a time."""
+        with ThreadPoolExecutor(jobs) as pool:
+            for block in _blocks(self._n, rows):
+                parts = [block[part] for part in _slices(len(block), ROWS_AT_ONCE)]
+                made = list(pool.map(self._synthesise, parts))
+                frame = pd.concat([part[0] for part in made], ignore_index=True)
+                yield (
+                    frame,
+                    np.concatenate([part[1] for part in made]),
+                    np.concatenate([part[2] for part in made]),
+                )
+
+    def _synthesise(
+        self, index: IntArray
+    ) -> tuple[pd.DataFrame, FloatArray, FloatArray, FloatArray]:
+        random = ObjectRandom(seed=self.seed, index=index)
+        light = draw_light(random, self.instrument)
+        flux = galaxy_flux(light, self.instrument)
+        flux, ivar = observe(flux, random, self.instrument, exposure=light.noise)
+        norm = light.norm[:, None].astype(np.float32)
+        frame = self._frame(random, light)
+        return frame, flux / norm, ivar * norm**2, frame["z"].to_numpy(float)
+
+    def _frame(self, random: ObjectRandom, light: Any) -> pd.DataFrame:  # noqa: ANN401
+        galaxies = light.galaxies
+        z_err = 1e-5 * (20 / light.snr) * 10 ** random.normal("z_err", 0.0, 0.15)
+        return pd.DataFrame(
+            {
+                "object_id": [f"mock-{self.seed}-{i}" for i in random.index],
+                "ra": random.uniform("ra", 110.0, 260.0),
+                "dec": np.degrees(np.arcsin(random.uniform("dec", -0.06, 0.88))),
+                "z": light.z,
+                "z_err": z_err,
+                "class": "GALAXY",
+                "subclass": _subclass(light),
+                "snr": light.snr,
+                "log_mass": galaxies.log_mass,
+                "log_ssfr": light.log_ssfr,
+                "a_v": galaxies.a_v,
+                "norm": light.norm,
+                "r_mag": light.r_mag,
+                "age": light.age / 1e9,
+                "metallicity": galaxies.metallicity,
+                "gas_metallicity": galaxies.gas_metallicity,
+                "log_u": galaxies.log_u,
+                "vdisp": galaxies.vdisp,
+                "gas_vdisp": galaxies.gas_vdisp,
+                "ew_halpha": light.halpha_ew,
+                "population": np.array(KINDS, dtype=object)[galaxies.kind],
+                "nucleus": np.array(NUCLEI, dtype=object)[galaxies.nucleus],
+                "outlier_kind": "",
+            }
+        )
+
+    def _indices(self, indices: FloatArray | list[int] | slice) -> IntArray:
+        if isinstance(indices, slice):
+            return np.arange(self._n)[indices]
+        index = np.asarray(indices, dtype=np.int64)
+        if index.size and (index.min() < 0 or index.max() >= self._n):
+            raise ValueError(
+                f"indices must lie in 0..{self._n - 1}, got {index.min()}..{index.max()}"
+            )
+        return index
+
+
+@dataclass(frozen=True, kw_only=True)
+class MockConfig:
+    """Settings of `python -m data mock`."""
+
+    out: Path = setting(help="folder of the survey to write; must not exist")
+    n: int = setting(help="number of objects", default=20000)
+    seed: int = setting(help="seed: the same seed makes the same survey", default=1)
+    instrument: str = setting(
+        help="whose grid, resolution and noise", default="sdss", choices=tuple(MOCK_INSTRUMENTS)
+    )
+    outliers: float = setting(help="part of the objects made strange", default=0.01)
+    jobs: int = setting(help="threads; the result does not depend on it", default=2)
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range."""
+        if self.jobs < 1:
+            raise ValueError(f"jobs must be at least 1, got {self.jobs}")
+
+
+def mock(config: MockConfig) -> None:
+    """Write a mock survey, block by block."""
+    survey = MockSurvey(
+        n=config.n, seed=config.seed, instrument=config.instrument, outliers=config.outliers
+    )
+    provenance = {"made_by": "python -m data mock", "numpy": version("numpy")}
+    settings = {name: value for name, value in asdict(config).items() if name != "out"}
+    info = {
+        "instrument": config.instrument,
+        "flux_unit": "1e-17 erg / s / cm2 / Angstrom, divided by norm",
+        "normalisation": "norm = median model flux in rest-frame 5300-5850 Angstrom",
+        "provenance": provenance | settings | {"source": survey.reference()},
+    }
+    with (
+        SurveyWriter(config.out, grid=survey.grid, info=info) as writer,
+        tqdm(total=config.n, unit="spectra", disable=None) as progress,
+    ):
+        for rows, flux, ivar in survey.blocks(WRITE_ROWS, jobs=config.jobs):
+            writer.append(rows, flux, ivar)
+            progress.update(len(rows))
+
+
+def _subclass(light: Any) -> Any:  # noqa: ANN401
+    """Return the subclass the SDSS pipeline would give."""
+    return np.select(
+        [
+            light.galaxies.nucleus == 3,
+            light.galaxies.nucleus == 1,
+            light.halpha_ew > 50,
+            light.halpha_ew > 4,
+        ],
+        ["AGN BROADLINE", "AGN", "STARBURST", "STARFORMING"],
+        "",
+    ).astype(object)
+
+
+def _blocks(n: int, rows: int) -> Iterator[IntArray]:
+    return (np.arange(start, min(start + rows, n)) for start in range(0, n, rows))
+
+
+def _slices(n: int, rows: int) -> list[slice]:
+    return [slice(start, min(start + rows, n)) for start in range(0, n, rows)]

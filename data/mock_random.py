@@ -1,0 +1,70 @@
+"""Random numbers that depend only on (seed, object, purpose): the same in any batch or order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from data.grid import FloatArray
+
+IntArray = NDArray[np.integer[Any]]
+
+
+class ObjectRandom:
+    """Draws for some objects of a mock survey; each call names its purpose.
+
+    The 64-bit finaliser of SplitMix64 (Steele+2014, OOPSLA) is applied to a counter made of
+    seed, object and purpose, so a draw needs no state.
+
+    Example:
+        random = ObjectRandom(seed=1, index=np.arange(3))
+        random.uniform("mass")
+    """
+
+    def __init__(self, *, seed: int, index: IntArray) -> None:
+        """Draw for the objects `index` (>= 0) of the mock survey `seed` (>= 0)."""
+        self.seed = seed
+        self.index = np.asarray(index, dtype=np.uint64)
+        self._key = _mix(self.index + _mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15)))
+
+    def uniform(self, purpose: str, low: float = 0.0, high: float = 1.0) -> FloatArray:
+        """Return uniform numbers in (low, high), float64, one an object."""
+        bits = _mix(self._key ^ _mix(np.uint64(_name_hash(purpose))))
+        return low + (high - low) * ((bits >> np.uint64(11)).astype(float) + 0.5) * 2.0**-53
+
+    def normal(self, purpose: str, mean: Any = 0.0, sigma: Any = 1.0) -> FloatArray:  # noqa: ANN401
+        """Return normal numbers, cut at 4 sigma, float64, one an object."""
+        return mean + sigma * ndtri(self.uniform(purpose)).clip(-4, 4)
+
+    def generator(self, row: int) -> np.random.Generator:
+        """Return a stream of its own for the pixels of one of the objects."""
+        generator = np.random.Generator(np.random.Philox(0))
+        key = np.array([self.seed, int(self.index[row])], dtype=np.uint64)
+        zeros = np.zeros(4, dtype=np.uint64)
+        generator.bit_generator.state = {
+            "bit_generator": "Philox",
+            "state": {"counter": zeros, "key": key},
+            "buffer": zeros,
+            "buffer_pos": 4,
+            "has_uint32": 0,
+            "uinteger": 0,
+        }
+        return generator
+
+
+def _mix(value: Any) -> Any:  # noqa: ANN401 - a scalar or an array of uint64
+    with np.errstate(over="ignore"):
+        value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return value ^ (value >> np.uint64(31))
+
+
+def _name_hash(name: str) -> int:
+    """Return the 64-bit FNV-1a hash of a name (`hash` differs from run to run)."""
+    value = 0xCBF29CE484222325
+    for byte in name.encode():
+        value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return value
