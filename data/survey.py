@@ -80,7 +80,7 @@ class Survey:
         z = self.catalog["z"].to_numpy(float)
         if isinstance(indices, slice):
             flux, ivar = (self._load(array, indices) for array in (self._flux, self._ivar))
-            return Spectra(wave=self.grid.wave, flux=flux, ivar=ivar, z=z[indices])
+            return Spectra(wave=self.grid.wave, flux=flux, ivar=ivar, z=z[indices].copy())
         rows = np.asarray(indices, dtype=np.int64)
         if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
             raise ValueError(
@@ -157,6 +157,14 @@ class SurveyWriter:
         except OSError as error:
             os.close(self._lock)
             raise ValueError(f"another process is writing {self.out}; wait for it") from error
+        try:
+            self._open()
+        except BaseException:
+            os.close(self._lock)
+            raise
+        return self
+
+    def _open(self) -> None:
         journal = self._partial / JOURNAL
         if journal.exists():
             self._group = zarr.open_group(str(self._partial / "spectra.zarr"), mode="r+")
@@ -168,7 +176,6 @@ class SurveyWriter:
             self._group = _new_arrays(self._partial / "spectra.zarr", self.grid)
             (self._partial / PARTS).mkdir(exist_ok=True)
             journal.touch()
-        return self
 
     def append(
         self,
