@@ -140,6 +140,7 @@ def embed_tsne(
 
     perplexity: Any = config.tsne_perplexity  # annotated int there, a float in t-SNE
     graph = neighbours.first(int(3 * perplexity))
+    jobs = 1 if len(latents) < 10_000 else jobs
     index = PrecomputedNeighbors(graph.indices.astype(np.int64), graph.distances.astype(np.float64))
     affinities = PerplexityBasedNN(perplexity=perplexity, knn_index=index, n_jobs=jobs)
     start = embed_pca(latents).astype(np.float64)

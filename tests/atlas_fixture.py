@@ -4,14 +4,16 @@ Galaxies run from quiescent (a 4000 A break, absorption lines) to star-forming (
 lines) along one hidden number `activity`, with dust and noise beside it.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from filelock import FileLock
 
-from data.grid import INSTRUMENTS, FloatArray, WaveGrid, linear_grid
-from data.survey import SurveyWriter
+from data.grid import FloatArray, WaveGrid, linear_grid
+from data.survey import Survey, SurveyWriter
 from model.atlas import AtlasConfig
 from model.atlas_build import make_atlas
 from model.linear import PCAConfig, fit_pca
@@ -90,8 +92,6 @@ def _catalog(
 
 def write_pca(survey: Path, out: Path, *, n_latent: int = 4) -> Path:
     """Fit and save a PCA of a survey, on a rest grid of its step."""
-    from data.survey import Survey
-
     source = Survey(survey)
     grid = source.grid
     first = np.floor(np.log10(2359) / grid.step) * grid.step
@@ -103,8 +103,6 @@ def write_pca(survey: Path, out: Path, *, n_latent: int = 4) -> Path:
 
 def write_spender(survey: Path, out: Path, *, n_latent: int = 4) -> Path:
     """Save a SPENDER of random weights (seeded) that fits a survey."""
-    from data.survey import Survey
-
     config = SpenderConfig(
         n_latent=n_latent,
         grids={"test": Survey(survey).grid},
@@ -120,12 +118,23 @@ def write_spender(survey: Path, out: Path, *, n_latent: int = 4) -> Path:
 
 def build(survey: Path, model: Path, out: Path, *, seed: int = 0) -> Path:
     """Build an atlas quietly."""
-    from data.survey import Survey
-
     make_atlas(
         Survey(survey), AtlasConfig(survey=survey, model=model, out=out, seed=seed), progress=False
     )
     return out
 
 
-SDSS = INSTRUMENTS["sdss"]
+def write_tiny(base: Path) -> Path:
+    """Write, once a test run, a survey, two models and their atlases; return their folder.
+
+    Args:
+        base: The worker's temporary folder; workers of one run share its parent.
+    """
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = shared / "tiny"
+    with FileLock(shared / "tiny.lock"):
+        if not (folder / "atlas_spender").exists():
+            survey = write_survey(folder / "survey")
+            build(survey, write_pca(survey, folder / "pca"), folder / "atlas")
+            build(survey, write_spender(survey, folder / "spender"), folder / "atlas_spender")
+    return folder

@@ -20,3 +20,21 @@ def real_spectra() -> Path:
     if not REAL_SPECTRA.is_dir():
         pytest.skip(f"no real spectra at {REAL_SPECTRA}")
     return REAL_SPECTRA
+
+
+@pytest.fixture(scope="session")
+def tiny_atlas_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Atlas of 120 synthetic galaxies with a PCA of 4 components; read only."""
+    return _tiny(tmp_path_factory) / "atlas"
+
+
+@pytest.fixture(scope="session")
+def tiny_spender_atlas_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Atlas of the same galaxies with a small SPENDER of random weights; read only."""
+    return _tiny(tmp_path_factory) / "atlas_spender"
+
+
+def _tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.atlas_fixture import write_tiny  # imports torch: only tests that need it pay
+
+    return write_tiny(tmp_path_factory.getbasetemp())
