@@ -152,8 +152,8 @@ def _activate(
     scale = torch.rsqrt(variance + NORM_EPS)
 
     def activated(x: Tensor) -> Tensor:
-        x = torch.addcmul(-mean * scale, x, scale).transpose(1, 2)
-        return functional.prelu(x, slope).transpose(1, 2)
+        x = (x - mean) * scale
+        return functional.prelu(x.transpose(1, 2), slope).transpose(1, 2)
 
     if bool((slope >= 0).all()):
         return activated(highest())
