@@ -51,7 +51,7 @@ _NUCLEAR: dict[float, tuple[float, float, float]] = {
 }
 
 
-_OFFSETS = {6718.29: -0.12, 6732.68: -0.12, 3727.09: -0.08, 3729.88: -0.08}
+_OFFSETS = {6718.29: -0.19, 6732.68: -0.19, 3727.09: -0.08, 3729.88: -0.08}
 """What the nebular grid gives too much of in SDSS galaxies, dex: its sulphur is not depleted."""
 
 

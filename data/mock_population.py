@@ -69,8 +69,8 @@ def draw_galaxies(random: ObjectRandom) -> Galaxies:
     # Tremonti+2004, eq. 3; their scale, 0.1 lower, is near that of the nebular grids.
     gas = -1.492 + 1.847 * log_mass - 0.08026 * log_mass**2 - 8.79
     gas += -0.1 * (log_rate + 10.0) * active + random.normal("gas metals", 0.0, 0.08)
-    gas = gas.clip(-1.2, 0.36)
-    log_u = -3.05 - 0.45 * gas + 0.18 * ((log_rate + 10.0) * active).clip(-1, 1.5)
+    gas = gas.clip(-1.2, 0.39)
+    log_u = -3.06 - 0.55 * gas + 0.18 * ((log_rate + 10.0) * active).clip(-1, 1.5)
     log_u = (log_u + random.normal("ionisation", 0.0, 0.14)).clip(-3.9, -1.6)
     a_v, a_v_cloud = _draw_dust(random, log_mass, kind)
     vdisp = 2.22 + 0.27 * (log_mass - 10.8) - np.where(active, 0.10, 0.0)  # Faber & Jackson 1976
@@ -114,7 +114,7 @@ def _mass_quantiles() -> tuple[FloatArray, FloatArray]:
 def _draw_kind(random: ObjectRandom, log_mass: FloatArray) -> IntArray:
     quiescent = 0.02 + 0.62 * expit((log_mass - 10.6) / 0.22)
     valley = 0.03 + 0.11 * expit((log_mass - 10.2) / 0.2)
-    starburst = 0.03 + 0.22 * expit((9.7 - log_mass) / 0.3)
+    starburst = 0.035 + 0.28 * expit((9.8 - log_mass) / 0.3)
     post = np.full_like(log_mass, 0.012)
     draw = random.uniform("kind")
     kind = np.full(len(draw), _SF)
@@ -146,7 +146,8 @@ def _draw_history(
     # Star-forming sequence (Renzini & Peng 2015); green valley 1.0 dex below it.
     log_rate = -10.04 - 0.24 * (log_mass - 10.0) + random.normal("rate", 0.0, 0.27)
     log_rate = np.where(kind == _GV, log_rate - 0.95, log_rate)
-    first = 1e9 * random.uniform("first age", 7.0, 12.3)
+    first = 1e9 * np.where(kind == _Q, random.uniform("first age", 5.0, 12.3),
+                           random.uniform("first age", 7.0, 12.3))  # fmt: skip
     live = 0.58  # of the mass formed, typical
     ratio = tau_ratio_of_rate((10**log_rate * live * first).clip(1e-5, 1.95))
     old = random.uniform("quenched", 6.5, 14.0) + 2.0 * (log_mass - 10.8).clip(-1, 1)
