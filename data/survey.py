@@ -148,8 +148,6 @@ class SurveyWriter:
 
     def __enter__(self) -> SurveyWriter:
         """Make the temporary folder, or take up the one that was left."""
-        if not self._resume:
-            shutil.rmtree(self._partial, ignore_errors=True)
         self._partial.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(self._partial, os.O_RDONLY)
         try:
@@ -166,6 +164,9 @@ class SurveyWriter:
 
     def _open(self) -> None:
         journal = self._partial / JOURNAL
+        if not self._resume:
+            for path in self._partial.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         if journal.exists():
             self._group = zarr.open_group(str(self._partial / "spectra.zarr"), mode="r+")
             self.n_row, self.notes = _read_journal(journal)

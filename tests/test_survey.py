@@ -1,0 +1,289 @@
+"""The store gives back what it got, in any pieces, through any crash; damage is told."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data.grid import WaveGrid
+from data.spectra import SpectrumSource
+from data.survey import (
+    CHUNK_ROWS,
+    Survey,
+    SurveyWriter,
+    finish_interrupted,
+    partial_folder,
+    read_json,
+    write_json,
+)
+
+GRID = WaveGrid(scale="log", start=3.58, step=1e-3, n_pixel=30)
+ON_DISK = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25
+)
+
+
+def objects(start: int, stop: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Rows that can be told apart: flux and ivar say which object they belong to."""
+    index = np.arange(start, stop)
+    rows = pd.DataFrame({"object_id": [f"obj-{i}" for i in index], "z": 0.01 * (index + 1.0)})
+    flux = np.outer(index + 1, np.arange(1, 31)).astype("f4")
+    return rows, flux, flux + 1
+
+
+def write(out: Path, sizes: list[int], **options: Any) -> None:
+    with SurveyWriter(out, grid=GRID, info={"instrument": "test"}, **options) as writer:
+        start = writer.n_row
+        for size in sizes:
+            writer.append(*objects(start, start + size))
+            start += size
+
+
+def check(survey: Survey, n_object: int) -> None:
+    rows, flux, ivar = objects(0, n_object)
+    pd.testing.assert_frame_equal(survey.catalog, rows)
+    spectra = survey.read(slice(None))
+    np.testing.assert_array_equal(spectra.flux, flux)
+    np.testing.assert_array_equal(spectra.ivar, ivar)
+    np.testing.assert_allclose(spectra.wave, GRID.wave)
+    np.testing.assert_array_equal(spectra.z, rows["z"])
+
+
+@given(sizes=st.lists(st.integers(0, 300), min_size=1, max_size=4).filter(any))
+@ON_DISK
+def test_survey_gives_back_what_was_appended_in_any_pieces(tmp_path: Path, sizes):
+    out = tmp_path / "survey"
+    shutil.rmtree(out, ignore_errors=True)
+    write(out, sizes)
+    survey = Survey(out)
+    check(survey, sum(sizes))
+    assert isinstance(survey, SpectrumSource)
+    assert sorted(p.name for p in out.iterdir()) == [
+        "catalog.parquet",
+        "spectra.zarr",
+        "survey.json",
+    ]
+    assert [p.name for p in tmp_path.iterdir()] == ["survey"]
+
+
+@given(rows=st.lists(st.integers(0, 299), max_size=40))
+@ON_DISK
+def test_rows_come_in_the_order_asked_for(tmp_path: Path, rows):
+    if not (tmp_path / "survey").exists():
+        write(tmp_path / "survey", [300])
+    survey = Survey(tmp_path / "survey")
+    spectra = survey.read(rows)
+    _, flux, _ = objects(0, 300)
+    np.testing.assert_array_equal(spectra.flux, flux[np.array(rows, int)])
+    np.testing.assert_array_equal(spectra.z, survey.catalog["z"].to_numpy()[np.array(rows, int)])
+
+
+@given(data=st.data(), n_row=st.integers(1, 300))
+@ON_DISK
+def test_compact_keeps_each_spectrum_with_its_row(tmp_path: Path, data, n_row):
+    keep = np.array(data.draw(st.lists(st.booleans(), min_size=n_row, max_size=n_row)))
+    if not keep.any():
+        keep[0] = True
+    out = tmp_path / "survey"
+    shutil.rmtree(out, ignore_errors=True)
+    with SurveyWriter(out, grid=GRID, info={}) as writer:
+        writer.append(*objects(0, n_row))
+        writer.compact(writer.catalog(), keep)
+    survey = Survey(out)
+    index = np.array([int(name.split("-")[1]) for name in survey.catalog["object_id"]])
+    np.testing.assert_array_equal(np.sort(index), np.flatnonzero(keep))
+    _, flux, ivar = objects(0, n_row)
+    np.testing.assert_array_equal(survey.read(slice(None)).flux, flux[index])
+    np.testing.assert_array_equal(survey.read(slice(None)).ivar, ivar[index])
+
+
+class Stop(Exception):
+    """Stands for whatever ends a run."""
+
+
+def write_then_stop(out: Path, sizes: list[int], **options: Any) -> None:
+    with SurveyWriter(out, grid=GRID, info={"instrument": "test"}, **options) as writer:
+        for size in sizes:
+            writer.append(*objects(writer.n_row, writer.n_row + size), note={"size": size})
+        raise Stop
+
+
+def stopped(out: Path, sizes: list[int], torn: str = "") -> None:
+    """Begin a survey and stop, with half a line in the journal if `torn`."""
+    with pytest.raises(Stop):
+        write_then_stop(out, sizes, resume=True)
+    if torn:
+        with (partial_folder(out) / "journal.jsonl").open("a") as journal:
+            journal.write(torn)
+
+
+@pytest.mark.parametrize("torn", ["", '{"n_row": 9', '{"n_row": 999, "note": {}}'])
+def test_a_stopped_writer_goes_on_after_its_last_whole_step(tmp_path: Path, torn):
+    out = tmp_path / "survey"
+    stopped(out, [100, 60], torn)
+    assert not out.exists()
+    with SurveyWriter(out, grid=GRID, info={"instrument": "test"}, resume=True) as writer:
+        assert writer.n_row == 160
+        assert writer.notes == [{"size": 100}, {"size": 60}]
+        writer.append(*objects(160, 300))
+    check(Survey(out), 300)
+
+
+def test_spectra_without_their_line_in_the_journal_are_dropped(tmp_path: Path):
+    out = tmp_path / "survey"
+    stopped(out, [100, 60])
+    journal = partial_folder(out) / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])
+    write(out, [150], resume=True)
+    check(Survey(out), 250)
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_a_writer_stopped_in_its_last_steps_is_finished(tmp_path: Path, monkeypatch, step):
+    out = tmp_path / "survey"
+    keep = np.arange(300) % 3 != 0
+
+    def run() -> None:
+        with SurveyWriter(out, grid=GRID, info={}, resume=True) as writer:
+            if not writer.n_row:
+                writer.append(*objects(0, 300))
+            writer.compact(writer.catalog(), keep)
+
+    steps = ["data.survey.write_json", "zarr.Array.resize", "shutil.rmtree", "os.rename"]
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(steps[step], fail)
+        with pytest.raises(Stop):
+            run()
+    assert not out.exists()
+    if not finish_interrupted(out):
+        run()
+    survey = Survey(out)
+    assert len(survey) == 200
+    index = np.array([int(name.split("-")[1]) for name in survey.catalog["object_id"]])
+    np.testing.assert_array_equal(survey.read(slice(None)).flux, objects(0, 300)[1][index])
+
+
+def test_a_failed_writer_leaves_nothing(tmp_path: Path):
+    with pytest.raises(Stop):
+        write_then_stop(tmp_path / "s", [3])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_survey_is_refused(tmp_path: Path):
+    with (
+        pytest.raises(ValueError, match="at least one spectrum"),
+        SurveyWriter(tmp_path / "s", grid=GRID, info={}),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_two_writers_of_one_survey_do_not_meet(tmp_path: Path, resume):
+    with SurveyWriter(tmp_path / "s", grid=GRID, info={}, resume=True) as writer:
+        writer.append(*objects(0, 3))
+        with (
+            pytest.raises(ValueError, match="another process is writing"),
+            SurveyWriter(tmp_path / "s", grid=GRID, info={}, resume=resume),
+        ):
+            pass
+    check(Survey(tmp_path / "s"), 3)
+
+
+def test_overwrite_replaces_a_survey_and_nothing_else(tmp_path: Path):
+    out = tmp_path / "survey"
+    write(out, [3])
+    with pytest.raises(ValueError, match="exists; choose another"):
+        write(out, [5])
+    with pytest.raises(Stop):
+        write_then_stop(out, [5], overwrite=True)
+    check(Survey(out), 3)
+    write(out, [5], overwrite=True)
+    check(Survey(out), 5)
+    (tmp_path / "precious").mkdir()
+    with pytest.raises(ValueError, match="is not a survey"):
+        write(tmp_path / "precious", [3], overwrite=True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["precious", "survey"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda r, f, i: (r, f[:, :-1], i), "must have shape"),
+        (lambda r, f, i: (r, f * np.nan, i), "must be finite"),
+        (lambda r, f, i: (r, f, -i), "ivar >= 0"),
+        (lambda r, f, i: (r.drop(columns="z"), f, i), "must have object_id and z"),
+    ],
+)
+def test_spectra_that_do_not_fit_are_refused(tmp_path: Path, change, message):
+    with SurveyWriter(tmp_path / "s", grid=GRID, info={}) as writer:
+        writer.append(*objects(0, 2))
+        with pytest.raises(ValueError, match=message):
+            writer.append(*change(*objects(2, 4)))
+    check(Survey(tmp_path / "s"), 2)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "catalog.parquet",
+        "survey.json",
+        "spectra.zarr/zarr.json",
+        "spectra.zarr/flux/zarr.json",
+        "spectra.zarr/flux/c/0/0",
+        "spectra.zarr/ivar/c/1/0",
+    ],
+)
+@pytest.mark.parametrize("damage", ["remove", "cut", "empty", "change"])
+def test_damage_to_any_file_is_told(tmp_path: Path, name, damage):
+    out = tmp_path / "survey"
+    write(out, [CHUNK_ROWS + 20])
+    path = out / name
+    content = path.read_bytes()
+    if damage == "remove":
+        path.unlink()
+    else:
+        middle = len(content) // 2
+        changed = content[:middle] + bytes(b ^ 255 for b in content[middle : middle + 9])
+        new = {"cut": content[:middle], "empty": b"", "change": changed + content[middle + 9 :]}
+        path.write_bytes(new[damage])
+    with pytest.raises(ValueError, match=r"survey|damaged|JSON"):
+        Survey(out).read(slice(None))
+
+
+def test_rows_that_do_not_exist_are_refused(tmp_path: Path):
+    write(tmp_path / "s", [5])
+    for rows in ([5], [-1], [0, 99]):
+        with pytest.raises(ValueError, match=r"indices must lie in 0\.\.4"):
+            Survey(tmp_path / "s").read(rows)
+
+
+def test_missing_and_foreign_folders_are_told(tmp_path: Path):
+    with pytest.raises(ValueError, match="does not exist"):
+        Survey(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="is not a survey: it has no survey.json"):
+        Survey(tmp_path)
+    write(tmp_path / "s", [2])
+    info = read_json(tmp_path / "s" / "survey.json", what="survey")
+    write_json(tmp_path / "s" / "survey.json", info | {"schema_version": 99})
+    with pytest.raises(ValueError, match="has survey schema 99"):
+        Survey(tmp_path / "s")
+
+
+def test_json_is_never_half_written(tmp_path: Path, monkeypatch):
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1})
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(Stop))
+    with pytest.raises(Stop):
+        write_json(path, {"a": 2})
+    assert read_json(path, what="thing") == {"a": 1}
