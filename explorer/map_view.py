@@ -65,9 +65,15 @@ class MapView(pn.viewable.Viewer):
         self._drawing = Latest()
         self._hovering = Latest()
         self.figure = new_figure(
-            x_range=Range1d(0, 1), y_range=Range1d(0, 1), tools=[], lod_threshold=None
+            name="map",
+            x_range=Range1d(start=0, end=1),
+            y_range=Range1d(start=0, end=1),
+            tools=[],
+            lod_threshold=None,
         )
-        self.image = ColumnDataSource({name: [] for name in ("image", "x", "y", "dw", "dh")})
+        self.image = ColumnDataSource(
+            {name: [] for name in ("image", "x", "y", "dw", "dh")}, name="map image"
+        )
         self.figure.image_rgba("image", "x", "y", "dw", "dh", source=self.image)
         self._home: tuple[float, float, float, float] | None = None
         self._add_marks()
@@ -86,7 +92,7 @@ class MapView(pn.viewable.Viewer):
     def _add_marks(self) -> None:
         empty = {"x": [], "y": []}
         self.marks = {
-            name: ColumnDataSource(dict(empty))
+            name: ColumnDataSource(dict(empty), name=f"map {name}")
             for name in (
                 "region",
                 "path",
@@ -123,6 +129,7 @@ class MapView(pn.viewable.Viewer):
         rings("hovered", size=12, width=1.0, colour="accent", marker="circle")
         rings("selected", size=18, width=2.0, colour="accent", marker="circle")
         self.label = Label(
+            name="map hover",
             x=0, y=0, text="", visible=False, text_font_size="11px", padding=5, border_radius=3,
             text_line_height=1.3, level="overlay",
         )  # fmt: skip
@@ -150,7 +157,7 @@ class MapView(pn.viewable.Viewer):
         self._ticker = FixedTicker(ticks=[])
         self.colour_bar = ColorBar(
             color_mapper=self._mapper, ticker=self._ticker, orientation="horizontal",
-            location="bottom_right", width=220, height=9, padding=8, margin=8, title_standoff=4,
+            location="bottom_right", width=200, height=9, padding=14, margin=4, title_standoff=4,
             title_text_font_style="normal", title_text_font_size="11px",
             major_label_text_font_size="10px", major_tick_line_color=None, border_line_color=None,
             background_fill_alpha=0.75,
@@ -254,7 +261,9 @@ class MapView(pn.viewable.Viewer):
         self.figure.x_range.update(start=x0, end=x1)
         self.figure.y_range.update(start=y0, end=y1)
         self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = plane.x_label, plane.y_label
-        self.figure.axis.visible = self._state.embedding == LATENTS  # others have no unit
+        has_unit = self._state.embedding == LATENTS
+        for part in (*self.figure.axis, *self.figure.grid):
+            part.visible = has_unit
         self._state.view = None
         self._mark_selected()
         self._mark_hovered()

@@ -41,7 +41,8 @@ class SpectrumView(pn.viewable.Viewer):
         self._reading = Latest()
         self.inspection: Inspection | None = None
         self.pixels = ColumnDataSource(
-            {name: [] for name in ("wave", "flux", "low", "high", "model", "residual")}
+            {name: [] for name in ("wave", "flux", "low", "high", "model", "residual")},
+            name="pixels",
         )
         self.rest = ColumnDataSource({"wave": [], "flux": []})
         self.masked = ColumnDataSource({"x0": [], "x1": []})
@@ -85,7 +86,9 @@ class SpectrumView(pn.viewable.Viewer):
             self._inks.append((glyph, "line_color", kind))
 
     def _flux_figure(self) -> figure:
-        fig = self._axis.strip(height=None, y_label="flux / norm", y_range=Range1d(0, 2))
+        fig = self._axis.strip(
+            height=None, y_label="flux / norm", y_range=Range1d(start=0, end=2), name="flux"
+        )
         fig.xaxis.visible = False
         self._shade(fig)
         band = fig.varea("wave", "low", "high", source=self.pixels, fill_alpha=0.30).glyph
@@ -105,7 +108,7 @@ class SpectrumView(pn.viewable.Viewer):
             (flux.glyph, "line_color", "text"), (rest.glyph, "line_color", "decoded"),
             (model.glyph, "line_color", "model"),
         ]  # fmt: skip
-        fig.extra_y_ranges = {"unit": Range1d(0, 1)}
+        fig.extra_y_ranges = {"unit": Range1d(start=0, end=1)}
         for kind, source in self.lines.items():
             labels = fig.text(
                 "x", "y", "name", source=source, y_range_name="unit", angle=np.pi / 2,
@@ -124,7 +127,10 @@ class SpectrumView(pn.viewable.Viewer):
 
     def _residual_figure(self) -> figure:
         fig = self._axis.strip(
-            height=120, y_label="residual [\N{GREEK SMALL LETTER SIGMA}]", y_range=Range1d(-6, 6)
+            height=120,
+            y_label="residual [\N{GREEK SMALL LETTER SIGMA}]",
+            y_range=Range1d(start=-6, end=6),
+            name="residual",
         )
         self._shade(fig)
         fig.hspan([0.0], line_width=1, line_color="#888888")

@@ -66,6 +66,12 @@ _PARTS = ("Axis", "Legend", "BaseColorBar", "ColorBar", "Title", "Grid", "Plot",
 FIGURE_THEME = Theme(json={"attrs": {part: {} for part in _PARTS}})
 """Claims what `paint` styles, so that the page's design leaves it alone."""
 _TYPE = {"fontFamily": "Inter, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"}
+_NO_FOCUS_RING = ":host, :host *, :host(:focus), :host(:focus-visible) {outline: none !important}"
+_TAB = {"minHeight": "34px", "padding": "4px 12px", "textTransform": "none", "minWidth": "0px"}
+_COMPONENTS = {
+    "MuiTab": {"styleOverrides": {"root": _TAB}},
+    "MuiTabs": {"styleOverrides": {"root": {"minHeight": "34px"}}},
+}
 PAGE_THEME: dict[str, Any] = {
     "light": {
         "palette": {
@@ -73,6 +79,7 @@ PAGE_THEME: dict[str, Any] = {
             "background": {"default": LIGHT.paper, "paper": LIGHT.paper},
         },
         "typography": _TYPE | {"fontSize": 12},
+        "components": _COMPONENTS,
     },
     "dark": {
         "palette": {
@@ -80,6 +87,7 @@ PAGE_THEME: dict[str, Any] = {
             "background": {"default": DARK.paper, "paper": DARK.paper},
         },
         "typography": _TYPE | {"fontSize": 12},
+        "components": _COMPONENTS,
     },
 }
 """Material palettes: paper of the figures everywhere, one quiet blue for what can be pressed."""
@@ -92,9 +100,8 @@ PAGE_SX: dict[str, Any] = {
         "backgroundImage": "none",
     },
     ".MuiToolbar-root": {"minHeight": "40px !important"},
-    ".title": {"color": "inherit !important", "fontSize": "15px !important"},
-    ".MuiTabs-root": {"minHeight": "34px"},
-    ".MuiTab-root": {"minHeight": "34px", "padding": "4px 12px", "textTransform": "none"},
+    ".title": {"fontSize": "15px !important", "color": "text.primary !important"},
+    "a": {"color": "inherit !important"},
     ".MuiDrawer-paper": {"backgroundImage": "none"},
 }
 
@@ -106,6 +113,7 @@ def new_figure(**options: Any) -> figure:  # noqa: ANN401
         "sizing_mode": "stretch_both",
         "min_border": 2,
         "outline_line_color": None,
+        "stylesheets": [_NO_FOCUS_RING],
         "output_backend": "canvas",
     }
     made = figure(**(defaults | options))

@@ -29,7 +29,7 @@ class WavelengthAxis:
         """Cover the atlas's grid."""
         self._state = state
         wave = state.dataset.atlas.source.grid.wave
-        self.x_range = Range1d(float(wave[0]), float(wave[-1]))
+        self.x_range = Range1d(start=float(wave[0]), end=float(wave[-1]))
 
     def strip(self, *, height: int | None, y_label: str, **options: Any) -> figure:  # noqa: ANN401
         """Return a figure on this axis; put it under the others in a column without gaps.
