@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from data.grid import FloatArray
+from data.readers import plain_text
 
 Match = Literal["id", "radec"]
 RADIUS = 2.0
@@ -126,9 +127,20 @@ def _read_table(path: Path) -> pd.DataFrame:
 
         table = Table.read(path)
         flat = [name for name in table.colnames if table[name].ndim == 1]
-        return table[flat].to_pandas()
+        return _decode(table[flat].to_pandas())
     except Exception as error:  # parsers raise whatever a damaged table makes them
         raise ValueError(f"--catalog {path} can not be read: {error}") from error
+
+
+def _decode(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with text where FITS has bytes."""
+    cells = {name: table[name] for name in table.columns if table[name].dtype == object}
+    return table.assign(
+        **{
+            name: [plain_text(cell) if isinstance(cell, bytes) else cell for cell in column]
+            for name, column in cells.items()
+        }
+    )
 
 
 def _standard_names(table: pd.DataFrame) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from data.survey import (
 
 GRID = WaveGrid(scale="log", start=3.58, step=1e-3, n_pixel=30)
 ON_DISK = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=12
 )
 
 
