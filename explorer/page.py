@@ -10,6 +10,7 @@ from explorer.controls_view import ControlsView
 from explorer.dataset import Dataset
 from explorer.facts_view import FactsView
 from explorer.map_view import MapView
+from explorer.outliers_view import OutliersView
 from explorer.spectrum_view import SpectrumView
 from explorer.state import ExplorerState
 from explorer.theme import FIGURE_THEME, PAGE_SX, PAGE_THEME
@@ -28,6 +29,7 @@ def tabs(state: ExplorerState) -> list[tuple[str, pn.viewable.Viewable]]:
     )
     return [
         ("Inspect", inspect),
+        ("Outliers", OutliersView(state).__panel__()),
         ("About", AboutView(state).__panel__()),
     ]
 

@@ -9,6 +9,7 @@ import param
 from numpy.typing import NDArray
 
 from explorer.dataset import DENSITY, LATENTS, Dataset, Plane
+from explorer.ranking import OPTIONS
 from explorer.selection import inside_region, passing
 
 
@@ -90,6 +91,15 @@ class ExplorerState(param.Parameterized):
         None, length=2, allow_None=True, doc="Rest-frame window asked about, Angstrom."
     )  # type: ignore[assignment]
 
+    # The outliers.
+    score: str | None = param.Selector(
+        default=None, objects=[None], doc="Score that ranks outliers."
+    )  # type: ignore[assignment]
+    ordinary_first: bool = param.Boolean(False, doc="Rank from the other end.")  # type: ignore[assignment]
+    outlier_options: list[str] = param.ListSelector(
+        default=[], objects=list(OPTIONS), doc="What the list of outliers leaves out or puts last."
+    )  # type: ignore[assignment]
+
     # The page.
     tab: str = param.String("Inspect", doc="Title of the open tab.")  # type: ignore[assignment]
     dark: bool = param.Boolean(False, doc="Dark theme.")  # type: ignore[assignment]
@@ -101,7 +111,9 @@ class ExplorerState(param.Parameterized):
         super().__init__(dataset=dataset)
         self.param["embedding"].objects = embeddings
         self.param["colour"].objects = colours
-        self.param.update(embedding=embeddings[0], colour=colours[0])
+        scores = [score.column for score in dataset.atlas.scores]
+        self.param["score"].objects = scores or [None]
+        self.param.update(embedding=embeddings[0], colour=colours[0], score=(scores or [None])[0])
         self.param.update(**params)
 
     @property

@@ -1,0 +1,50 @@
+"""Keys of a view, heard while it is on the page and no text field has the focus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import param
+from panel.custom import JSComponent
+
+_ESM = """
+const typing = (event) => {
+  const target = event.composedPath()[0]
+  if (!(target instanceof Element)) return false
+  return target.isContentEditable || target.closest(
+    'input:not([type=checkbox]):not([type=radio]):not([type=button]), textarea, select, ' +
+    '[role=slider], [role=combobox], [role=listbox], [role=menu], [role=dialog]') !== null
+}
+
+export function render({model, el}) {
+  el.style.display = 'none'
+  const heard = (event) => {
+    if (!el.isConnected || typing(event) || event.altKey || event.metaKey || event.ctrlKey) return
+    if (!model.keys.includes(event.key)) return
+    event.preventDefault()
+    model.send_msg({key: event.key})
+  }
+  window.addEventListener('keydown', heard)
+  model.on('remove', () => window.removeEventListener('keydown', heard))
+}
+"""
+
+
+class Keyboard(JSComponent):
+    """Hears keys; put it into the layout of the view it serves."""
+
+    keys: list[str] = param.List([], item_type=str, doc="Names of the keys heard.")  # type: ignore[assignment]
+
+    _esm = _ESM
+
+    def __init__(self, keys: dict[str, Callable[[], None]]) -> None:
+        """Call `keys[name]()` when the key of that name (`KeyboardEvent.key`) is pressed."""
+        self._actions = dict(keys)
+        super().__init__(keys=list(keys), width=0, height=0, margin=0)
+        self.on_msg(self._hear)
+
+    def _hear(self, data: Any) -> None:  # noqa: ANN401
+        action = self._actions.get(str(data.get("key"))) if isinstance(data, dict) else None
+        if action is not None:
+            action()
