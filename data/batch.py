@@ -142,6 +142,7 @@ def _take(raw: RawSpectrum, file: str, selection: Selection, batch: Batch) -> No
             pixel=raw.pixel + (shift or 0),
             flux=raw.flux,
             ivar=raw.ivar,
+            masked=raw.masked,
             z=facts["z"],
         )
     except ValueError as error:

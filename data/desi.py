@@ -47,6 +47,7 @@ def read_desi(path: Path) -> Iterator[RawSpectrum]:
             pixel=np.arange(GRID.n_pixel),
             flux=mean,
             ivar=weight,
+            masked=weight == 0,
             facts=_facts(fibermap[rows[0]], redshifts.get(target)),
             problem=_problem(fibermap[rows], bool(np.any(weight > 0)), path, redshifts),
         )

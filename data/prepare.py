@@ -32,7 +32,8 @@ class Prepared:
         flux: Flux over `norm`, finite, 0 where nothing was observed, float32, shape (n_pixel,).
         ivar: Inverse variance of `flux`, 0 where masked, float32, shape (n_pixel,).
         norm: Median flux of the rest-frame range, 1e-17 erg/s/cm2/A.
-        snr: Median signal to noise of a measured pixel, sky lines included.
+        snr: Median signal to noise of all pixels with ivar > 0, whatever their mask says, as
+            SN_MEDIAN_ALL of SDSS: a spectrum does not gain by losing its noisy half.
         mask_fraction: Share of the grid's pixels with ivar 0.
     """
 
@@ -49,6 +50,7 @@ def prepare(
     pixel: NDArray[np.int64],
     flux: FloatArray,
     ivar: FloatArray,
+    masked: NDArray[np.bool_],
     z: float,
 ) -> Prepared:
     """Weight, place on the grid and normalise one spectrum.
@@ -58,23 +60,26 @@ def prepare(
         pixel: Where the values belong in `grid`, increasing; those outside it are dropped.
         flux: Flux density, 1e-17 erg/s/cm2/A, shape (n,).
         ivar: Inverse variance of `flux`, shape (n,).
+        masked: Where the file's own mask is set, shape (n,).
         z: Redshift.
 
     Raises:
         ValueError: The arrays do not belong together, or nothing can normalise the spectrum.
     """
-    if not len(pixel) == len(flux) == len(ivar):
+    if not len(pixel) == len(flux) == len(ivar) == len(masked):
         raise ValueError(
-            f"bad shape: wavelength, flux and ivar must be equally long, "
-            f"got {len(pixel)}, {len(flux)} and {len(ivar)}"
+            f"bad shape: wavelength, flux, ivar and mask must be equally long, "
+            f"got {len(pixel)}, {len(flux)}, {len(ivar)} and {len(masked)}"
         )
-    placed = _place(grid, pixel, flux, ivar)
-    values, weights = _weigh(*placed)
+    values, weights, flagged = _place(grid, pixel, flux, ivar, masked)
+    values, weights = _weigh(values, weights)
     measured = weights > 0
-    if not measured.any():
-        raise ValueError("all pixels masked: nothing is left to use")
+    if not (measured & ~flagged).any():
+        raise ValueError(
+            f"all pixels masked: {measured.sum()} have flux and ivar, none of them is unflagged"
+        )
     snr = float(np.median(values[measured] * np.sqrt(weights[measured])))
-    weights[_sky(grid)] = 0
+    weights[_sky(grid) | flagged] = 0
     norm = _norm(grid, values, weights, z)
     with np.errstate(over="ignore"):
         scaled = (values / norm).astype(np.float32)
@@ -99,18 +104,24 @@ def pixel_shift(own: WaveGrid, grid: WaveGrid, *, tolerance: float = 0.01) -> in
 
 
 def _place(
-    grid: WaveGrid, pixel: NDArray[np.int64], flux: FloatArray, ivar: FloatArray
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return flux and ivar on the grid, float64; 0 and 0 where the file has no pixel."""
+    grid: WaveGrid,
+    pixel: NDArray[np.int64],
+    flux: FloatArray,
+    ivar: FloatArray,
+    masked: NDArray[np.bool_],
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+    """Return flux, ivar (float64) and mask on the grid; 0, 0, True where the file has no pixel."""
     inside = (pixel >= 0) & (pixel < grid.n_pixel)
     if not inside.any():
         raise ValueError(
             f"outside coverage: no pixel lies in {grid.wave[0]:.0f}-{grid.wave[-1]:.0f} A"
         )
     values, weights = np.zeros(grid.n_pixel), np.zeros(grid.n_pixel)
+    flagged = np.ones(grid.n_pixel, dtype=bool)
     values[pixel[inside]] = flux[inside]
     weights[pixel[inside]] = ivar[inside]
-    return values, weights
+    flagged[pixel[inside]] = masked[inside]
+    return values, weights, flagged
 
 
 def _weigh(values: NDArray[Any], weights: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -39,7 +39,8 @@ class RawSpectrum:
         instrument: `sdss`, `boss` or `desi`.
         pixel: Pixel indices in the instrument's grid, increasing; may reach beyond it.
         flux: Flux density, may be non-finite, shape (n,).
-        ivar: Inverse variance of `flux`, 0 where the file's mask is set, shape (n,).
+        ivar: Inverse variance of `flux`, shape (n,).
+        masked: Where the file's mask is set, shape (n,).
         facts: Catalogue values: `object_id`, `z`, `class`, ... as far as the file has them.
         problem: Why the file itself says that this is no usable object; empty if it does not.
     """
@@ -48,6 +49,7 @@ class RawSpectrum:
     pixel: NDArray[np.int64]
     flux: NDArray[np.floating[Any]]
     ivar: NDArray[np.floating[Any]]
+    masked: NDArray[np.bool_]
     facts: dict[str, Any]
     problem: str = ""
 
@@ -136,9 +138,6 @@ def _read_sdss(path: Path, file: FitsFile, table: Unit) -> RawSpectrum:
     spectrum = file.next_unit()
     cells = file.read(spectrum, SDSS_FACTS, n_row=1) if spectrum else {}
     facts = {name: cell[0] for name, cell in cells.items() if cell.shape == (1,)}
-    ivar = np.array(columns["ivar"])
-    if "and_mask" in columns:
-        ivar[columns["and_mask"] != 0] = 0
     pixel = lattice(columns["loglam"], INSTRUMENTS["sdss"])
     instrument = "sdss"
     if pixel[-1] >= INSTRUMENTS["sdss"].n_pixel or pixel[0] < 0:
@@ -147,7 +146,8 @@ def _read_sdss(path: Path, file: FitsFile, table: Unit) -> RawSpectrum:
         instrument=instrument,
         pixel=pixel,
         flux=columns["flux"],
-        ivar=ivar,
+        ivar=columns["ivar"],
+        masked=columns.get("and_mask", np.zeros(len(pixel), np.int32)) != 0,
         facts=_sdss_facts(path, facts),
         problem=_sdss_problem(facts),
     )
