@@ -93,6 +93,9 @@ class TrainConfig:
     )
     lsf_size: int = setting(default=0, help="pixels of a learnt line-spread kernel; 0 = none")
     redshift_input: bool = setting(default=False, help="feed the redshift to the encoder")
+    warm_start: bool = setting(
+        default=True, help="start the decoder at the mean and the main components of the data"
+    )
     learning_rate: float = setting(default=1e-3, help="highest of the 1cycle schedule")
     weight_decay: float = setting(default=0.0, help="of AdamW; 0 = Adam")
     clip: float = setting(default=1.0, help="largest norm of the gradient of the mean loss")

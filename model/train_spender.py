@@ -11,12 +11,14 @@ from accelerate import Accelerator
 from data.grid import INSTRUMENTS, WaveGrid
 from data.spectra import SpectrumSource
 from model.batches import BatchLoader
+from model.linear import PCAConfig
 from model.objective import LossSettings, Objective
 from model.spender import Activation, Spender, SpenderConfig
 from model.splits import Splits
 from model.train import TrainConfig, rest_grid
 from model.trained import Trained, evenly
 from model.trainer import Trainer, TrainerSettings
+from model.warm_start import N_COMPONENT, start_from_data
 
 MIN_STEPS = 3000
 DEFAULT_EPOCHS = 100
@@ -33,6 +35,14 @@ def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> 
     batch_size = config.batch_size or choose_batch_size(len(splits.train), device)
     train, valid = _loaders(config, source, splits, accelerator, batch_size)
     model = _new_model(config, source.grid)
+    if config.warm_start:
+        start_from_data(
+            model.decoder,
+            source,
+            splits.train,
+            config=PCAConfig(n_latent=N_COMPONENT, rest_grid=model.rest_grid),
+            seed=config.seed,
+        )
     objective = Objective(model, source.grid, _loss_settings(config))
     trainer = Trainer(
         objective,
