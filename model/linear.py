@@ -24,6 +24,7 @@ from data.grid import REST_RANGE, FloatArray, WaveGrid, log_grid
 from data.spectra import Spectra, SpectrumSource
 from model.neighbours import IntArray
 from model.resample import redshift
+from model.stack import to_rest_frame
 from model.storage import Weights
 from model.weights import load_weights
 
@@ -136,10 +137,7 @@ class PCA(nn.Module):
             Flux, and weights (0 where nothing was observed), shape (n_galaxy, n_rest).
         """
         weight = ivar / (1 + ivar * flux**2 / self.config.max_snr**2)
-        back = 1 / (1 + z) - 1
-        total, _ = redshift(weight * flux, back, source=grid, target=self.rest_grid)
-        weight, _ = redshift(weight, back, source=grid, target=self.rest_grid)
-        return total / weight.clamp(min=torch.finfo(weight.dtype).tiny), weight
+        return to_rest_frame(flux, weight, z, grid=grid, rest_grid=self.rest_grid)
 
     def _coefficients(self, rest: Tensor, weight: Tensor) -> Tensor:
         normal = _products(weight, self.components.T)  # (n_galaxy, n_latent, n_latent)

@@ -1,0 +1,279 @@
+"""Which part of an observed spectrum a prediction rests on: Grad-FAM, or input x gradient.
+
+Grad-FAM (Melchior+2022, Eq. 4): the gradient of a scalar of the rest-frame model with respect
+to the attention weights, times those weights, for every channel and wavelength segment. The
+sign is kept: positive pulls the scalar up. Models without attention get input x gradient.
+
+    attribute(model, spectra, line_target("Hα")) -> Attribution
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data.emission_lines import LINES, line
+from data.grid import FloatArray, WaveGrid
+from data.spectra import Spectra, SpectrumSource
+from data.spectral_indices import D4000_BLUE, D4000_RED
+from model.interface import SpectrumModel
+from model.linear import PCA
+from model.neighbours import IntArray
+from model.spender import Spender
+
+SEGMENT_STEP = 55
+"""Pixels from one attention segment to the next; segment k is centred on pixel 55 k."""
+RECEPTIVE_FIELD = 1209
+"""Pixels of the spectrum that one segment depends on."""
+ROWS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A scalar of a rest-frame model: a weighted sum of its pixels, or a ratio of two.
+
+    Attributes:
+        label: What the explorer calls it.
+        first: Start of its wavelengths, rest-frame Angstrom.
+        last: Their end.
+        above: Bands averaged, with their factors: (first, last, factor), Angstrom.
+        below: Bands of the denominator; none for a plain sum.
+        nu: Average F_nu instead of F_lambda.
+        at: Wavelength whose nearest pixel is added, or None.
+    """
+
+    label: str
+    first: float
+    last: float
+    above: tuple[tuple[float, float, float], ...]
+    below: tuple[tuple[float, float, float], ...] = ()
+    nu: bool = False
+    at: float | None = None
+
+    def value(self, rest: Tensor, wave: FloatArray) -> Tensor:
+        """Return the scalar of each spectrum, shape (n_galaxy,).
+
+        Args:
+            rest: Rest-frame spectra, shape (n_galaxy, n_rest).
+            wave: Their wavelengths, Angstrom, shape (n_rest,).
+
+        Raises:
+            ValueError: The wavelengths do not cover the target.
+        """
+        if self.first < wave[0] or self.last > wave[-1]:
+            raise ValueError(
+                f"{self.label} needs {self.first:.0f}-{self.last:.0f} Angstrom, the model "
+                f"covers {wave[0]:.0f}-{wave[-1]:.0f}; choose another"
+            )
+        above = rest @ self._weights(self.above, wave, rest)
+        if self.at is not None:
+            above = above + rest[:, int(np.abs(wave - self.at).argmin())]
+        return above / (rest @ self._weights(self.below, wave, rest)) if self.below else above
+
+    def _weights(
+        self, bands: tuple[tuple[float, float, float], ...], wave: FloatArray, like: Tensor
+    ) -> Tensor:
+        weights = np.zeros(len(wave))
+        for first, last, factor in bands:
+            inside = (wave >= first) & (wave <= last)
+            share = inside * (wave**2 if self.nu else 1.0) * np.gradient(wave)
+            weights += factor * share / max(float((inside * np.gradient(wave)).sum()), 1e-12)
+        return torch.as_tensor(weights, dtype=like.dtype, device=like.device)
+
+
+def line_target(name: str) -> Target:
+    """Return the height of a line above its continuum (Melchior+2022, section 4.3).
+
+    The continuum is the mean of the line-free bands 15-60 Angstrom to either side.
+
+    Raises:
+        ValueError: No line has that name.
+    """
+    centre = line(name).wave
+    blue, red = _line_free(centre, -1), _line_free(centre, +1)
+    bands = tuple((*band, -0.5) for band in (blue, red))
+    return Target(label=name, first=blue[0], last=red[1], above=bands, at=centre)
+
+
+def d4000_target() -> Target:
+    """Return the narrow 4000 Angstrom break (Balogh+1999)."""
+    return Target(
+        label="D4000",
+        first=D4000_BLUE[0],
+        last=D4000_RED[1],
+        above=((*D4000_RED, 1.0),),
+        below=((*D4000_BLUE, 1.0),),
+        nu=True,
+    )
+
+
+def window_target(first: float, last: float, *, continuum: bool = True) -> Target:
+    """Return the mean flux of a window, above the mean of its two sides if `continuum`.
+
+    Args:
+        first: Start, rest-frame Angstrom.
+        last: End.
+        continuum: Take the sides (half the window's width each, 10 Angstrom at least) off.
+
+    Raises:
+        ValueError: The window is empty.
+    """
+    if not (np.isfinite([first, last]).all() and 0 < first and last - first >= 1):
+        raise ValueError(f"a window must be at least 1 Angstrom wide, got {first} to {last}")
+    label = f"{first:.0f}-{last:.0f} Å"
+    if not continuum:
+        return Target(label=label, first=first, last=last, above=((first, last, 1.0),))
+    side = max(0.5 * (last - first), 10.0)
+    bands = ((first, last, 1.0), (first - side, first, -0.5), (last, last + side, -0.5))
+    return Target(label=label, first=first - side, last=last + side, above=bands)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attribution:
+    """What a scalar of the model rests on, for some spectra.
+
+    Attributes:
+        method: `grad-fam` or `input x gradient`.
+        value: The scalar, shape (n_galaxy,).
+        wave: Observed wavelengths of the positions (segment centres, or pixels), Angstrom,
+            shape (n_position,).
+        projection: Signed contribution of each position, shape (n_galaxy, n_position).
+        map: Signed contribution of channel and segment, shape (n_galaxy, n_channel,
+            n_segment); None without attention.
+    """
+
+    method: str
+    value: FloatArray
+    wave: FloatArray
+    projection: FloatArray
+    map: FloatArray | None = None
+
+    def peaks(self) -> FloatArray:
+        """Return each channel's strongest contribution, signed, shape (n_galaxy, n_channel)."""
+        if self.map is None:
+            raise ValueError("this model has no attention channels")
+        at = np.abs(self.map).argmax(axis=2)[:, :, None]
+        return np.take_along_axis(self.map, at, axis=2)[:, :, 0]
+
+    def top_channel(self) -> int:
+        """Return the channel that contributes most at its peak, on average over the spectra."""
+        return int(np.abs(self.peaks()).mean(axis=0).argmax())
+
+    def peak_wave(self, row: int = 0) -> float:
+        """Return the observed wavelength where one spectrum's map (or its projection) peaks."""
+        if self.map is None:
+            return float(self.wave[np.abs(self.projection[row]).argmax()])
+        return float(self.wave[np.abs(self.map[row]).max(axis=0).argmax()])
+
+
+def attribute(model: SpectrumModel, spectra: Spectra, target: Target) -> Attribution:
+    """Attribute a scalar of the rest-frame model to the observed spectra.
+
+    Args:
+        model: A SPENDER (Grad-FAM), or another differentiable model (input x gradient).
+        spectra: Observed spectra; a few at a time, the map is 256 x 72 numbers each.
+        target: The scalar.
+
+    Raises:
+        ValueError: The target is outside the model's wavelengths, or the model is of a kind
+            that can not be differentiated.
+    """
+    grid = WaveGrid.from_wave(spectra.wave)
+    if isinstance(model, Spender):
+        parts = [_grad_fam(model, spectra, target, grid, rows) for rows in _batches(len(spectra))]
+        value, maps = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return Attribution(
+            method="grad-fam",
+            value=value,
+            wave=segment_wave(grid, maps.shape[2]),
+            projection=maps.sum(axis=1),
+            map=maps,
+        )
+    if isinstance(model, PCA):
+        parts = [_input_gradient(model, spectra, target, grid, rows)
+                 for rows in _batches(len(spectra))]  # fmt: skip
+        value, products = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return Attribution(
+            method="input x gradient", value=value, wave=spectra.wave, projection=products
+        )
+    raise ValueError(f"attention of a {model.kind} model can not be computed")
+
+
+def order_by_channel(
+    model: SpectrumModel, source: SpectrumSource, rows: IntArray, target: Target, *, channel: int
+) -> tuple[IntArray, FloatArray]:
+    """Order objects by one channel's strongest contribution (Melchior+2022, Fig. 4).
+
+    Returns:
+        The rows, highest first, and their contributions in that order.
+    """
+    rows = np.asarray(rows, dtype=np.int64)
+    peaks = np.concatenate(
+        [
+            attribute(model, source.read(rows[part].tolist()), target).peaks()[:, channel]
+            for part in _batches(len(rows))
+        ]
+    )
+    order = np.argsort(-peaks, kind="stable")
+    return rows[order], peaks[order]
+
+
+def segment_wave(grid: WaveGrid, n_segment: int) -> FloatArray:
+    """Return the observed wavelengths of the segments' centres, Angstrom, shape (n_segment,).
+
+    The last centre may lie a few pixels beyond the grid, where only padding is.
+    """
+    uniform = grid.start + grid.step * SEGMENT_STEP * np.arange(n_segment)
+    return 10.0**uniform if grid.scale == "log" else uniform
+
+
+def _grad_fam(
+    model: Spender, spectra: Spectra, target: Target, grid: WaveGrid, rows: slice
+) -> tuple[FloatArray, FloatArray]:
+    encoder: Any = model.encoders[model.instrument(grid)]
+    flux = torch.tensor(spectra.flux[rows], dtype=torch.float32, device=model.device)
+    z = torch.tensor(spectra.z[rows], dtype=torch.float32, device=model.device)
+    with torch.no_grad():
+        values, attention = encoder.features(flux)
+    attention = attention.detach().requires_grad_(True)
+    rest = model.decode_tensor(encoder.latents(values, attention, z))
+    value = target.value(rest, model.wave_rest)
+    (gradient,) = torch.autograd.grad(value.sum(), attention)
+    return value.detach().cpu().numpy(), (gradient * attention.detach()).cpu().numpy()
+
+
+def _input_gradient(
+    model: PCA, spectra: Spectra, target: Target, grid: WaveGrid, rows: slice
+) -> tuple[FloatArray, FloatArray]:
+    flux = torch.tensor(spectra.flux[rows], dtype=torch.float32).requires_grad_(True)
+    ivar = torch.tensor(spectra.ivar[rows], dtype=torch.float32)
+    z = torch.tensor(spectra.z[rows], dtype=torch.float64)
+    rest = model.decode_tensor(model.encode_tensor(flux, ivar, z, grid=grid))
+    value = target.value(rest, model.wave_rest)
+    (gradient,) = torch.autograd.grad(value.sum(), flux)
+    return value.detach().numpy(), (gradient * flux.detach()).numpy()
+
+
+def _line_free(centre: float, side: int) -> tuple[float, float]:
+    """Return the widest band without lines 15 to 60 Angstrom to one side of a wavelength."""
+    waves = np.sort([abs(item.wave - centre) for item in LINES if (item.wave - centre) * side > 0])
+    edges = [15.0]
+    bands = []
+    for distance in waves[(waves > 3) & (waves < 75)]:
+        bands.append((edges[-1], distance - 12.0))
+        edges.append(distance + 12.0)
+    bands.append((edges[-1], 60.0))
+    near, far = max(bands, key=lambda band: min(band[1], 60.0) - max(band[0], 15.0))
+    near, far = max(near, 15.0), min(far, 60.0)
+    if far - near < 5:
+        near, far = 15.0, 60.0
+    first, last = sorted((centre + side * near, centre + side * far))
+    return first, last
+
+
+def _batches(n_galaxy: int) -> list[slice]:
+    return [slice(start, min(start + ROWS, n_galaxy)) for start in range(0, n_galaxy, ROWS)]

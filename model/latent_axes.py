@@ -1,0 +1,36 @@
+"""Directions in latent space: principal axes, and combinations of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from data.grid import FloatArray
+
+
+def principal_axes(latents: FloatArray) -> FloatArray:
+    """Return the unit axes of the latents' variance, largest first, shape (n_latent, n_latent).
+
+    Each points towards its largest component, so that runs agree.
+    """
+    covariance = np.cov(np.asarray(latents, dtype=float), rowvar=False).reshape(
+        latents.shape[1], -1
+    )
+    axes = np.linalg.eigh(covariance)[1].T[::-1]
+    largest = np.abs(axes).argmax(axis=1)
+    return axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
+
+
+def combine(latents: FloatArray, weights: Mapping[int, float], *, rotated: bool) -> FloatArray:
+    """Return a linear combination of latents, or of principal axes if `rotated`, shape (n,).
+
+    Portillo+2020's tracks follow PC1 ({0: 1}), PC3 + PC4 ({2: 1, 3: 1}), PC5 - PC6 ({4: 1, 5: -1}),
+    PC2 ({1: 1}).
+    """
+    n_latent = latents.shape[1]
+    if not weights or not all(0 <= index < n_latent for index in weights):
+        raise ValueError(f"weights must name latents 0..{n_latent - 1}, got {dict(weights)}")
+    axes = principal_axes(latents) if rotated else np.eye(n_latent)
+    direction = sum(factor * axes[index] for index, factor in weights.items())
+    return (latents - latents.mean(axis=0)) @ np.asarray(direction)

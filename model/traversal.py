@@ -1,0 +1,136 @@
+"""What each latent does: decoded spectra along it, and the measured change of each feature.
+
+The figure is Nicolaou+2025's Fig. 20 (all other latents at their means, the middle spectrum
+common to all); the table is their Table 1, measured instead of judged by eye.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from data.grid import FloatArray
+from model.interface import SpectrumModel
+from model.latent_axes import principal_axes
+from model.track_trends import trends
+
+FEATURES: dict[str, str] = {
+    "blue": "blue continuum",
+    "red": "red continuum",
+    "d4000": "D4000",
+    "ew_halpha": "Hα",
+    "ew_nii": "[N II]",
+    "ew_hbeta": "Hβ",
+    "ew_oiii": "[O III]",
+    "ew_oii": "[O II]",
+    "fwhm_halpha": "width of Hα",
+}
+"""What is measured, as in Nicolaou+2025's Table 1: column and label."""
+BLUE, RED, MIDDLE = (3650.0, 4150.0), (6900.0, 7400.0), (5300.0, 5850.0)
+"""Continuum bands, Angstrom; blue and red are compared with the middle."""
+THRESHOLD = 0.1
+"""A change smaller than this share of the sample's own spread counts as none."""
+SAMPLE = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traversal:
+    """Decoded spectra along every latent.
+
+    Attributes:
+        wave: Rest-frame wavelengths, Angstrom, shape (n_rest,).
+        steps: Offsets from the middle along each axis, shape (n_latent, n_step).
+        spectra: Shape (n_latent, n_step, n_rest).
+        table: One row per latent; for each feature its change from the first to the last step
+            (`*_change`: Angstrom, km/s, or flux ratio), that change over the spread (16 to 84 %)
+            of the feature among the sample's own decoded spectra (`*_relative`), and a sign
+            `↑`, `↓` or `–` under the feature's own name.
+    """
+
+    wave: FloatArray
+    steps: FloatArray
+    spectra: FloatArray
+    table: pd.DataFrame
+
+
+def traverse(
+    model: SpectrumModel,
+    latents: FloatArray,
+    *,
+    start: FloatArray | None = None,
+    percentiles: tuple[float, float] = (1, 99),
+    rotated: bool = False,
+    n_step: int = 5,
+) -> Traversal:
+    """Vary each latent in turn between two percentiles of the sample.
+
+    Args:
+        model: Decodes.
+        latents: Of the sample, shape (n_galaxy, n_latent).
+        start: Latents held while one varies; by default the sample's mean.
+        percentiles: Ends of each axis.
+        rotated: Vary along the sample's principal axes instead of the latents.
+        n_step: Spectra per axis; odd, so that the middle one is the start itself.
+
+    Raises:
+        ValueError: `n_step` is even or less than 3.
+    """
+    if n_step < 3 or n_step % 2 == 0:
+        raise ValueError(f"n_step must be odd and at least 3, got {n_step}")
+    n_latent = latents.shape[1]
+    held = latents.mean(axis=0, dtype=float) if start is None else np.asarray(start, dtype=float)
+    axes = principal_axes(latents) if rotated else np.eye(n_latent)
+    low, high = np.percentile((latents - held) @ axes.T, percentiles, axis=0)
+    half = n_step // 2
+    # 0 lies in the middle even where the sample is lopsided: each side has its own step.
+    sides = [
+        np.linspace(np.minimum(low, 0), 0, half + 1)[:-1],
+        np.linspace(0, high.clip(0), half + 1),
+    ]
+    steps = np.concatenate(sides).T  # (n_latent, n_step)
+    places = held + steps[:, :, None] * axes[:, None, :]
+    spectra = model.decode(places.reshape(-1, n_latent).astype(np.float32))
+    spectra = spectra.reshape(n_latent, n_step, -1)
+    return Traversal(
+        wave=model.wave_rest,
+        steps=steps,
+        spectra=spectra,
+        table=_changes(model, latents, places),
+    )
+
+
+def _changes(model: SpectrumModel, latents: FloatArray, places: FloatArray) -> pd.DataFrame:
+    ends = [_features(model, places[:, at].astype(np.float32)) for at in (0, -1)]
+    sample = _features(model, latents[:: max(1, len(latents) // SAMPLE)])
+    table = {}
+    for column in FEATURES:
+        change = (ends[1][column] - ends[0][column]).to_numpy(float)
+        spread = float(sample[column].quantile(0.84) - sample[column].quantile(0.16))
+        relative = change / spread if spread > 0 else np.full(len(change), np.nan)
+        table[column] = [_sign(value) for value in relative]
+        table[f"{column}_change"], table[f"{column}_relative"] = change, relative
+    return pd.DataFrame(table, index=pd.RangeIndex(len(places), name="latent"))
+
+
+def _features(model: SpectrumModel, latents: FloatArray) -> pd.DataFrame:
+    measured = trends(model, latents)
+    wave, rest = model.wave_rest, model.decode(latents)
+    middle = _mean(wave, rest, MIDDLE)
+    measured["blue"] = _mean(wave, rest, BLUE) / middle
+    measured["red"] = _mean(wave, rest, RED) / middle
+    # A line too weak to have a width is as narrow as none.
+    measured["fwhm_halpha"] = measured["fwhm_halpha"].where(measured["ew_halpha"] > 0)
+    return measured
+
+
+def _mean(wave: FloatArray, rest: FloatArray, band: tuple[float, float]) -> FloatArray:
+    inside = (wave >= band[0]) & (wave <= band[1])
+    return rest[:, inside].mean(axis=1)
+
+
+def _sign(relative: float) -> str:
+    if not np.isfinite(relative) or abs(relative) < THRESHOLD:
+        return "–"
+    return "↑" if relative > 0 else "↓"
