@@ -14,6 +14,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -94,7 +95,8 @@ def write_spender_checkpoint(model: Spender, path: Path | str) -> None:
 
 def _state_dict(path: Path) -> dict[str, Tensor]:
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_numpy_arrays()):
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
         raise ValueError(
             f"{path} can not be read as a checkpoint without running code from it: {error}"
@@ -106,6 +108,14 @@ def _state_dict(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
         raise ValueError(f"{path} must hold a state dict under 'model', got {type(content)}")
     return content
+
+
+def _numpy_arrays() -> list[Any]:
+    """Return what unpickling a NumPy array needs: training scripts stored the losses so."""
+    rebuild = np.asarray(0.0).__reduce__()[0]
+    dtypes = [type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int64)]
+    names = [f"numpy.{core}.multiarray._reconstruct" for core in ("core", "_core")]
+    return [*((rebuild, name) for name in names), np.ndarray, np.dtype, *dtypes]
 
 
 def _renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,0 +1,344 @@
+"""SPENDER: shapes, options, instruments, and the encoder against its definition written plainly."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from data.grid import INSTRUMENTS, REST_RANGE, linear_grid, log_grid
+from data.spectra import Spectra
+from model.decoder import LineSpread, Speculator
+from model.encoder import Encoder
+from model.interface import SpectrumModel
+from model.pooled_convolution import convolution_moments, pooled_convolution
+from model.spender import Spender, SpenderConfig
+
+SDSS, BOSS, DESI = (INSTRUMENTS[name] for name in ("sdss", "boss", "desi"))
+SMALL = SpenderConfig(n_latent=3, rest_grid=linear_grid(*REST_RANGE, 700), hidden=(8, 16))
+
+
+def _model(config=SMALL, seed=0):
+    torch.manual_seed(seed)
+    return Spender(config)
+
+
+def _spectra(rng, grid=SDSS, n=3):
+    flux = (1 + 0.2 * rng.normal(size=(n, grid.n_pixel))).astype(np.float32)
+    return Spectra(grid.wave, flux, np.ones_like(flux), rng.uniform(0, 0.4, n))
+
+
+def _plain_attention(encoder, flux):
+    """Section 3.1 of Melchior+2022 written out: convolve, normalise, activate, pool."""
+    x = flux[:, None]
+    for conv, act, pool in (
+        (encoder.conv1, encoder.act1, 5),
+        (encoder.conv2, encoder.act2, 11),
+        (encoder.conv3, encoder.act3, 1),
+    ):
+        x = functional.conv1d(x, conv.weight, padding=conv.weight.shape[2] // 2)
+        x = functional.prelu(functional.instance_norm(x), act.weight)
+        x = functional.max_pool1d(x, pool, padding=pool // 2) if pool > 1 else x
+    values, keys = x.chunk(2, dim=1)
+    return values, torch.softmax(keys, dim=2)
+
+
+def _plain_latents(encoder, flux):
+    values, attention = _plain_attention(encoder, flux)
+    return encoder.mlp((values * attention).sum(2))
+
+
+@pytest.mark.parametrize("slopes", ["positive", "zero", "some negative", "above one"])
+def test_encoder_is_its_definition(rng, slopes):
+    torch.manual_seed(1)
+    encoder = Encoder(5)
+    with torch.no_grad():
+        for act in (encoder.act1, encoder.act2, encoder.act3):
+            low, high = {"positive": (0.1, 0.4), "zero": (0, 0)}.get(slopes, (-0.6, 0.4))
+            act.weight.uniform_(*((1.2, 1.5) if slopes == "above one" else (low, high)))
+    flux = torch.tensor(_spectra(rng, n=5).flux)
+    flux[:, :300] = 0  # no data there
+    flux[0] = 0
+    with torch.inference_mode():
+        ours, plain = encoder(flux), _plain_latents(encoder.double(), flux.double())
+        encoder.float()
+    np.testing.assert_allclose(ours, plain, atol=2e-5)
+
+
+@pytest.mark.parametrize("negative", [False, True])
+def test_encoder_has_the_gradients_of_its_definition(rng, negative):
+    torch.manual_seed(2)
+    encoder = Encoder(4)
+    if negative:
+        with torch.no_grad():
+            encoder.act1.weight[::2] = -0.3
+            encoder.act2.weight[::3] = -0.2
+    flux = torch.tensor(_spectra(rng, n=2).flux, requires_grad=True)
+    target = torch.tensor(rng.normal(size=(2, 4)), dtype=torch.float32)
+    inputs = [flux, *encoder.parameters()]
+    ours = torch.autograd.grad((encoder(flux) * target).sum(), inputs)
+    plain = torch.autograd.grad((_plain_latents(encoder, flux) * target).sum(), inputs)
+    for one, other in zip(ours, plain, strict=True):
+        scale = other.abs().max().clamp_min(1e-8)
+        np.testing.assert_allclose(one / scale, other / scale, atol=2e-3)
+        assert torch.linalg.vector_norm(one - other) < 1e-4 * torch.linalg.vector_norm(other)
+
+
+@pytest.mark.parametrize("n_pixel", range(3920, 3926))
+def test_first_convolution_is_convolution_then_pool(rng, n_pixel):
+    flux = torch.tensor(rng.normal(size=(6, n_pixel)), dtype=torch.float32, requires_grad=True)
+    weight = torch.tensor(rng.normal(size=(7, 5)), dtype=torch.float32, requires_grad=True)
+    full = functional.conv1d(flux[:, None], weight[:, None], padding=2)
+    plain = functional.max_pool1d(full, 5, padding=2).transpose(1, 2)
+    ours = pooled_convolution(flux, weight, 5)
+    np.testing.assert_allclose(ours.detach(), plain.detach(), atol=1e-5)
+    mean, variance = convolution_moments(flux, weight)
+    np.testing.assert_allclose(mean[:, 0].detach(), full.mean(2).detach(), atol=1e-6)
+    np.testing.assert_allclose(
+        variance[:, 0].detach(), full.var(2, correction=0).detach(), rtol=1e-5
+    )
+    upstream = torch.tensor(rng.normal(size=ours.shape), dtype=torch.float32)
+    for one, other in zip(
+        torch.autograd.grad(ours, (flux, weight), upstream),
+        torch.autograd.grad(plain, (flux, weight), upstream),
+        strict=True,
+    ):
+        np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+def test_first_convolution_refuses_a_kernel_wider_than_its_pool():
+    with pytest.raises(ValueError, match="must not exceed the pool of 3"):
+        pooled_convolution(torch.ones(1, 50), torch.ones(2, 5), 3)
+
+
+def test_latents_do_not_depend_on_the_batch(rng):
+    encoder = Encoder(6)
+    flux = torch.tensor(_spectra(rng, n=18).flux)
+    with torch.inference_mode():
+        together, alone = encoder(flux), torch.cat([encoder(row[None]) for row in flux])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_attention_is_normalised_over_72_segments(rng):
+    with torch.inference_mode():
+        values, attention = Encoder(2).features(torch.tensor(_spectra(rng).flux))
+    assert values.shape == attention.shape == (3, 256, 72)
+    np.testing.assert_allclose(attention.sum(2), 1, atol=1e-5)
+
+
+def test_segment_k_is_centred_on_pixel_55_k():
+    encoder = Encoder(2)
+    with torch.no_grad():
+        for conv in (encoder.conv1, encoder.conv2, encoder.conv3):
+            conv.weight.add_(conv.weight.flip(2))  # kernels that look the same both ways
+    flux = torch.zeros(2, SDSS.n_pixel)
+    flux[0, 55 * 36 - 2 : 55 * 36 + 3] = torch.tensor([0.3, 1.0, 2.0, 1.0, 0.3])
+    flux[1] = flux[0].roll(55)
+    with torch.inference_mode():
+        values, _ = encoder.features(flux)
+    near = values[0, :, 36 - 15 : 36 + 16]
+    assert near.std(dim=1).mean() > 0.1
+    np.testing.assert_allclose(near, near.flip(1), atol=1e-4)
+    np.testing.assert_allclose(values[1, :, 37 - 15 : 37 + 16], near, atol=1e-4)
+
+
+def test_bfloat16_latents_agree_with_float32(rng):
+    model = _model()
+    wave = np.linspace(0, 1, SDSS.n_pixel)
+    shapes = [np.sin(2 * np.pi * k * wave + k) for k in (1, 3, 8, 20, 60)]
+    flux = 1 + rng.normal(size=(64, 5)) @ shapes + 0.1 * rng.normal(size=(64, SDSS.n_pixel))
+    flux = torch.tensor(flux, dtype=torch.float32)
+    with torch.inference_mode():
+        exact = model.encode_tensor(flux)
+        with torch.autocast("cpu", torch.bfloat16):
+            ours = model.encode_tensor(flux)
+    assert ours.dtype == torch.float32
+    assert ((ours - exact).std(0) < 0.02 * exact.std(0)).all()
+
+
+def test_training_under_autocast_keeps_every_result_in_float32(rng):
+    model = _model()
+    spectra = _spectra(rng)
+    with torch.autocast("cpu", torch.bfloat16):
+        result = model(torch.tensor(spectra.flux), torch.tensor(spectra.z))
+        assert {result.latents.dtype, result.rest.dtype, result.flux.dtype} == {torch.float32}
+        result.flux.square().mean().backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("n_latent", [2, 4, 6, 8, 10])
+@pytest.mark.parametrize(
+    "rest_grid",
+    [
+        linear_grid(3784 / 1.5, 9332, 5881),
+        linear_grid(*REST_RANGE, 7000),
+        linear_grid(3784 / 1.5, 9332, 11762),
+        log_grid(*REST_RANGE),
+    ],
+    ids=["5881", "7000", "11762", "log"],
+)
+def test_any_number_of_latents_and_any_rest_grid(rng, n_latent, rest_grid):
+    config = SpenderConfig(n_latent=n_latent, rest_grid=rest_grid, hidden=(8,))
+    model, spectra = _model(config), _spectra(rng, n=2)
+    latents = model.encode(spectra)
+    assert latents.shape == (2, n_latent)
+    assert latents.dtype == np.float32
+    assert model.decode(latents).shape == (2, rest_grid.n_pixel) == (2, len(model.wave_rest))
+    flux, valid = model.reconstruct(latents, spectra.z, SDSS)
+    assert flux.shape == valid.shape == (2, SDSS.n_pixel)
+    assert not flux[~valid].any()
+
+
+@pytest.mark.parametrize("activation", ["speculator", "leaky_relu"])
+@pytest.mark.parametrize("hidden", [(64, 256, 1024), (256, 512, 1024)])
+def test_decoder_sizes_and_activations(activation, hidden):
+    config = SpenderConfig(n_latent=6, hidden=hidden, activation=activation)
+    decoder = _model(config).decoder
+    sizes = [layer.out_features for layer in decoder.mlp if hasattr(layer, "out_features")]
+    assert sizes == [*hidden, 7000]
+    n_linear = sum((a + 1) * b for a, b in zip((6, *hidden), (*hidden, 7000), strict=True))
+    n_act = 2 * sum((*hidden, 7000)) if activation == "speculator" else 0
+    assert sum(p.numel() for p in decoder.parameters()) == n_linear + n_act
+
+
+def test_parameters_are_those_of_the_paper_but_for_biases_before_a_norm():
+    encoder = Encoder(6)
+    n_bias = 128 + 256 + 512
+    assert sum(p.numel() for p in encoder.parameters()) == 3_159_046 - n_bias
+
+
+def test_speculator_is_its_formula(rng):
+    act = Speculator(4)
+    x = torch.tensor(rng.normal(size=(3, 4)), dtype=torch.float32)
+    np.testing.assert_allclose(act(x).detach(), x * torch.sigmoid(x), rtol=1e-6)
+    with torch.no_grad():
+        act.gamma.fill_(1.0)
+    np.testing.assert_allclose(act(x).detach(), x, rtol=1e-6)
+
+
+def test_line_spread_keeps_the_flux(rng):
+    blur = LineSpread(5)
+    flux = torch.zeros(1, 50)
+    flux[0, 25] = 3.0
+    with torch.no_grad():
+        blur.kernel.copy_(torch.tensor([0.1, 0.5, 2.0, 0.7, 0.2]))
+        np.testing.assert_allclose(blur(flux).sum(), 3.0, rtol=1e-6)
+        np.testing.assert_allclose(blur(torch.ones(1, 50))[:, 2:-2], 1, rtol=1e-6)
+    with pytest.raises(ValueError, match="must be odd"):
+        LineSpread(4)
+
+
+def test_line_spread_is_learnt_and_works_on_the_observed_grid_only(rng):
+    model = _model(SpenderConfig(n_latent=2, rest_grid=SMALL.rest_grid, hidden=(8,), lsf_size=5))
+    spectra = _spectra(rng)
+    result = model(torch.tensor(spectra.flux), torch.tensor(spectra.z))
+    (result.flux - torch.tensor(spectra.flux)).square().sum().backward()
+    assert model.line_spreads["sdss"].kernel.grad.abs().sum() > 0
+    rest = torch.rand(1, 700)
+    sharp = _model().observe(rest, torch.zeros(1), SDSS)[0]
+    blurred = model.observe(rest, torch.zeros(1), SDSS)[0].detach()
+    assert not torch.allclose(sharp, blurred)
+    assert torch.equal(
+        model.observe(rest, torch.zeros(1), BOSS)[0],
+        _model().observe(rest, torch.zeros(1), BOSS)[0],
+    )
+
+
+def test_redshift_input_changes_the_latents_and_is_demanded(rng):
+    config = SpenderConfig(n_latent=2, rest_grid=SMALL.rest_grid, hidden=(8,), redshift_input=True)
+    model, spectra = _model(config), _spectra(rng)
+    moved = Spectra(spectra.wave, spectra.flux, spectra.ivar, spectra.z + 0.2)
+    assert not np.allclose(model.encode(spectra), model.encode(moved))
+    with pytest.raises(ValueError, match="give z"):
+        model.encode_tensor(torch.tensor(spectra.flux))
+    plain = _model()
+    assert np.array_equal(plain.encode(spectra), plain.encode(moved))
+
+
+def test_instruments_have_encoders_of_their_own_and_share_the_decoder(rng):
+    grids = {"sdss": SDSS, "desi": DESI}
+    model = _model(SpenderConfig(n_latent=2, rest_grid=SMALL.rest_grid, hidden=(8,), grids=grids))
+    for grid in grids.values():
+        spectra = _spectra(rng, grid)
+        assert model.encode(spectra).shape == (3, 2)
+        result = model(torch.tensor(spectra.flux), torch.tensor(spectra.z), grid)
+        assert result.flux.shape == (3, grid.n_pixel)
+    assert model.instrument(DESI) == "desi"
+    with pytest.raises(ValueError, match=r"one that the model encodes \(sdss .*desi"):
+        model.encode(_spectra(rng, BOSS))
+    with pytest.raises(ValueError, match="got None"):
+        model.instrument()
+    result = model(torch.tensor(_spectra(rng).flux), torch.zeros(3), SDSS)
+    result.rest.sum().backward()
+    assert all(p.grad is None for p in model.encoders["desi"].parameters())
+
+
+def test_a_model_is_a_spectrum_model_and_the_numpy_and_tensor_sides_agree(rng):
+    model, spectra = _model(), _spectra(rng, n=5)
+    assert isinstance(model, SpectrumModel)
+    latents = model.encode(spectra)
+    result = model(torch.tensor(spectra.flux), torch.tensor(spectra.z))
+    np.testing.assert_allclose(latents, result.latents.detach(), atol=1e-6)
+    np.testing.assert_allclose(model.decode(latents), result.rest.detach(), atol=1e-5)
+    flux, valid = model.reconstruct(latents, spectra.z, SDSS)
+    np.testing.assert_allclose(flux, result.flux.detach(), atol=1e-5)
+    assert np.array_equal(valid, result.valid)
+
+
+def test_no_spectra_give_no_latents():
+    model = _model()
+    empty = Spectra(SDSS.wave, np.empty((0, 3921)), np.empty((0, 3921)), np.empty(0))
+    assert model.encode(empty).shape == (0, 3)
+    assert model.decode(np.empty((0, 3))).shape == (0, 700)
+
+
+def test_the_amplitude_of_a_spectrum_does_not_matter(rng):
+    model, spectra = _model(), _spectra(rng)
+    scaled = Spectra(spectra.wave, 7 * spectra.flux, spectra.ivar, spectra.z)
+    np.testing.assert_allclose(model.encode(spectra), model.encode(scaled), atol=1e-3)
+
+
+def test_wrong_shapes_are_refused(rng):
+    model = _model()
+    with pytest.raises(ValueError, match=r"flux must have shape \(n_galaxy, 3921\)"):
+        model.encode_tensor(torch.ones(2, 100))
+    with pytest.raises(ValueError, match=r"latents must have shape \(n_galaxy, 3\)"):
+        model.decode(np.ones((2, 4)))
+    with pytest.raises(ValueError, match="the model encodes"):
+        model.encode(_spectra(rng, BOSS))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_latent": 0}, "n_latent must be at least 1"),
+        ({"hidden": ()}, "at least one layer"),
+        ({"activation": "relu"}, "activation must be"),
+        ({"grids": {}}, "at least one instrument"),
+        ({"lsf_size": 4}, "odd"),
+    ],
+)
+def test_impossible_configurations_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        SpenderConfig(**settings)
+
+
+def test_configuration_survives_json():
+    config = SpenderConfig(
+        n_latent=2, hidden=(8,), grids={"desi": DESI, "sdss": SDSS}, lsf_size=5, redshift_input=True
+    )
+    assert SpenderConfig.from_dict(config.to_dict()) == config
+    with pytest.raises(ValueError, match="unknown settings of a SPENDER: depth"):
+        SpenderConfig.from_dict(config.to_dict() | {"depth": 3})
+
+
+def test_decoding_one_latent_is_quick_enough_to_drag():
+    model = _model(SpenderConfig())
+    latents = np.zeros((1, 6), dtype=np.float32)
+    seconds = []
+    for _ in range(30):
+        start = time.perf_counter()
+        model.decode(latents)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 5e-3
