@@ -17,6 +17,7 @@ COLUMNS = (
     "learning_rate",
     "k1",
     "spectra_per_s",
+    "gradient_norm",
     *(
         f"{part}_{name}"
         for part in ("train", "valid")

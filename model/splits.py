@@ -63,8 +63,7 @@ def split_source(source: SpectrumSource, *, object_class: str, rest_first: float
     catalog = source.catalog
     z = catalog["z"].to_numpy(float)
     wrong_class = _is_other_class(catalog, object_class)
-    with np.errstate(invalid="ignore"):
-        outside = ~((z > -0.1) & (source.grid.wave[-1] / (1 + z) > rest_first))
+    outside = ~((z > -0.1) & (source.grid.wave[-1] > rest_first * (1 + z)))
     usable = np.flatnonzero(~wrong_class & ~outside)
     part = parts(catalog, usable)
     splits = Splits(

@@ -7,14 +7,16 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from torch import nn
 
 from data.grid import INSTRUMENTS, WaveGrid
 from data.spectra import SpectrumSource
 from model.batches import BatchLoader
 from model.linear import PCAConfig
 from model.objective import LossSettings, Objective
+from model.resample import redshift
 from model.spender import Activation, Spender, SpenderConfig
-from model.splits import Splits
+from model.splits import IndexArray, Splits
 from model.train import TrainConfig, rest_grid
 from model.trained import Trained, evenly
 from model.trainer import Trainer, TrainerSettings
@@ -23,6 +25,8 @@ from model.warm_start import N_COMPONENT, start_from_data
 MIN_STEPS = 3000
 DEFAULT_EPOCHS = 100
 CPU_BATCH, GPU_BATCH = 64, 512
+MEAN_OF = 1024
+"""Spectra whose mean the decoder starts from."""
 
 
 def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> Trained | None:
@@ -124,6 +128,29 @@ def _new_model(config: TrainConfig, grid: WaveGrid) -> Spender:
                 lsf_size=config.lsf_size,
             )
         )
+
+
+def start_from_mean(model: Spender, source: SpectrumSource, rows: IndexArray) -> None:
+    """Let the decoder start at the mean rest-frame spectrum instead of at zero.
+
+    It sets the biases of the last layer; what no spectrum shows starts at 1, the norm of the data.
+
+    Args:
+        model: A new model with LeakyReLU activation.
+        source: Where the spectra are.
+        rows: Spectra to average, weighted equally where they are not masked.
+    """
+    spectra = source.read(rows)
+    to_rest = torch.as_tensor(1 / (1 + spectra.z) - 1)
+    grids = {"source": source.grid, "target": model.rest_grid}
+    seen = torch.as_tensor(spectra.ivar > 0).float()
+    flux, _ = redshift(torch.as_tensor(spectra.flux) * seen, to_rest, **grids)
+    weight, _ = redshift(seen, to_rest, **grids)
+    n_seen = weight.sum(dim=0)
+    mean = torch.where(n_seen > 0, flux.sum(dim=0) / n_seen.clamp_min(1e-6), 1.0)
+    last = [layer for layer in model.decoder.mlp if isinstance(layer, nn.Linear)][-1]
+    with torch.no_grad():
+        last.bias.copy_(mean)
 
 
 def _loaders(

@@ -233,7 +233,7 @@ class Trainer:
             raise not_finite(self._plain, batch, self.train.source, step=position.step + 1)
         self.optimizer.step()
         position.step, position.batch = position.step + 1, position.batch + 1
-        for name, value in values.items():
+        for name, value in {**values, "gradient_norm": float(norm)}.items():
             position.sums[name] = position.sums.get(name, 0.0) + value * batch.n_global
         position.n_summed += batch.n_global
         speed = position.n_summed / max(self.clock.seconds - position.last_valid_seconds, 1e-9)
@@ -289,7 +289,12 @@ class Trainer:
             "learning_rate": one_cycle(progress, max_rate=settings.learning_rate)[0],
             "k1": slope_schedule(progress, settings.k1_max, settings.k1_cycles),
             "spectra_per_s": round(position.n_summed / elapsed, 2),
-            **{f"train_{name}": value / n_summed for name, value in position.sums.items()},
+            "gradient_norm": position.sums.get("gradient_norm", 0.0) / n_summed,
+            **{
+                f"train_{name}": value / n_summed
+                for name, value in position.sums.items()
+                if name != "gradient_norm"
+            },
             **{f"valid_{name}": value for name, value in valid.items()},
         }
 
