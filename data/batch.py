@@ -73,8 +73,7 @@ def read_batch(files: list[str], selection: Selection) -> Batch:
             for raw in read_file(Path(name)):
                 _take(raw, shown, selection, batch)
         except (ValueError, OSError) as error:
-            reason = f"unreadable: {error.strerror}" if _is_system(error) else str(error)
-            batch.rejected.append(Rejection(shown, "", plain_text(reason)))
+            batch.rejected.append(Rejection(shown, "", plain_text(_reason(error))))
         except Exception as error:  # a hostile file may raise anything; it is told, with its type
             reason = f"unreadable: {type(error).__name__}: {error}"
             batch.rejected.append(Rejection(shown, "", plain_text(reason)))
@@ -128,7 +127,8 @@ def _take(raw: RawSpectrum, file: str, selection: Selection, batch: Batch) -> No
         row = catalog.find(object_id=object_id, ra=facts["ra"], dec=facts["dec"])
         facts["catalog_row"] = row
         if not np.isfinite(facts["z"]):
-            facts["z"] = catalog.value(row, "z")
+            facts["z"] = catalog.redshift(row)
+        facts["class"] = facts["class"] or catalog.kind(row)
     problem = acceptable(raw, z=facts["z"], kind=facts["class"], classes=selection.classes)
     shift = pixel_shift(INSTRUMENTS[raw.instrument], selection.grid)
     if not problem and shift is None:
@@ -195,5 +195,7 @@ def _one_by_one(files: list[str], selection: Selection) -> Batch:
     return whole
 
 
-def _is_system(error: Exception) -> bool:
-    return isinstance(error, OSError) and error.strerror is not None
+def _reason(error: ValueError | OSError) -> str:
+    if isinstance(error, OSError):
+        return f"unreadable: {error.strerror or error}"
+    return str(error)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from data.grid import FloatArray
 from data.readers import plain_text
@@ -49,6 +49,9 @@ class Catalog:
         """
         self.table = _standard_names(_read_table(path))
         self.match = match
+        self._z = _numbers(self.table, "z")
+        kinds = self.table["class"].fillna("") if "class" in self.table else [""] * len(self)
+        self._kinds = [plain_text(kind).upper() for kind in kinds]
         if match == "radec":
             self._tree, self._tree_rows = self._index_positions(path)
             self._ids: dict[str, int] = {}
@@ -68,11 +71,13 @@ class Catalog:
         distance, row = self._tree.query(unit_vectors(np.array([ra]), np.array([dec]))[0])
         return int(self._tree_rows[row]) if distance <= chord(RADIUS) else -1
 
-    def value(self, row: int, name: str) -> float:
-        """Return one number of a row; NaN if there is no such row, column or number."""
-        if row < 0 or name not in self.table:
-            return float("nan")
-        return float(pd.to_numeric(self.table[name].iloc[[row]], errors="coerce").iloc[0])
+    def redshift(self, row: int) -> float:
+        """Return the redshift of a row; NaN if there is no such row, column or number."""
+        return float(self._z[row]) if row >= 0 else float("nan")
+
+    def kind(self, row: int) -> str:
+        """Return the class of a row, upper case; empty if there is no such row or column."""
+        return self._kinds[row] if row >= 0 else ""
 
     def columns_for(self, rows: NDArray[np.int64]) -> pd.DataFrame:
         """Return the table's rows for objects in order; missing values where row is -1."""
@@ -91,17 +96,14 @@ class Catalog:
             f"by id; it has {', '.join(map(str, self.table.columns[:12]))}; try --match radec"
         )
 
-    def _index_positions(self, path: Path) -> tuple[cKDTree, NDArray[np.int64]]:
+    def _index_positions(self, path: Path) -> tuple[KDTree, NDArray[np.int64]]:
         if not {"ra", "dec"} <= set(self.table.columns):
             raise ValueError(f"{path} must have columns ra and dec (degrees) to match by radec")
-        ra, dec = (
-            pd.to_numeric(self.table[name], errors="coerce").to_numpy(float)
-            for name in ("ra", "dec")
-        )
+        ra, dec = _numbers(self.table, "ra"), _numbers(self.table, "dec")
         rows = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
         if rows.size == 0:
             raise ValueError(f"{path} has no row with finite ra and dec")
-        return cKDTree(unit_vectors(ra[rows], dec[rows])), rows
+        return KDTree(unit_vectors(ra[rows], dec[rows])), rows
 
 
 def unit_vectors(ra: FloatArray, dec: FloatArray) -> FloatArray:
@@ -130,6 +132,12 @@ def _read_table(path: Path) -> pd.DataFrame:
         return _decode(table[flat].to_pandas())
     except Exception as error:  # parsers raise whatever a damaged table makes them
         raise ValueError(f"--catalog {path} can not be read: {error}") from error
+
+
+def _numbers(table: pd.DataFrame, name: str) -> FloatArray:
+    """Return a column as numbers; NaN where it holds none, or does not exist."""
+    column: Any = table[name] if name in table else np.full(len(table), np.nan)
+    return np.asarray(pd.to_numeric(column, errors="coerce"), dtype=float)
 
 
 def _decode(table: pd.DataFrame) -> pd.DataFrame:

@@ -15,6 +15,8 @@ from data.readers import COMPANIONS, RawSpectrum, lattice, number, plain_text, p
 
 ARMS = ("B", "R", "Z")
 GRID = INSTRUMENTS["desi"]
+N_TARGET = 100
+"""Targets read at a time, so that memory does not grow with the file."""
 
 
 def read_desi(path: Path) -> Iterator[RawSpectrum]:
@@ -35,48 +37,70 @@ def read_desi(path: Path) -> Iterator[RawSpectrum]:
         fibermap = _lower(file["FIBERMAP"].read())
         if "targetid" not in (fibermap.dtype.names or ()):
             raise ValueError("missing columns: TARGETID in FIBERMAP")
-        flux, ivar = _coadd_arms(file, n_row=len(fibermap))
-    redshifts = _redshifts(path)
-    for target in dict.fromkeys(fibermap["targetid"].tolist()):
-        rows = np.flatnonzero(fibermap["targetid"] == target)
-        weight = ivar[rows].sum(axis=0)
-        weighted = (flux[rows] * ivar[rows]).sum(axis=0)
-        mean = np.divide(weighted, weight, out=np.zeros_like(weighted), where=weight > 0)
-        yield RawSpectrum(
-            instrument="desi",
-            pixel=np.arange(GRID.n_pixel),
-            flux=mean,
-            ivar=weight,
-            masked=weight == 0,
-            facts=_facts(fibermap[rows[0]], redshifts.get(target)),
-            problem=_problem(fibermap[rows], bool(np.any(weight > 0)), path, redshifts),
-        )
+        redshifts = _redshifts(path)
+        targets = list(dict.fromkeys(fibermap["targetid"].tolist()))
+        for start in range(0, len(targets), N_TARGET):
+            rows = np.flatnonzero(np.isin(fibermap["targetid"], targets[start : start + N_TARGET]))
+            span = slice(int(rows[0]), int(rows[-1]) + 1)
+            flux, ivar = _coadd_arms(file, names, span=span, n_row=len(fibermap))
+            if "fiberstatus" in (fibermap.dtype.names or ()):  # one row an exposure
+                ivar[fibermap["fiberstatus"][span] != 0] = 0
+            for target in targets[start : start + N_TARGET]:
+                own = fibermap["targetid"][span] == target
+                fiber = fibermap[span][own][0]
+                yield _coadd_exposures(flux[own], ivar[own], fiber, redshifts.get(target))
 
 
-def _coadd_arms(file: Any, *, n_row: int) -> tuple[NDArray[Any], NDArray[Any]]:  # noqa: ANN401
-    """Return flux and ivar on the grid, mean of the arms weighted by ivar, (n_row, n_pixel)."""
-    weight, weighted = np.zeros((2, n_row, GRID.n_pixel))
-    extensions = {hdu.get_extname().upper() for hdu in file}
+def _coadd_exposures(
+    flux: NDArray[Any],
+    ivar: NDArray[Any],
+    fiber: np.void,
+    redshift: np.void | None,
+) -> RawSpectrum:
+    """Return one object from its exposures, shape (n_exposure, n_pixel), weighted by ivar."""
+    weight = ivar.sum(axis=0)
+    weighted = (flux * ivar).sum(axis=0)
+    return RawSpectrum(
+        instrument="desi",
+        pixel=np.arange(GRID.n_pixel),
+        flux=np.divide(weighted, weight, out=np.zeros_like(weighted), where=weight > 0),
+        ivar=weight,
+        masked=weight == 0,
+        facts=_facts(fiber, redshift),
+        problem=_problem(fiber, measured=bool(np.any(weight > 0))),
+    )
+
+
+def _coadd_arms(
+    file: fitsio.FITS,
+    names: set[str],
+    *,
+    span: slice,
+    n_row: int,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return flux and ivar of some rows on the grid, arms weighted by ivar, (n, n_pixel)."""
+    weight, weighted = np.zeros((2, span.stop - span.start, GRID.n_pixel))
     for arm in ARMS:
         pixel = lattice(file[f"{arm}_WAVELENGTH"].read(), GRID)
-        flux = np.asarray(file[f"{arm}_FLUX"].read(), dtype=float)
-        ivar = np.asarray(file[f"{arm}_IVAR"].read(), dtype=float)
+        shapes = [tuple(file[f"{arm}_{part}"].get_dims()) for part in ("FLUX", "IVAR")]
         expected = (n_row, len(pixel))
-        if flux.shape != expected or ivar.shape != expected:
+        if shapes != [expected, expected]:
             raise ValueError(
-                f"bad shape: {arm}_FLUX and {arm}_IVAR must have shape {expected}, "
-                f"got {flux.shape} and {ivar.shape}"
+                f"bad shape: {arm}_FLUX and {arm}_IVAR must have shape {expected}, got {shapes}"
             )
+        flux = np.asarray(file[f"{arm}_FLUX"][span, :], dtype=float)
+        ivar = np.asarray(file[f"{arm}_IVAR"][span, :], dtype=float)
         good = np.isfinite(flux) & np.isfinite(ivar) & (ivar > 0)
-        if f"{arm}_MASK" in extensions:
-            good &= file[f"{arm}_MASK"].read() == 0
+        if f"{arm}_MASK" in names:
+            good &= file[f"{arm}_MASK"][span, :] == 0
+        flux, ivar = np.where(good, flux, 0), np.where(good, ivar, 0)
         inside = (pixel >= 0) & (pixel < GRID.n_pixel)
-        weight[:, pixel[inside]] += np.where(good, ivar, 0)[:, inside]
-        weighted[:, pixel[inside]] += np.where(good, flux * np.where(good, ivar, 0), 0)[:, inside]
+        weight[:, pixel[inside]] += ivar[:, inside]
+        weighted[:, pixel[inside]] += (flux * ivar)[:, inside]
     return np.divide(weighted, weight, out=np.zeros_like(weighted), where=weight > 0), weight
 
 
-def _redshifts(path: Path) -> dict[int, Any]:
+def _redshifts(path: Path) -> dict[int, np.void]:
     """Return the rows of the redshift file that lies beside the spectra, by target."""
     for prefix in COMPANIONS:
         name = path.name
@@ -93,7 +117,7 @@ def _redshifts(path: Path) -> dict[int, Any]:
     return {}
 
 
-def _facts(fiber: Any, redshift: Any) -> dict[str, Any]:  # noqa: ANN401 - rows of tables
+def _facts(fiber: np.void, redshift: np.void | None) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "object_id": str(int(fiber["targetid"])),
         "targetid": int(fiber["targetid"]),
@@ -108,23 +132,22 @@ def _facts(fiber: Any, redshift: Any) -> dict[str, Any]:  # noqa: ANN401 - rows 
     return facts
 
 
-def _problem(fibers: Any, measured: bool, path: Path, redshifts: dict[int, Any]) -> str:  # noqa: ANN401
-    fiber = fibers[0]
+def _problem(fiber: np.void, *, measured: bool) -> str:
     kind = _cell(fiber, "objtype")
     if int(fiber["targetid"]) < 0 or (kind is not None and plain_text(kind).upper() == "SKY"):
         return "sky or unassigned fibre"
     status = _cell(fiber, "coadd_fiberstatus")
+    status = _cell(fiber, "fiberstatus") if status is None else status
     if not measured:
         return f"dead fibre: no measurement, fibre status {status if status is not None else '?'}"
-    if status:
-        return f"bad fibre: COADD_FIBERSTATUS {status}"
-    return ""
+    bad = _cell(fiber, "coadd_fiberstatus")
+    return f"bad fibre: COADD_FIBERSTATUS {bad}" if bad else ""
 
 
-def _cell(row: Any, name: str) -> Any:  # noqa: ANN401 - a value of any type
+def _cell(row: np.void | None, name: str) -> Any:  # noqa: ANN401 - a value of any type
     return row[name] if row is not None and name in (row.dtype.names or ()) else None
 
 
-def _lower(table: Any) -> Any:  # noqa: ANN401 - a structured array
-    table.dtype.names = tuple(name.lower() for name in table.dtype.names)
+def _lower(table: NDArray[Any]) -> NDArray[Any]:
+    table.dtype.names = tuple(name.lower() for name in table.dtype.names or ())
     return table

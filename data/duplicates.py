@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from data.catalog import RADIUS, chord, unit_vectors
 
@@ -30,7 +30,7 @@ def object_groups(catalog: pd.DataFrame, *, radius: float = RADIUS) -> NDArray[n
     ra, dec = catalog["ra"].to_numpy(float), catalog["dec"].to_numpy(float)
     rows = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
     if rows.size:
-        tree = cKDTree(unit_vectors(ra[rows], dec[rows]))
+        tree = KDTree(unit_vectors(ra[rows], dec[rows]))
         links.append(rows[tree.query_pairs(chord(radius), output_type="ndarray")].reshape(-1, 2).T)
     one, other = np.concatenate(links, axis=1)
     graph = coo_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=(n_row, n_row))

@@ -174,11 +174,11 @@ def _finish(writer: SurveyWriter, catalog: Catalog | None) -> list[Rejection]:
     best = best_of_group(object_groups(rows), rows["snr"].to_numpy(float))
     keep = best == np.arange(len(rows))
     writer.compact(rows, keep)
-    ids, snr = rows["object_id"], rows["snr"]
+    files, ids, snr = (rows[name].to_numpy() for name in ("file", "object_id", "snr"))
     return [
         Rejection(
-            rows["file"][row],
-            ids[row],
+            str(files[row]),
+            str(ids[row]),
             f"duplicate: {ids[best[row]]} observes the same object with S/N "
             f"{snr[best[row]]:.2f}, this one has {snr[row]:.2f}",
         )
@@ -188,7 +188,8 @@ def _finish(writer: SurveyWriter, catalog: Catalog | None) -> list[Rejection]:
 
 def _choose_instrument(files: Sequence[str]) -> str:
     """Return the instrument of most of some files, and say so when there are several."""
-    sample = [files[k] for k in np.unique(np.linspace(0, len(files) - 1, N_SAMPLE).astype(int))]
+    places = np.linspace(0, len(files) - 1, N_SAMPLE).astype(int)
+    sample = [files[int(place)] for place in np.unique(places)]
     counts: Counter[str] = Counter()
     for name in sample:
         with suppress(ValueError, OSError):  # the run itself tells what is wrong with a file

@@ -97,14 +97,14 @@ def lattice(uniform: NDArray[np.floating[Any]], grid: WaveGrid) -> NDArray[np.in
     if place.size < 2 or not np.all(np.abs(place) < 1e6):
         raise ValueError(f"bad wavelengths: {_span(uniform)} are not optical wavelengths")
     pixel = np.rint(place).astype(np.int64)
-    if np.any(np.diff(pixel) <= 0):
-        raise ValueError(f"bad wavelengths: they must increase, got {_span(uniform)}")
     off = float(np.abs(place - pixel).max())
     if off > LATTICE_TOLERANCE:
         raise ValueError(
             f"bad wavelengths: they must lie on the instrument's grid, got pixels {off:.2f} "
             "pixels away from it; resample first"
         )
+    if np.any(np.diff(pixel) <= 0):
+        raise ValueError(f"bad wavelengths: they must increase, got {_span(uniform)}")
     return pixel
 
 

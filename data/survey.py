@@ -90,7 +90,7 @@ class Survey:
         flux, ivar = (self._load(array, unique)[inverse] for array in (self._flux, self._ivar))
         return Spectra(wave=self.grid.wave, flux=flux, ivar=ivar, z=z[rows])
 
-    def _load(self, array: Any, rows: FloatArray | slice) -> FloatArray:  # noqa: ANN401
+    def _load(self, array: Any, rows: NDArray[np.int64] | slice) -> FloatArray:  # noqa: ANN401
         try:
             return array[rows] if isinstance(rows, slice) else array.oindex[rows]
         except (RuntimeError, ValueError) as error:

@@ -98,6 +98,51 @@ def test_exposures_of_one_desi_target_are_coadded(tmp_path: Path):
         np.testing.assert_allclose(twice.flux[:2700], hdus["B_FLUX"].data[0][:2700], rtol=1e-6)
 
 
+def test_a_desi_file_cut_anywhere_is_told_or_complete(tmp_path: Path, rng):
+    path = write_desi(tmp_path / "coadd-1.fits", targetids=[5, 6], z=[0.1, 0.2])
+    whole, content = list(read_file(path)), path.read_bytes()
+    messages = []
+    for cut in sorted(rng.integers(1, len(content), 40).tolist()):
+        path.write_bytes(content[:cut])
+        try:
+            raws = list(read_file(path))
+        except (ValueError, OSError) as error:
+            messages.append(str(error))
+            continue
+        for raw, expected in zip(raws, whole, strict=True):
+            np.testing.assert_array_equal(raw.flux, expected.flux)
+    assert len(messages) > 30
+    assert all(messages)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("B_IVAR", lambda data: data[:, :-1], "bad shape: B_FLUX and B_IVAR"),
+        ("R_FLUX", lambda data: data[:1], "bad shape: R_FLUX"),
+        ("Z_WAVELENGTH", lambda data: data[::-1], "must increase"),
+        ("Z_WAVELENGTH", lambda data: data + 0.4, "resample first"),
+    ],
+)
+def test_desi_parts_that_do_not_fit_are_told(tmp_path: Path, name, change, message):
+    path = write_desi(tmp_path / "coadd-1.fits", targetids=[5, 6])
+    with fits.open(path) as hdus:
+        hdus[name].data = change(hdus[name].data).copy()
+        hdus.writeto(path, overwrite=True)
+    with pytest.raises(ValueError, match=message):
+        list(read_file(path))
+
+
+def test_a_big_desi_file_is_read_in_parts_alike(tmp_path: Path, monkeypatch):
+    path = write_desi(tmp_path / "coadd-1.fits", targetids=[5, 6, 7, 8, 9])
+    whole = list(read_file(path))
+    monkeypatch.setattr("data.desi.N_TARGET", 2)
+    parts = list(read_file(path))
+    assert [raw.facts["targetid"] for raw in parts] == [5, 6, 7, 8, 9]
+    for part, expected in zip(parts, whole, strict=True):
+        np.testing.assert_array_equal(part.flux, expected.flux)
+
+
 FORMATS = st.sampled_from(["u1", ">i2", ">i4", ">i8", ">f4", ">f8", "S3", "?", ">u2", ">u4"])
 
 
