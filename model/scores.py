@@ -108,7 +108,7 @@ def spectrum_scores(
         "chi2_worst_wave": np.where(np.isfinite(worst), spectra.wave[where], np.nan),
         "peak_flux": np.where(good.any(axis=1), peak, np.nan),
         "mask_fraction": _ratio(n_covered - n_good, n_covered),
-        "snr": _median(spectra.flux * np.sqrt(spectra.ivar), good),
+        "snr": unmasked_median(spectra.flux * np.sqrt(spectra.ivar), good),
     }
     return {name: values.astype(np.float32) for name, values in columns.items()}
 
@@ -162,6 +162,7 @@ def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> FloatArray:
     return np.where(denominator > 0, numerator / np.maximum(denominator, 1), np.nan)
 
 
-def _median(values: FloatArray, good: NDArray[np.bool_]) -> FloatArray:
+def unmasked_median(values: FloatArray, good: NDArray[np.bool_]) -> FloatArray:
+    """Return the median over the good pixels of each row, NaN where there are none."""
     rows = zip(values, good, strict=True)
     return np.array([np.median(row[use]) if use.any() else np.nan for row, use in rows])
