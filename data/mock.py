@@ -17,11 +17,8 @@ from tqdm import tqdm
 from data.commands import setting
 from data.grid import FloatArray, WaveGrid
 from data.mock_instrument import MOCK_INSTRUMENTS
-from data.mock_light import draw_light
-from data.mock_noise import observe
-from data.mock_population import KINDS, NUCLEI
-from data.mock_random import IntArray, ObjectRandom
-from data.mock_synthesis import galaxy_flux
+from data.mock_objects import MockObjects
+from data.mock_random import IntArray
 from data.spectra import Spectra
 from data.survey import SurveyWriter
 
@@ -83,9 +80,7 @@ class MockSurvey:
     def rows(self, indices: FloatArray | list[int] | slice) -> pd.DataFrame:
         """Return catalogue rows of some objects."""
         index = self._indices(indices)
-        random = ObjectRandom(seed=self.seed, index=index)
-        light = draw_light(random, self.instrument)
-        return self._frame(random, light)
+        return self._objects(index).frame()
 
     def read(self, indices: FloatArray | list[int] | slice) -> Spectra:
         """Return the spectra of some rows, in the order asked for (repeats allowed)."""
@@ -93,7 +88,9 @@ class MockSurvey:
         flux = np.empty((len(index), self.grid.n_pixel), dtype=np.float32)
         ivar, z = np.empty_like(flux), np.empty(len(index))
         for part in _slices(len(index), ROWS_AT_ONCE):
-            _, flux[part], ivar[part], z[part] = self._synthesise(index[part])
+            objects = self._objects(index[part])
+            flux[part], ivar[part] = objects.spectra()
+            z[part] = objects.z
         return Spectra(wave=self.grid.wave, flux=flux, ivar=ivar, z=z)
 
     def reference(self) -> dict[str, Any]:
@@ -119,47 +116,14 @@ class MockSurvey:
                     np.concatenate([part[2] for part in made]),
                 )
 
-    def _synthesise(
-        self, index: IntArray
-    ) -> tuple[pd.DataFrame, FloatArray, FloatArray, FloatArray]:
-        random = ObjectRandom(seed=self.seed, index=index)
-        light = draw_light(random, self.instrument)
-        flux = galaxy_flux(light, self.instrument)
-        flux, ivar = observe(flux, random, self.instrument, exposure=light.noise)
-        norm = light.norm[:, None].astype(np.float32)
-        frame = self._frame(random, light)
-        return frame, flux / norm, ivar * norm**2, frame["z"].to_numpy(float)
-
-    def _frame(self, random: ObjectRandom, light: Any) -> pd.DataFrame:  # noqa: ANN401
-        galaxies = light.galaxies
-        z_err = 1e-5 * (20 / light.snr) * 10 ** random.normal("z_err", 0.0, 0.15)
-        return pd.DataFrame(
-            {
-                "object_id": [f"mock-{self.seed}-{i}" for i in random.index],
-                "ra": random.uniform("ra", 110.0, 260.0),
-                "dec": np.degrees(np.arcsin(random.uniform("dec", -0.06, 0.88))),
-                "z": light.z,
-                "z_err": z_err,
-                "class": "GALAXY",
-                "subclass": _subclass(light),
-                "snr": light.snr,
-                "log_mass": galaxies.log_mass,
-                "log_ssfr": light.log_ssfr,
-                "a_v": galaxies.a_v,
-                "norm": light.norm,
-                "r_mag": light.r_mag,
-                "age": light.age / 1e9,
-                "metallicity": galaxies.metallicity,
-                "gas_metallicity": galaxies.gas_metallicity,
-                "log_u": galaxies.log_u,
-                "vdisp": galaxies.vdisp,
-                "gas_vdisp": galaxies.gas_vdisp,
-                "ew_halpha": light.halpha_ew,
-                "population": np.array(KINDS, dtype=object)[galaxies.kind],
-                "nucleus": np.array(NUCLEI, dtype=object)[galaxies.nucleus],
-                "outlier_kind": "",
-            }
+    def _objects(self, index: IntArray) -> MockObjects:
+        return MockObjects(
+            seed=self.seed, index=index, instrument=self.instrument, outliers=self.outliers
         )
+
+    def _synthesise(self, index: IntArray) -> tuple[pd.DataFrame, FloatArray, FloatArray]:
+        objects = self._objects(index)
+        return objects.frame(), *objects.spectra()
 
     def _indices(self, indices: FloatArray | list[int] | slice) -> IntArray:
         if isinstance(indices, slice):
@@ -211,20 +175,6 @@ def mock(config: MockConfig) -> None:
         for rows, flux, ivar in survey.blocks(WRITE_ROWS, jobs=config.jobs):
             writer.append(rows, flux, ivar)
             progress.update(len(rows))
-
-
-def _subclass(light: Any) -> Any:  # noqa: ANN401
-    """Return the subclass the SDSS pipeline would give."""
-    return np.select(
-        [
-            light.galaxies.nucleus == 3,
-            light.galaxies.nucleus == 1,
-            light.halpha_ew > 50,
-            light.halpha_ew > 4,
-        ],
-        ["AGN BROADLINE", "AGN", "STARBURST", "STARFORMING"],
-        "",
-    ).astype(object)
 
 
 def _blocks(n: int, rows: int) -> Iterator[IntArray]:

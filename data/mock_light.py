@@ -23,8 +23,9 @@ from data.mock_lines import (
     nuclear_lines,
     star_forming_lines,
 )
+from data.mock_outliers import strength
 from data.mock_population import Galaxies, draw_galaxies
-from data.mock_random import ObjectRandom
+from data.mock_random import IntArray, ObjectRandom
 from data.mock_templates import GRID, load_templates
 
 BLOCK = 64
@@ -61,6 +62,7 @@ class Light:
         log_ssfr: log10 rate of the last 100 Myr per mass now, 1/yr.
         age: Mean age of the stars by mass, yr.
         old: Coefficients of the old stars' basis, float32; also `young`, `nebular`.
+        line_split: Separation of the two peaks of each narrow line, km/s, 0 for one peak.
         lines: Narrow lines, L_sun per M_sun formed, dimmed, (n_galaxy, n_line).
         broad: Broad lines, likewise, (n_galaxy, n_broad).
         broad_vdisp: Their velocity dispersion, km/s.
@@ -82,6 +84,7 @@ class Light:
     old: FloatArray
     young: FloatArray
     nebular: FloatArray
+    line_split: FloatArray
     lines: FloatArray
     broad: FloatArray
     broad_vdisp: FloatArray
@@ -90,19 +93,26 @@ class Light:
     halpha_ew: FloatArray
 
 
-def draw_light(random: ObjectRandom, instrument: Instrument) -> Light:
-    """Draw galaxies and place them where a survey limited in magnitude sees them."""
-    galaxies = draw_galaxies(random)
+def draw_light(random: ObjectRandom, instrument: Instrument, outlier: IntArray) -> Light:
+    """Draw galaxies and place them where a survey limited in magnitude sees them.
+
+    Args:
+        random: The objects' random numbers.
+        instrument: What observes them.
+        outlier: Codes of `data.mock_outliers`, shape (n_galaxy,).
+    """
+    galaxies = draw_galaxies(random, strength(random, outlier, "extreme dust"))
     formed = galaxies.history.formed()
     old, young, nebular, live = _coefficients(galaxies, formed)
     lines = star_forming_lines(galaxies, formed)
     continuum = _coarse(galaxies, old, young, nebular)
     at_halpha = continuum[:, _bin_of(HALPHA)]
     nucleus = nuclear_lines(random, galaxies.nucleus)
-    strength = (galaxies.nucleus_ew * at_halpha)[:, None]
-    lines = lines + strength * nucleus
+    nuclear = (galaxies.nucleus_ew * at_halpha)[:, None]
+    lines = lines + nuclear * nucleus
+    lines *= 10 ** strength(random, outlier, "extreme lines")[:, None]
     broad_ratio, broad_vdisp = broad_lines(random, galaxies.nucleus)
-    broad = strength * broad_ratio
+    broad = nuclear * broad_ratio
     slope = random.normal("power slope", -1.1, 0.35)
     share = np.where(galaxies.nucleus == 3, 10 ** random.normal("power", -0.65, 0.3), 0.0)
     power = share * continuum[:, _bin_of(5575.0)]
@@ -123,6 +133,7 @@ def draw_light(random: ObjectRandom, instrument: Instrument) -> Light:
         galaxies=galaxies, z=z, r_mag=r_mag, scale=scale, norm=norm, snr=snr, noise=noise,
         galactic_a_v=galactic, log_ssfr=np.log10(recent_rate(formed).clip(1e-15) / live),
         age=mean_age(formed), old=old, young=young, nebular=nebular, lines=lines, broad=broad,
+        line_split=strength(random, outlier, "double-peaked lines"),
         broad_vdisp=broad_vdisp, power=power, power_slope=slope,
         halpha_ew=(lines[:, _halpha()] + broad[:, 0]) / at_halpha,
     )  # fmt: skip

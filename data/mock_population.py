@@ -57,8 +57,13 @@ class Galaxies:
     nucleus_ew: FloatArray
 
 
-def draw_galaxies(random: ObjectRandom) -> Galaxies:
-    """Draw galaxies of a survey limited in magnitude."""
+def draw_galaxies(random: ObjectRandom, more_a_v: FloatArray) -> Galaxies:
+    """Draw galaxies of a survey limited in magnitude.
+
+    Args:
+        random: The objects' random numbers.
+        more_a_v: Attenuation besides what is usual, V mag, shape (n_galaxy,).
+    """
     log_mass = np.interp(random.uniform("mass"), *_mass_quantiles())
     kind = _draw_kind(random, log_mass)
     nucleus = _draw_nucleus(random, log_mass, kind)
@@ -87,7 +92,7 @@ def draw_galaxies(random: ObjectRandom) -> Galaxies:
         gas_metallicity=gas,
         nitrogen=random.normal("nitrogen", -0.18, 0.07),
         log_u=log_u,
-        a_v=a_v,
+        a_v=a_v + more_a_v,
         a_v_cloud=a_v_cloud,
         vdisp=(10 ** (vdisp + random.normal("vdisp", 0.0, 0.08))).clip(20, 420),
         gas_vdisp=(10**gas_vdisp).clip(20, 400),

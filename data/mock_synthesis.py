@@ -41,8 +41,17 @@ def galaxy_flux(light: Light, instrument: Instrument) -> FloatArray:
     old, young = _stars(light, grid)
     exponent = _galaxy_dust(light, grid)
     flux = (old + young * exponent[1]) * exponent[0]
-    add_lines(flux, light.lines, line_waves(), z=light.z, vdisp=light.galaxies.gas_vdisp,
-              instrument=instrument)  # fmt: skip
+    half = 0.5 * light.line_split / SPEED_OF_LIGHT
+    double = np.flatnonzero(half > 0)
+    first = np.where(half > 0, 0.55, 1.0)[:, None]
+    vdisp = light.galaxies.gas_vdisp
+    for rows, lines, z in (
+        (slice(None), light.lines * first, (1 + light.z) * (1 + half) - 1),
+        (double, 0.45 * light.lines[double], ((1 + light.z) * (1 - half) - 1)[double]),
+    ):
+        part = flux[rows]
+        add_lines(part, lines, line_waves(), z=z, vdisp=vdisp[rows], instrument=instrument)
+        flux[rows] = part
     _add_nucleus(flux, light, grid)
     galactic = _LN_MAGNITUDE * milky_way(grid.wave).astype(np.float32)
     flux *= np.exp(-light.galactic_a_v[:, None].astype(np.float32) * galactic)
