@@ -7,13 +7,29 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import panel as pn
+from bokeh.document import Document
 
 Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
 _pool = ThreadPoolExecutor(max_workers=max(4, 2 * (os.cpu_count() or 1)))
+_running: WeakKeyDictionary[Document, int] = WeakKeyDictionary()
+_watchers: WeakKeyDictionary[Document, Callable[[bool], None]] = WeakKeyDictionary()
+
+
+def watch_activity(document: Document, watcher: Callable[[bool], None]) -> None:
+    """Call `watcher` with True when work of that session starts, with False when all is done."""
+    _watchers[document] = watcher
+
+
+def _count(document: Document, change: int) -> None:
+    before = _running.get(document, 0)
+    _running[document] = before + change
+    if (before == 0) != (before + change == 0) and document in _watchers:
+        _watchers[document](before + change > 0)
 
 
 class Latest:
@@ -47,9 +63,11 @@ class Latest:
             self._waiting = (work, deliver)
             return
         self._running = True
+        _count(document, 1)
 
         def finish(future: Future[Result]) -> None:
             def on_loop() -> None:
+                _count(document, -1)
                 self._finish(future, deliver)
 
             document.add_next_tick_callback(on_loop)

@@ -272,17 +272,29 @@ class MapView(pn.viewable.Viewer):
 
     def _request(self) -> None:
         """Ask for a new image."""
+        shown = self.on_screen()
+        if shown is not None:
+            dataset = self._state.dataset
+            self._drawing.submit(lambda: draw_map(dataset, *shown), self.display)
+
+    def on_screen(self) -> tuple[MapRequest, Viewport] | None:
+        """Return what the map shows now; None before it is on a screen."""
         size, state = inner_size(self.figure), self._state
         if size is None:
-            return
+            return None
         x0, x1, y0, y1 = self._view()
         viewport = Viewport(x0=x0, x1=x1, y0=y0, y1=y1, width=size[0], height=size[1])
         request = MapRequest(
-            plane=state.plane, colour=state.colour, colour_scale=state.colour_scale,
-            clip=state.clip, palette=state.palette, shown=state.shown, subset=state.subset,
+            plane=state.plane,
+            colour=state.colour,
+            colour_scale=state.colour_scale,
+            clip=state.clip,
+            palette=state.palette,
+            shown=state.shown,
+            subset=state.subset,
             dark=state.dark,
-        )  # fmt: skip
-        self._drawing.submit(lambda: draw_map(state.dataset, request, viewport), self.display)
+        )
+        return request, viewport
 
     def display(self, image: MapImage) -> None:
         """Put an image on the figure."""

@@ -1,63 +1,53 @@
-"""Puts the views on one page: controls, map, and beside it what the task needs."""
+"""The page of one browser session."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.document import Document
+from panel.util import edit_readonly
 
-from explorer.about_view import AboutView
-from explorer.controls_view import ControlsView
+from explorer import background
+from explorer.address import NAMES, from_query, to_query
 from explorer.dataset import Dataset
-from explorer.facts_view import FactsView
-from explorer.map_view import MapView
-from explorer.outliers_view import OutliersView
-from explorer.spectrum_view import SpectrumView
-from explorer.state import ExplorerState
+from explorer.filters_view import counts_text
+from explorer.help import Help
+from explorer.search_box import SearchBox
+from explorer.session import Session
 from explorer.theme import FIGURE_THEME, PAGE_SX, PAGE_THEME
-from explorer.wavelength_axis import WavelengthAxis
+from explorer.tour import Tour
+from explorer.wording import line
 
-
-def tabs(state: ExplorerState) -> list[tuple[str, pn.viewable.Viewable]]:
-    """Return title and content of each tab, in order; add a view here."""
-    axis = WavelengthAxis(state)
-    inspect = pn.Column(
-        SpectrumView(state, axis),
-        # Strips on the same wavelength axis come here.
-        FactsView(state),
-        sizing_mode="stretch_both",
-        margin=0,
-    )
-    return [
-        ("Inspect", inspect),
-        ("Outliers", OutliersView(state).__panel__()),
-        ("About", AboutView(state).__panel__()),
-    ]
+ADDRESS_DELAY = 400
+"""How long the view must rest before the address follows it, milliseconds."""
 
 
 def build_page(dataset: Dataset) -> pmui.Page:
     """Return the page of one browser session."""
-    state = ExplorerState(dataset)
-    if pn.state.curdoc is not None:
-        pn.state.curdoc.theme = FIGURE_THEME
-    entries = tabs(state)
-    panel_tabs = pmui.Tabs(*entries, dynamic=True, sizing_mode="stretch_both", margin=0)
-    titles = [title for title, _view in entries]
-
-    def follow_tabs(event: object) -> None:
-        state.tab = titles[panel_tabs.active]
-
-    def follow_state(event: object) -> None:
-        if state.tab in titles:
-            panel_tabs.active = titles.index(state.tab)
-
-    panel_tabs.param.watch(follow_tabs, "active")
-    state.param.watch(follow_state, "tab")
+    document = pn.state.curdoc
+    if document is not None:
+        document.theme = FIGURE_THEME
+    session = Session(dataset)
+    state = session.state
+    defaults = {parameter: getattr(state, parameter) for parameter in NAMES.values()}
+    counts = line(counts_text(state), width=320, margin=(0, 12))
+    state.param.watch(
+        lambda *_: counts.param.update(object=counts_text(state)), ["shown", "subset"]
+    )
+    counts.align = "center"
+    header = pn.Row(
+        counts, pn.Spacer(sizing_mode="stretch_width"), SearchBox(state), Help(state),
+        sizing_mode="stretch_width", height=38, margin=0, align="center",
+    )  # fmt: skip
     page = pmui.Page(
         title=dataset.name,
-        main=[MapView(state)],
-        sidebar=[ControlsView(state)],
+        header=[header],
+        main=[session.map],
+        sidebar=[session.controls, Tour()],
         sidebar_width=216,
-        contextbar=[panel_tabs],
+        contextbar=[session.tabs],
         contextbar_open=True,
         contextbar_variant="persistent",
         contextbar_resizable=True,
@@ -67,4 +57,39 @@ def build_page(dataset: Dataset) -> pmui.Page:
     )
     page.param.watch(lambda event: state.param.update(dark=event.new), "dark_theme")
     state.dark = page.dark_theme
+    if document is not None and document.session_context is not None:
+        _follow_address(session, document, defaults)
+        background.watch_activity(document, lambda busy: _show_busy(page, busy))
     return page
+
+
+def _follow_address(session: Session, document: Document, defaults: dict[str, Any]) -> None:
+    """Start from the address, then let the address follow the state."""
+    state = session.state
+    arguments = pn.state.session_args or {}
+    query = {name: values[0].decode() for name, values in arguments.items() if values}
+    complaints = from_query(state, query)
+
+    def tell() -> None:
+        for complaint in complaints:
+            if pn.state.notifications is not None:
+                pn.state.notifications.warning(complaint, duration=6000)
+
+    pn.state.onload(tell)
+    waiting: list[Any] = []
+
+    def write() -> None:
+        waiting.clear()
+        if pn.state.location is not None:
+            pn.state.location.search = to_query(state, defaults=defaults)
+
+    def changed(*_events: object) -> None:
+        if not waiting:
+            waiting.append(document.add_timeout_callback(write, ADDRESS_DELAY))
+
+    state.param.watch(changed, ["selected", "dark", *NAMES.values()])
+
+
+def _show_busy(page: pmui.Page, busy: bool) -> None:
+    with edit_readonly(page):
+        page.busy = busy

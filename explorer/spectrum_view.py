@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import panel as pn
+import panel_material_ui as pmui
 from bokeh.events import RangesUpdate, Reset, SelectionGeometry
 from bokeh.models import (
     BoxSelectTool,
@@ -19,6 +20,7 @@ from bokeh.plotting import figure
 from numpy.typing import NDArray
 
 from explorer.background import Latest
+from explorer.insets import Insets
 from explorer.inspection import Inspection, inspect, smooth
 from explorer.state import ExplorerState
 from explorer.theme import ink, inner_size, paint
@@ -57,6 +59,7 @@ class SpectrumView(pn.viewable.Viewer):
         self.residual = self._residual_figure()
         for fig in (self.flux, self.residual):
             self._add_tools(fig)
+        self.insets = Insets(self.pixels, shading={"masked": self.masked, "sky": self.sky})
         state.param.watch(lambda *_: self._read(), ["selected", "overplot_neighbours"])
         state.param.watch(lambda *_: self._change_frame(), ["frame"])
         state.param.watch(lambda *_: self._fill(), ["smoothing"])
@@ -68,11 +71,33 @@ class SpectrumView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the two figures in a column."""
         return pn.Column(
-            pn.pane.Bokeh(self.flux, sizing_mode="stretch_both", margin=0, min_height=220),
-            pn.pane.Bokeh(self.residual, sizing_mode="stretch_width", margin=0),
+            self._toolbar(),
+            pn.pane.Bokeh(self.flux, sizing_mode="stretch_both", margin=0, min_height=250),
+            pn.pane.Bokeh(self.residual, sizing_mode="stretch_width", height=110, margin=0),
             sizing_mode="stretch_both",
             margin=0,
         )
+
+    def _toolbar(self) -> pn.Row:
+        parameters = self._state.param
+        plain: dict[str, Any] = {"size": "small", "description": ""}
+        return pn.Row(
+            pmui.RadioButtonGroup.from_param(
+                parameters.frame, label="", options=["observed", "rest"], margin=(6, 10, 2, 10),
+                **plain,
+            ),
+            pmui.Select.from_param(
+                parameters.lines, label="Lines", width=92, margin=(6, 4, 2, 4), **plain
+            ),
+            pmui.IntSlider.from_param(
+                parameters.smoothing, label="Smoothing [pixels]", width=130, throttled=True,
+                margin=(0, 14), **plain,
+            ),
+            pmui.Checkbox.from_param(
+                parameters.overplot_neighbours, label="Neighbours", margin=(6, 0, 0, 0), **plain
+            ),
+            sizing_mode="stretch_width", height=40, margin=0,
+        )  # fmt: skip
 
     # What is on the figures.
 
@@ -194,6 +219,7 @@ class SpectrumView(pn.viewable.Viewer):
         if inspection is None:
             for source in (self.pixels, self.rest, self.masked, self.sky, self.neighbours):
                 source.data = {name: [] for name in source.data}
+            self.insets.show(None, np.empty(0), factor=1.0, ink=ink(self._state.dark))
             self._draw_lines()
             return
         self._fill()
@@ -226,6 +252,7 @@ class SpectrumView(pn.viewable.Viewer):
                 for _w, flux in self._neighbours
             ],
         }
+        self.insets.show(item, flux, factor=shift, ink=ink(self._state.dark))
         low, high = flux_limits(flux, item.model)
         self.flux.y_range.update(start=low, end=high)
         limit = residual_limit(item.residual)
@@ -269,6 +296,7 @@ class SpectrumView(pn.viewable.Viewer):
             paint(fig, dark=self._state.dark)
         for glyph, name, role in self._inks:
             setattr(glyph, name, getattr(colours, role))
+        self.insets.paint(colours, dark=self._state.dark)
 
 
 def flux_limits(flux: FloatArray, model: FloatArray) -> tuple[float, float]:

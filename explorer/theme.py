@@ -66,10 +66,12 @@ _PARTS = ("Axis", "Legend", "BaseColorBar", "ColorBar", "Title", "Grid", "Plot",
 FIGURE_THEME = Theme(json={"attrs": {part: {} for part in _PARTS}})
 """Claims what `paint` styles, so that the page's design leaves it alone."""
 _TYPE = {"fontFamily": "Inter, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"}
-_NO_FOCUS_RING = ":host, :host *, :host(:focus), :host(:focus-visible) {outline: none !important}"
+_NO_FOCUS_RING = ".bk-Canvas {--highlight-color: transparent}"
 _TAB = {"minHeight": "34px", "padding": "4px 12px", "textTransform": "none", "minWidth": "0px"}
 _COMPONENTS = {
     "MuiTab": {"styleOverrides": {"root": _TAB}},
+    "MuiButton": {"styleOverrides": {"root": {"textTransform": "none"}}},
+    "MuiToggleButton": {"styleOverrides": {"root": {"textTransform": "none"}}},
     "MuiTabs": {"styleOverrides": {"root": {"minHeight": "34px"}}},
 }
 PAGE_THEME: dict[str, Any] = {
@@ -100,7 +102,7 @@ PAGE_SX: dict[str, Any] = {
         "backgroundImage": "none",
     },
     ".MuiToolbar-root": {"minHeight": "40px !important"},
-    ".title": {"fontSize": "15px !important", "color": "text.primary !important"},
+    ".title": {"fontSize": "15px !important", "color": "inherit !important"},
     "a": {"color": "inherit !important"},
     ".MuiDrawer-paper": {"backgroundImage": "none"},
 }

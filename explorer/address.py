@@ -1,0 +1,89 @@
+"""The view in the address of the page: reload or share it and see the same."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from explorer.state import ExplorerState
+
+NAMES = {
+    "map": "embedding",
+    "lx": "latent_x",
+    "ly": "latent_y",
+    "c": "colour",
+    "scale": "colour_scale",
+    "clip": "clip",
+    "cmap": "palette",
+    "view": "view",
+    "filters": "filters",
+    "region": "region",
+    "near": "mark_neighbours",
+    "frame": "frame",
+    "smooth": "smoothing",
+    "lines": "lines",
+    "over": "overplot_neighbours",
+    "window": "window",
+    "tab": "tab",
+}
+"""Name in the address -> parameter of the state. `id` and `theme` are beside these."""
+DIGITS = 6
+
+_log = logging.getLogger(__name__)
+
+
+def to_query(state: ExplorerState, *, defaults: Mapping[str, Any]) -> str:
+    """Return the query of the address: `id` as text, else what differs from the defaults."""
+    query: dict[str, str] = {}
+    if state.selected is not None:
+        query["id"] = state.selected_id
+    for name, parameter in NAMES.items():
+        value = getattr(state, parameter)
+        if value != defaults[parameter]:
+            plain = isinstance(value, str)
+            query[name] = value if plain else json.dumps(_rounded(value), separators=(",", ":"))
+    if state.dark:
+        query["theme"] = "dark"
+    return "?" + urlencode(query) if query else ""
+
+
+def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
+    """Set a state from the query of an address.
+
+    Returns:
+        What could not be followed, one line each; the rest is done all the same.
+    """
+    complaints: list[str] = []
+    for name, parameter in NAMES.items():
+        if name not in query:
+            continue
+        text = query[name]
+        try:
+            is_text = isinstance(getattr(state, parameter), str)
+            value = text if is_text else json.loads(text)
+            if parameter in ("clip", "view", "window") and value is not None:
+                value = tuple(float(item) for item in value)
+            setattr(state, parameter, value)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            _log.warning("address: %s=%s: %s", name, text, error)
+            complaints.append(f"the address asks for {name}={text[:40]}, which does not exist here")
+    if object_id := query.get("id"):
+        row = state.dataset.row(object_id)
+        if row is None:
+            complaints.append(f"no object {object_id[:40]!r} in this atlas")
+        else:
+            state.selected = row
+    return complaints
+
+
+def _rounded(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, (list, tuple)):
+        return [_rounded(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return value
