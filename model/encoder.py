@@ -72,7 +72,8 @@ class Encoder(nn.Module):
         with torch.autocast(flux.device.type, enabled=False):
             rows = ROWS_ON_CPU if flux.device.type == "cpu" else len(flux)
             parts = [self._first_blocks(part, dtype) for part in flux.float().split(rows)]
-            values, keys = self._last_block(torch.cat(parts), dtype).chunk(2, dim=2)
+            x = self._wide_block(torch.cat(parts), self.conv3, self.act3, dtype)
+            values, keys = x.chunk(2, dim=2)
             return values.transpose(1, 2), torch.softmax(keys, dim=1).transpose(1, 2)
 
     def latents(self, values: Tensor, attention: Tensor, z: Tensor | None = None) -> Tensor:
@@ -88,66 +89,88 @@ class Encoder(nn.Module):
     def _first_blocks(self, flux: Tensor, dtype: torch.dtype) -> Tensor:
         """Return shape (n_galaxy, n_segment, 256) from spectra: all that works on many pixels."""
         weight = self.conv1.weight[:, 0]
+        mean, variance = convolution_moments(flux, weight)
+        highest = pooled_convolution(flux, weight, POOLS[0])
         x = _activate(
-            self.act1.weight,
-            lambda: pooled_convolution(flux, weight, POOLS[0]),
+            highest,
             lambda: -pooled_convolution(flux, -weight, POOLS[0]),
-            *convolution_moments(flux, weight),
+            mean=mean,
+            variance=variance,
+            slope=self.act1.weight,
         )
-        y = _convolve(x, self.conv2.weight, dtype)
+        return self._wide_block(x, self.conv2, self.act2, dtype, pool=POOLS[1])
+
+    def _wide_block(
+        self, x: Tensor, conv: nn.Conv1d, act: nn.PReLU, dtype: torch.dtype, *, pool: int = 1
+    ) -> Tensor:
+        """Convolve, normalise, activate and pool (n_galaxy, n_pixel, n_in), channels last."""
+        image = x.to(dtype).transpose(1, 2)[:, :, None]  # nothing moves in memory
+        kernel = conv.weight.to(dtype)[:, :, None].contiguous(memory_format=torch.channels_last)
+        image = functional.conv2d(image, kernel, padding=(0, kernel.shape[3] // 2))
+        y = image[:, :, 0].transpose(1, 2)
+        highest, mean, variance = pooled_moments(y, pool)
         return _activate(
-            self.act2.weight, lambda: _pool(y, POOLS[1]), lambda: -_pool(-y, POOLS[1]), *moments(y)
+            highest,
+            lambda: -pooled_moments(-y, pool)[0],
+            mean=mean,
+            variance=variance,
+            slope=act.weight,
         )
 
-    def _last_block(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return shape (n_galaxy, n_segment, 512)."""
-        x = _convolve(x, self.conv3.weight, dtype)
-        return _activate(self.act3.weight, lambda: x, lambda: x, *moments(x))
 
-
-class _Moments(torch.autograd.Function):
-    """Mean and variance over pixels; keeps nothing for the gradient but its input."""
+class _PooledMoments(torch.autograd.Function):
+    """Pooled maximum, mean and variance over pixels; keeps for the gradient only its input."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+    def forward(ctx: Any, x: Tensor, pool: int) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401
+        highest, place = functional.max_pool2d(
+            x.transpose(1, 2)[:, :, None], (1, pool), padding=(0, pool // 2), return_indices=True
+        )
         wide = x.float()
         mean = wide.mean(dim=1, keepdim=True)
         centred = wide - mean if wide is x else wide.sub_(mean)
-        ctx.save_for_backward(x, mean)
-        return mean, centred.mul_(centred).mean(dim=1, keepdim=True)
+        ctx.save_for_backward(x, mean, place[:, :, 0].transpose(1, 2))
+        variance = centred.mul_(centred).mean(dim=1, keepdim=True)
+        return highest[:, :, 0].transpose(1, 2).float(), mean, variance
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:  # noqa: ANN401
-        x, mean = ctx.saved_tensors
-        grad_mean, grad_variance = (grad / x.shape[1] for grad in grads)
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        x, mean, place = ctx.saved_tensors
+        grad_mean, grad_variance = (grad / x.shape[1] for grad in grads[1:])
         offset = grad_mean - 2 * grad_variance * mean
-        return torch.addcmul(offset, x.float(), 2 * grad_variance).to(x.dtype)
+        grad = torch.addcmul(offset, x, 2 * grad_variance)
+        return grad.scatter_add_(1, place, grads[0]).to(x.dtype), None
 
 
-def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and variance over pixels, float32, (n_galaxy, 1, n_channel).
+def pooled_moments(x: Tensor, pool: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the max-pool of x and its mean and variance over all pixels, in float32.
 
     Args:
         x: Shape (n_galaxy, n_pixel, n_channel), any precision.
+        pool: Pixels pooled, odd.
+
+    Returns:
+        Shape (n_galaxy, n_pooled, n_channel), and twice (n_galaxy, 1, n_channel).
     """
-    return _Moments.apply(x)
+    return _PooledMoments.apply(x, pool)
 
 
 def _activate(
-    slope: Tensor,
-    highest: Callable[[], Tensor],
+    highest: Tensor,
     lowest: Callable[[], Tensor],
+    *,
     mean: Tensor,
     variance: Tensor,
+    slope: Tensor,
 ) -> Tensor:
-    """Return the pooled PReLU of the instance norm.
+    """Return what max-pool(PReLU(instance norm)) gives, from the extremes of each pool.
 
     Args:
+        highest: Highest value in each pool, shape (n_galaxy, n_pooled, n_channel).
+        lowest: Gives the lowest ones.
+        mean: Mean over all pixels, shape (n_galaxy, 1, n_channel).
+        variance: Variance over all pixels, same shape.
         slope: Of the PReLU, shape (n_channel,).
-        highest: Gives the highest value of the convolution in each pool.
-        lowest: Gives the lowest.
-        mean: Mean of the convolution over all pixels, shape (n_galaxy, 1, n_channel).
-        variance: Its variance, same shape.
     """
     scale = torch.rsqrt(variance + NORM_EPS)
 
@@ -156,23 +179,9 @@ def _activate(
         return functional.prelu(x.transpose(1, 2), slope).transpose(1, 2)
 
     if bool((slope >= 0).all()):
-        return activated(highest())
+        return activated(highest)
     # A PReLU of negative slope falls, then rises: its maximum is at one end of the pool.
-    return torch.maximum(activated(highest()), activated(lowest()))
-
-
-def _convolve(x: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
-    """Convolve (n_galaxy, n_pixel, n_in), channels last, without moving anything in memory."""
-    image = x.to(dtype).transpose(1, 2)[:, :, None]
-    kernel = weight.to(dtype)[:, :, None].contiguous(memory_format=torch.channels_last)
-    y = functional.conv2d(image, kernel, padding=(0, weight.shape[2] // 2))
-    return y[:, :, 0].transpose(1, 2)
-
-
-def _pool(x: Tensor, size: int) -> Tensor:
-    """Max-pool over pixels of (n_galaxy, n_pixel, n_channel)."""
-    image = x.transpose(1, 2)[:, :, None]
-    return functional.max_pool2d(image, (1, size), padding=(0, size // 2))[:, :, 0].transpose(1, 2)
+    return torch.maximum(activated(highest), activated(lowest()))
 
 
 def _autocast_dtype(flux: Tensor) -> torch.dtype:

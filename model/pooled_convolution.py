@@ -28,16 +28,11 @@ def pooled_convolution(flux: Tensor, weight: Tensor, pool: int) -> Tensor:
     Args:
         flux: Spectra, shape (n_galaxy, n_pixel).
         weight: Kernels, shape (n_channel, kernel); `kernel` odd.
-        pool: Pixels pooled, odd, at least `kernel`.
+        pool: Pixels pooled, odd.
 
     Returns:
         Shape (n_galaxy, n_pooled, n_channel): channels last.
-
-    Raises:
-        ValueError: `kernel` exceeds `pool`.
     """
-    if weight.shape[1] > pool:
-        raise ValueError(f"a kernel of {weight.shape[1]} pixels must not exceed the pool of {pool}")
     learning = torch.is_grad_enabled() and (flux.requires_grad or weight.requires_grad)
     return _PooledConvolution.apply(flux, weight, pool, learning)
 
@@ -89,17 +84,20 @@ class _PooledConvolution(torch.autograd.Function):
         (grad,), pool, kernel = grads, ctx.pool, weight.shape[1]
         grad_weight = torch.zeros_like(weight)
         margin, n_pooled = kernel // 2 + pool // 2, grad.shape[1]
-        grad_padded = flux.new_zeros(len(flux), pool * n_pooled + kernel - 1)
+        padded = _padded(flux, kernel=kernel, pool=pool, n_pooled=n_pooled)
+        grad_padded = torch.zeros_like(padded) if ctx.needs_input_grad[0] else None
         for rows in _slices(flux):
-            windows = _windows(flux[rows], kernel=kernel, pool=pool, n_pooled=n_pooled)
-            for offset in range(pool):
-                won = grad[rows] * (winner[rows] == offset)
-                grad_weight += won.flatten(0, 1).T @ windows[offset].flatten(0, 1)
-                if ctx.needs_input_grad[0]:
-                    span = grad_padded[rows, offset : offset + pool * (n_pooled - 1) + kernel]
-                    span.unfold(1, kernel, pool).add_(won @ weight)
-        grad_flux = grad_padded[:, margin : margin + flux.shape[1]]
-        return (grad_flux if ctx.needs_input_grad[0] else None), grad_weight, None, None
+            full = grad.new_zeros(len(flux[rows]), n_pooled, pool, len(weight))
+            full.scatter_(2, winner[rows, :, None].long(), grad[rows, :, None])
+            full = full.flatten(1, 2)  # (galaxy, pixel, channel): gradient before the pool
+            windows = padded[rows].unfold(1, kernel, 1)
+            grad_weight += full.flatten(0, 1).T @ windows.flatten(0, 1)
+            if grad_padded is not None:
+                for offset, taps in enumerate((full @ weight).unbind(2)):
+                    grad_padded[rows, offset : offset + taps.shape[1]] += taps
+        if grad_padded is None:
+            return None, grad_weight, None, None
+        return grad_padded[:, margin : margin + flux.shape[1]], grad_weight, None, None
 
 
 def _slices(flux: Tensor) -> list[slice]:
@@ -107,11 +105,16 @@ def _slices(flux: Tensor) -> list[slice]:
     return [slice(start, start + rows) for start in range(0, len(flux), rows)]
 
 
-def _windows(flux: Tensor, *, kernel: int, pool: int, n_pooled: int) -> list[Tensor]:
-    """Return for each offset in the pool what the kernels see: (galaxy, n_pooled, kernel)."""
+def _padded(flux: Tensor, *, kernel: int, pool: int, n_pooled: int) -> Tensor:
+    """Add zeros on both sides, so that the first window of the first pool starts at pixel 0."""
     margin = kernel // 2 + pool // 2
     length = pool * n_pooled + kernel - 1
-    padded = functional.pad(flux, (margin, length - margin - flux.shape[1]))
+    return functional.pad(flux, (margin, length - margin - flux.shape[1]))
+
+
+def _windows(flux: Tensor, *, kernel: int, pool: int, n_pooled: int) -> list[Tensor]:
+    """Return for each offset in the pool what the kernels see: (galaxy, n_pooled, kernel)."""
+    padded = _padded(flux, kernel=kernel, pool=pool, n_pooled=n_pooled)
     span = pool * (n_pooled - 1) + kernel
     return [padded[:, o : o + span].unfold(1, kernel, pool) for o in range(pool)]
 

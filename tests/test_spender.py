@@ -107,11 +107,6 @@ def test_first_convolution_is_convolution_then_pool(rng, n_pixel):
         np.testing.assert_allclose(one, other, atol=1e-3)
 
 
-def test_first_convolution_refuses_a_kernel_wider_than_its_pool():
-    with pytest.raises(ValueError, match="must not exceed the pool of 3"):
-        pooled_convolution(torch.ones(1, 50), torch.ones(2, 5), 3)
-
-
 def test_latents_do_not_depend_on_the_batch(rng):
     encoder = Encoder(6)
     flux = torch.tensor(_spectra(rng, n=18).flux)
