@@ -11,15 +11,17 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.catalog import Catalog, Match
 from data.grid import INSTRUMENTS, WaveGrid
 from data.prepare import pixel_shift, prepare
 from data.readers import RawSpectrum, plain_text, read_file
+
+if TYPE_CHECKING:  # a process that reads spectra starts in half the time without pandas
+    from data.catalog import Catalog, Match
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,8 @@ def _take(raw: RawSpectrum, file: str, selection: Selection, batch: Batch) -> No
 @cache
 def _catalog(path: Path, match: Match) -> Catalog:
     """Return the catalogue, read once in each process."""
+    from data.catalog import Catalog
+
     return Catalog(path, match=match)
 
 

@@ -16,7 +16,8 @@ def object_groups(catalog: pd.DataFrame, *, radius: float = RADIUS) -> NDArray[n
     """Return the number of the object that each row observes.
 
     Args:
-        catalog: Has `object_id`, `ra`, `dec` (degrees, NaN where unknown).
+        catalog: Has `object_id`, `ra`, `dec` (degrees). Unknown positions join nothing: NaN,
+            values outside the sky (-9999), and the placeholder 0, 0.
         radius: Positions closer than this are one object, arcsec.
 
     Returns:
@@ -28,7 +29,8 @@ def object_groups(catalog: pd.DataFrame, *, radius: float = RADIUS) -> NDArray[n
     first[by_id[::-1]] = np.arange(n_row)[::-1]
     links = [np.stack([np.arange(n_row), first[by_id]])]
     ra, dec = catalog["ra"].to_numpy(float), catalog["dec"].to_numpy(float)
-    rows = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
+    placeholder = (ra == 0) & (dec == 0)
+    rows = np.flatnonzero((np.abs(dec) <= 90) & (ra >= 0) & (ra <= 360) & ~placeholder)
     if rows.size:
         tree = KDTree(unit_vectors(ra[rows], dec[rows]))
         links.append(rows[tree.query_pairs(chord(radius), output_type="ndarray")].reshape(-1, 2).T)

@@ -238,10 +238,14 @@ class SurveyWriter:
         order = np.arange(n_keep)
         gaps = np.flatnonzero(~keep[:n_keep])
         order[gaps] = n_keep + np.flatnonzero(keep[n_keep:])
-        for gap in gaps:
+        for start in np.unique(gaps // CHUNK_ROWS) * CHUNK_ROWS:
+            stop = min(int(start) + CHUNK_ROWS, self.n_row)
+            filled = gaps[(gaps >= start) & (gaps < stop)]
             for name in ("flux", "ivar"):
                 array: Any = self._group[name]
-                array[int(gap)] = array[int(order[gap])]
+                block = array[int(start) : stop]
+                block[filled - start] = array.oindex[order[filled]]
+                array[int(start) : stop] = block
         self._catalog = catalog.iloc[order].reset_index(drop=True)
 
     def discard(self) -> None:

@@ -299,6 +299,13 @@ def test_repeats_keep_the_best_signal_to_noise(tmp_path: Path):
     assert told["spec-0.fits"].startswith("duplicate: 0266-51602-0002 observes the same object")
 
 
+@pytest.mark.parametrize("place", [(0.0, 0.0), (-9999.0, -9999.0), (np.nan, np.nan)])
+def test_objects_without_position_are_not_one_object(tmp_path: Path, place):
+    galaxies(tmp_path / "in", 3, PLUG_RA=place[0], PLUG_DEC=place[1])
+    assert run(tmp_path / "in", "--out", tmp_path / "s") == 0
+    assert len(Survey(tmp_path / "s")) == 3
+
+
 def test_catalogue_by_identifier_fills_what_files_lack(tmp_path: Path):
     (tmp_path / "in").mkdir()
     write_desi(tmp_path / "in" / "coadd-1.fits", targetids=[39, 40])
