@@ -13,7 +13,7 @@ from explorer.thumbnails import HEIGHT, RESIDUAL_HEIGHT, WIDTH, Thumbnail
 PER_PAGE = 12
 
 _CSS = """
-:host { display: block; width: 100%; }
+:host { width: 100%; }
 .sheet { display: grid; gap: 6px; font: 11px/1.35 system-ui, sans-serif; padding: 2px;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 185px), 1fr)); color: var(--text); }
 .card { border: 1px solid var(--faint); border-radius: 5px; padding: 3px 5px 4px; cursor: pointer;
@@ -27,8 +27,8 @@ _CSS = """
   color: var(--paper); }
 .foot { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; opacity: .85; }
 svg { display: block; width: 100%; }
-svg.flux { height: 68px; }
-svg.residual { height: 28px; }
+svg.flux { height: 60px; }
+svg.residual { height: 22px; }
 path { fill: none; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
 .data { stroke: var(--text); stroke-width: .8; opacity: .8; }
 .model { stroke: var(--model); stroke-width: 1.3; }
@@ -129,7 +129,8 @@ class ContactSheet(JSComponent):
         super().__init__(sizing_mode="stretch_width", margin=0)
         self.on_msg(self._hear)
 
-    def _hear(self, data: Any) -> None:  # noqa: ANN401
+    def _hear(self, event: Any) -> None:  # noqa: ANN401
+        data = event.data
         picked = data.get("picked") if isinstance(data, dict) else None
         if isinstance(picked, int) and 0 <= picked < len(self.cards):
             self._on_pick(picked)
@@ -150,7 +151,7 @@ def card(
     return {
         "rank": f"{rank:,}",
         "id": object_id,
-        "facts": "  ".join(facts),
+        "facts": " \N{MIDDLE DOT} ".join(facts),
         "mark": mark,
         "data": thumbnail.data,
         "model": thumbnail.model,

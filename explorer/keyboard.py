@@ -44,7 +44,8 @@ class Keyboard(JSComponent):
         super().__init__(keys=list(keys), width=0, height=0, margin=0)
         self.on_msg(self._hear)
 
-    def _hear(self, data: Any) -> None:  # noqa: ANN401
+    def _hear(self, event: Any) -> None:  # noqa: ANN401
+        data = event.data
         action = self._actions.get(str(data.get("key"))) if isinstance(data, dict) else None
         if action is not None:
             action()

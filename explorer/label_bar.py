@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
+from html import escape
 from types import EllipsisType
 from typing import Any
 
@@ -13,6 +14,7 @@ import panel_material_ui as pmui
 from explorer.background import report
 from explorer.labels import GRADES, Label, LabelStore
 from explorer.state import ExplorerState
+from explorer.wording import PLAIN, line
 
 KINDS = (
     "blend", "velocity structure", "broad lines", "strong Hδ", "Wolf-Rayet", "supernova", "star",
@@ -38,9 +40,9 @@ class LabelBar(pn.viewable.Viewer):
         super().__init__()
         self._state, self._store, self._on_change = state, store, on_change
         self._filling = False
-        small: dict[str, Any] = {"size": "small", "margin": (4, 4)}
+        small: dict[str, Any] = {"size": "small", "margin": (4, 4), "sx": PLAIN}
         self.grade = pmui.RadioButtonGroup(
-            options=[NO_GRADE, *map(str, GRADES)], value=NO_GRADE, label="Grade", **small
+            options=[NO_GRADE, *map(str, GRADES)], value=NO_GRADE, label="", **small
         )
         self.kind = pmui.AutocompleteInput(
             label="class (c)", restrict=False, min_characters=0, width=150,
@@ -52,7 +54,7 @@ class LabelBar(pn.viewable.Viewer):
         self.who = pmui.TextInput(
             label="your name", value=user or _account(), disabled=bool(user), width=120, **small
         )
-        self.said = pn.pane.Str("", margin=(0, 8), styles={"font-size": "11px", "opacity": "0.75"})
+        self.said = line("")
         self.grade.param.watch(lambda event: self._put(grade=_number(event.new)), "value")
         self.kind.param.watch(lambda event: self._put(kind=event.new or ""), "value")
         self.note.param.watch(lambda event: self._put(note=event.new or ""), "value")
@@ -83,13 +85,13 @@ class LabelBar(pn.viewable.Viewer):
             report(error)
             return
         if object_id is None:
-            self.said.object = "nothing to undo"
+            self._say("nothing to undo")
             return
         row = self._state.dataset.row(object_id)
         if row is not None:
             self._state.selected = row
         self.fill()
-        self.said.object = f"took back the last change of {object_id}; {self.said.object}"
+        self._say(f"took back a change of {object_id}: {said_of(self._store.get(object_id))}")
         self._on_change(object_id)
 
     def fill(self) -> None:
@@ -108,7 +110,10 @@ class LabelBar(pn.viewable.Viewer):
             self._filling = False
         for widget in (self.grade, self.kind, self.note):
             widget.disabled = not object_id
-        self.said.object = said_of(label) if object_id else "select an object"
+        self._say(said_of(label) if object_id else "select an object to label it (keys 0 to 5)")
+
+    def _say(self, text: str) -> None:
+        self.said.object = escape(text)
 
     def _put(
         self,

@@ -26,6 +26,7 @@ class OutlierQueue(param.Parameterized):
 
     ranking: Ranking | None = param.ClassSelector(class_=Ranking, default=None, doc="The list.")  # type: ignore[assignment]
     page: int = param.Integer(0, bounds=(0, None), doc="Page of the contact sheet, from 0.")  # type: ignore[assignment]
+    per_page: int = param.Integer(PER_PAGE, bounds=(1, None), doc="Objects on a page.")  # type: ignore[assignment]
     learn: bool = param.Boolean(False, doc="Let the labels re-rank the score.")  # type: ignore[assignment]
 
     def __init__(self, state: ExplorerState, store: LabelStore | None) -> None:
@@ -51,13 +52,19 @@ class OutlierQueue(param.Parameterized):
     @property
     def n_page(self) -> int:
         """Number of pages."""
-        return 0 if self.ranking is None else -(-len(self.ranking) // PER_PAGE)
+        return 0 if self.ranking is None else -(-len(self.ranking) // self.per_page)
 
     def rows(self, page: int) -> list[int]:
         """Return the rows on a page."""
         if self.ranking is None:
             return []
-        return [int(row) for row in self.ranking.rows[page * PER_PAGE : (page + 1) * PER_PAGE]]
+        first = page * self.per_page
+        return [int(row) for row in self.ranking.rows[first : first + self.per_page]]
+
+    def resize(self, per_page: int) -> None:
+        """Change the length of a page, keeping its first object in sight."""
+        first = self.page * self.per_page
+        self.param.update(per_page=per_page, page=first // per_page)
 
     def labels(self) -> dict[str, Label]:
         """Return all labels."""
@@ -69,7 +76,7 @@ class OutlierQueue(param.Parameterized):
             return
         at = self.position
         if at is None:
-            at = self.page * PER_PAGE - (1 if by > 0 else 0)
+            at = self.page * self.per_page - (1 if by > 0 else 0)
         self._state.selected = int(self.ranking.rows[min(max(at + by, 0), len(self.ranking) - 1)])
 
     def turn(self, by: int) -> None:
@@ -95,7 +102,7 @@ class OutlierQueue(param.Parameterized):
 
     def _show(self, ranking: Ranking) -> None:
         at = ranking.position(self._state.selected)
-        self.param.update(ranking=ranking, page=0 if at is None else at // PER_PAGE)
+        self.param.update(ranking=ranking, page=0 if at is None else at // self.per_page)
 
     def _open(self) -> None:
         if self._state.tab == TAB and self._stale:
@@ -104,7 +111,7 @@ class OutlierQueue(param.Parameterized):
     def _follow(self) -> None:
         at = self.position
         if at is not None:
-            self.page = at // PER_PAGE
+            self.page = at // self.per_page
 
 
 def make_ranking(

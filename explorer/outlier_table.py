@@ -2,94 +2,147 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import panel as pn
+import param
+from panel.custom import JSComponent
 
 from explorer.dataset import Dataset
 from explorer.labels import Label
-from explorer.ranking import Ranking
 
-FACTS = ("z", "class", "snr", "chi2_red")
-PAGE_SIZE = 20
-
-
-class OutlierTable:
-    """A table of the list; a click on a row picks the object of that `object_id`."""
-
-    def __init__(self, dataset: Dataset, on_pick: Callable[[int], None]) -> None:
-        """Start empty; `on_pick` gets the catalogue row clicked."""
-        self._dataset, self._on_pick = dataset, on_pick
-        self._place: dict[str, int] = {}
-        self.widget = pn.widgets.Tabulator(
-            pd.DataFrame({"object_id": pd.Series([], dtype=object)}),
-            pagination="remote", page_size=PAGE_SIZE, show_index=False, disabled=True,
-            selectable=1, sizing_mode="stretch_width", margin=(2, 4), layout="fit_data_fill",
-            theme="simple", configuration={"columnDefaults": {"headerSortTristate": True}},
-        )  # fmt: skip
-        self.widget.on_click(self._clicked)
-
-    def show(self, ranking: Ranking, column: str, labels: dict[str, Label]) -> None:
-        """Show a list ranked by `column`."""
-        table = frame(self._dataset, ranking, column, labels)
-        self._place = {name: place for place, name in enumerate(table["object_id"])}
-        titles = {name: self._dataset.label(name) for name in (column, *FACTS)}
-        titles |= {"rank": "#", "said": "class said", "value": "score"}
-        self.widget.param.update(selection=[], titles=titles)
-        self.widget.value = table
-        self.widget.page = 1
-
-    def mark(self, place: int | None) -> None:
-        """Mark the row at that place of the list and turn to its page."""
-        if place is None:
-            self.widget.selection = []
-        elif self.widget.selection != [place]:
-            self.widget.param.update(page=place // PAGE_SIZE + 1, selection=[place])
-
-    def show_label(self, object_id: str, label: Label | None) -> None:
-        """Show a label that changed."""
-        place = self._place.get(object_id)
-        if place is not None:
-            said = _said(label)
-            self.widget.patch({name: [(place, value)] for name, value in said.items()})
-
-    def _clicked(self, event: Any) -> None:  # noqa: ANN401
-        object_id = str(self.widget.value["object_id"].iloc[event.row])
-        row = self._dataset.row(object_id)
-        if row is not None:
-            self._on_pick(row)
-
-
-def frame(
-    dataset: Dataset, ranking: Ranking, column: str, labels: dict[str, Label]
-) -> pd.DataFrame:
-    """Return the table of a list: place, id, score, usual facts, label."""
-    rows = ranking.rows
-    names = dataset.ids[rows]
-    columns: dict[str, Any] = {
-        "rank": np.arange(1, len(rows) + 1), "object_id": names,
-        column: np.round(dataset.numeric(column)[rows].astype(float), 3),
-    }  # fmt: skip
-    for fact in FACTS:
-        if fact in columns:
-            continue
-        if fact in dataset.numeric_columns:
-            columns[fact] = np.round(dataset.numeric(fact)[rows].astype(float), 4)
-        elif fact in dataset.catalog:
-            columns[fact] = dataset.catalog[fact].iloc[rows].astype(str).to_numpy()
-    said = [_said(labels.get(str(name))) for name in names]
-    for name in ("grade", "said", "note"):
-        columns[name] = [item[name] for item in said]
-    return pd.DataFrame(columns)
-
-
-def _said(label: Label | None) -> dict[str, str]:
-    grade = "" if label is None or label.grade is None else str(label.grade)
-    return {
-        "grade": grade,
-        "said": "" if label is None else label.kind,
-        "note": "" if label is None else label.note,
+FACTS = ("z", "class", "subclass", "snr", "chi2_red")
+_CSS = """
+:host { width: 100%; }
+.frame { overflow-x: auto; color: var(--text); font: 12px/1.3 system-ui, sans-serif; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th { text-align: left; font-weight: 600; border-bottom: 1px solid var(--faint); }
+th, td { padding: 3px 7px; white-space: nowrap; max-width: 190px; overflow: hidden;
+  text-overflow: ellipsis; }
+.number { text-align: right; }
+tbody tr { cursor: pointer; }
+tbody tr:nth-child(even) { background: color-mix(in srgb, var(--faint) 10%, transparent); }
+tbody tr.now { outline: 2px solid var(--highlight); outline-offset: -2px; }
+tbody tr:focus-visible { outline: 2px dashed var(--text); outline-offset: -2px; }
+"""
+_ESM = """
+export function render({model, el}) {
+  const frame = document.createElement('div')
+  frame.className = 'frame'
+  const table = frame.appendChild(document.createElement('table'))
+  const head = table.createTHead().insertRow()
+  const body = table.createTBody()
+  const paint = () => {
+    for (const [name, colour] of Object.entries(model.colours)) {
+      frame.style.setProperty(`--${name}`, colour)
     }
+  }
+  const mark = () => {
+    Array.from(body.rows).forEach((row, at) => {
+      row.classList.toggle('now', at === model.current)
+      row.setAttribute('aria-selected', at === model.current)
+    })
+  }
+  const fill = () => {
+    head.replaceChildren(...model.columns.map((title, at) => {
+      const cell = document.createElement('th')
+      cell.textContent = title
+      cell.scope = 'col'
+      cell.classList.toggle('number', model.numbers[at])
+      return cell
+    }))
+    body.replaceChildren()
+    model.rows.forEach((values, at) => {
+      const row = body.insertRow()
+      values.forEach((value, column) => {
+        const cell = row.insertCell()
+        cell.textContent = value
+        cell.title = value
+        cell.classList.toggle('number', model.numbers[column])
+      })
+      const pick = () => model.send_msg({picked: at})
+      row.tabIndex = 0
+      row.addEventListener('click', pick)
+      row.addEventListener('keydown', (event) => {
+        if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); pick() }
+      })
+    })
+    mark()
+  }
+  model.on('rows', fill)
+  model.on('current', mark)
+  model.on('colours', paint)
+  paint()
+  fill()
+  el.append(frame)
+}
+"""
+
+
+class OutlierTable(JSComponent):
+    """Rows of text; a click picks one."""
+
+    columns: list[str] = param.List([], item_type=str, doc="Titles.")  # type: ignore[assignment]
+    numbers: list[bool] = param.List([], item_type=bool, doc="Columns set to the right.")  # type: ignore[assignment]
+    rows: list[list[str]] = param.List([], item_type=list, doc="Cells of the open page.")  # type: ignore[assignment]
+    current: int = param.Integer(-1, doc="Row of the selected object, -1 = none of these.")  # type: ignore[assignment]
+    colours: dict[str, str] = param.Dict({}, doc="Names and values of the colours used.")  # type: ignore[assignment]
+
+    _esm = _ESM
+    _stylesheets = [_CSS]
+
+    def __init__(self, on_pick: Callable[[int], None]) -> None:
+        """Call `on_pick` with the number of the row clicked."""
+        self._on_pick = on_pick
+        super().__init__(sizing_mode="stretch_width", margin=0)
+        self.on_msg(self._hear)
+
+    def _hear(self, event: Any) -> None:  # noqa: ANN401
+        picked = event.data.get("picked") if isinstance(event.data, dict) else None
+        if isinstance(picked, int) and 0 <= picked < len(self.rows):
+            self._on_pick(picked)
+
+
+def titles(dataset: Dataset, score: str) -> tuple[list[str], list[bool]]:
+    """Return the titles of the columns, and which hold numbers."""
+    facts = _facts(dataset, score)
+    names = ["#", "object_id", *(dataset.label(name) for name in facts), "grade", "said", "note"]
+    numeric = [name in dataset.numeric_columns for name in facts]
+    return names, [True, False, *numeric, True, False, False]
+
+
+def cells(
+    dataset: Dataset, score: str, rows: list[int], *, first: int, labels: Mapping[str, Label]
+) -> list[list[str]]:
+    """Return the text of some rows.
+
+    Args:
+        dataset: The atlas.
+        score: Column ranked by, shown first.
+        rows: Catalogue rows.
+        first: Place of the first of them on the list, from 1.
+        labels: object_id -> label.
+    """
+    table = []
+    for place, row in enumerate(rows, start=first):
+        object_id = str(dataset.ids[row])
+        label = labels.get(object_id) or Label(object_id=object_id)
+        grade = "" if label.grade is None else str(label.grade)
+        facts = [_text(dataset, name, row) for name in _facts(dataset, score)]
+        table.append([f"{place:,}", object_id, *facts, grade, label.kind, label.note])
+    return table
+
+
+def _facts(dataset: Dataset, score: str) -> list[str]:
+    there = {*dataset.numeric_columns, *dataset.class_columns}
+    return [score, *(name for name in FACTS if name in there and name != score)]
+
+
+def _text(dataset: Dataset, column: str, row: int) -> str:
+    if column in dataset.numeric_columns:
+        value = float(dataset.numeric(column)[row])
+        return f"{value:.4g}" if np.isfinite(value) else ""
+    classes = dataset.classes(column)
+    code = int(classes.codes[row])
+    return classes.names[code] if code >= 0 else ""

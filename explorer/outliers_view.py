@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,16 @@ from explorer.label_place import open_labels
 from explorer.labels import Label, LabelStore
 from explorer.map_view import format_value
 from explorer.outlier_queue import TAB, OutlierQueue, explain
-from explorer.outlier_table import OutlierTable
+from explorer.outlier_table import OutlierTable, cells, titles
 from explorer.ranking import available_options
 from explorer.state import ExplorerState
 from explorer.theme import ink
 from explorer.thumbnails import Thumbnails
+from explorer.wording import PLAIN, line
 
-SHEET, TABLE = "contact sheet", "table"
+SHEET, TABLE = "sheet", "table"
+_LEGEND = "Black: data; orange: reconstruction; below: residual, ±8σ."
+TABLE_ROWS = 24
 _COLOURS = ("paper", "text", "faint", "model", "highlight")
 
 
@@ -39,17 +43,17 @@ class OutliersView(pn.viewable.Viewer):
         self._store, self._notice = _open_store(state)
         self.queue = OutlierQueue(state, self._store)
         self.sheet = ContactSheet(self._pick)
-        self.table = OutlierTable(state.dataset, self._pick_row)
+        self.table = OutlierTable(self._pick)
         self.bar = LabelBar(state, self._store, self._labelled) if self._store else None
         self._make_widgets()
         self.queue.param.watch(lambda *_: self._show_list(), "ranking")
-        self.queue.param.watch(lambda *_: self._draw(), "page")
+        self.queue.param.watch(lambda *_: self._draw(), ["page", "per_page"])
         state.param.watch(lambda *_: self._mark(), "selected")
         state.param.watch(lambda *_: self._draw(), ["frame", "dark"])
 
     def _make_widgets(self) -> None:
         state, parameters = self._state, self._state.param
-        small: dict[str, Any] = {"size": "small", "margin": (4, 4), "description": ""}
+        small: dict[str, Any] = {"size": "small", "margin": (3, 4), "description": "", "sx": PLAIN}
         labels = {score.label: score.column for score in state.dataset.atlas.scores}
         outlined = small | {"variant": "outlined"}
         self.score = pmui.Select.from_param(
@@ -62,19 +66,20 @@ class OutliersView(pn.viewable.Viewer):
             self.queue.param.learn, label="learn from labels", **small
         )
         self.again = pmui.Button(label="sort again", **outlined)
-        self.options = pmui.CheckButtonGroup.from_param(
-            parameters.outlier_options, label="", options=available_options(state.dataset), **small
-        )
+        self.options = pmui.CheckBoxGroup.from_param(
+            parameters.outlier_options, label="", options=available_options(state.dataset),
+            inline=True, **small,
+        )  # fmt: skip
         self.shown = pmui.RadioButtonGroup(label="", options=[SHEET, TABLE], value=SHEET, **small)
         self.back = pmui.Button(label="◀", **outlined)
         self.forth = pmui.Button(label="▶", **outlined)
         self.download = pmui.FileDownload(
             callback=self.csv, filename="labels.csv", label="labels as CSV", **outlined
         )
-        text = {"font-size": "12px", "white-space": "normal"}
-        wide = {"sizing_mode": "stretch_width"}
-        self.explanation = pn.pane.Str("", margin=(0, 8), styles=text, **wide)
-        self.count = pn.pane.Str("", margin=(8, 6), styles=text, width=110)
+        self.explanation = line("")
+        self.count = line("", width=100)
+        self.shown.param.watch(lambda *_: self._switch(), "value")
+        self._switch()
         self.again.on_click(lambda _event: self.queue.reorder())
         self.back.on_click(lambda _event: self.queue.turn(-1))
         self.forth.on_click(lambda _event: self.queue.turn(1))
@@ -88,21 +93,31 @@ class OutliersView(pn.viewable.Viewer):
         warning = pn.pane.Alert(self._notice, alert_type="warning", **wide)
         return pn.Column(
             Keyboard(keys | (self.bar.keys if self.bar else {})),
-            pn.Row(self.score, self.reverse, self.learn, self.again, **wide),
+            pn.Row(
+                self.score,
+                self.shown,
+                self.reverse,
+                self.learn,
+                self.again,
+                sizing_mode="stretch_width",
+                margin=(8, 0, 0, 0),
+            ),
             self.explanation,
             self.options,
             *([warning] if self._notice else []),
             *([self.bar] if self.bar else []),
-            pn.Row(self.shown, self.back, self.forth, self.count, self.download, **wide),
-            pn.bind(self.content, self.shown),
+            pn.Row(self.back, self.forth, self.count, line(_LEGEND), self.download, **wide),
+            self.sheet,
+            self.table,
             scroll="y-auto",
             sizing_mode="stretch_both",
             margin=(0, 4),
         )
 
-    def content(self, shown: str) -> pn.viewable.Viewable:
-        """Return the sheet or the table."""
-        return self.sheet if shown == SHEET else self.table.widget
+    def _switch(self) -> None:
+        self.sheet.visible = self.shown.value == SHEET
+        self.table.visible = self.shown.value == TABLE
+        self.queue.resize(PER_PAGE if self.shown.value == SHEET else TABLE_ROWS)
 
     def csv(self) -> io.BytesIO:
         """Return all labels as a file."""
@@ -111,41 +126,48 @@ class OutliersView(pn.viewable.Viewer):
     def _pick(self, number: int) -> None:
         rows = self.queue.rows(self.queue.page)
         if number < len(rows):
-            self._pick_row(rows[number])
-
-    def _pick_row(self, row: int) -> None:
-        self._state.selected = row
+            self._state.selected = rows[number]
 
     def _show_list(self) -> None:
-        ranking, column = self.queue.ranking, self._state.score
-        if ranking is None or column is None:
+        ranking = self.queue.ranking
+        if ranking is None:
             return
-        labels = self.queue.labels()
-        n_graded = sum(label.grade is not None for label in labels.values())
-        self.explanation.object = explain(
-            self._state, ranking, learn=self.queue.learn, n_graded=n_graded
-        )
-        self.table.show(ranking, column, labels)
-        self._mark()
+        n_graded = sum(label.grade is not None for label in self.queue.labels().values())
+        text = explain(self._state, ranking, learn=self.queue.learn, n_graded=n_graded)
+        self.explanation.object = escape(text)
+        self._draw()
+
+    def _labelled(self, _object_id: str) -> None:
+        """Show a label that changed; the order stays until asked for."""
         self._draw()
 
     def _mark(self) -> None:
-        at, first = self.queue.position, self.queue.page * PER_PAGE
-        here = at is not None and 0 <= at - first < PER_PAGE
-        self.sheet.current = at - first if at is not None and here else -1
-        self.table.mark(at)
-
-    def _labelled(self, object_id: str) -> None:
-        """Show a label that changed; the order stays until asked for."""
-        if self._store is not None:
-            self.table.show_label(object_id, self._store.get(object_id))
-        self._draw()
+        at, first = self.queue.position, self.queue.page * self.queue.per_page
+        here = at is not None and 0 <= at - first < self.queue.per_page
+        current = at - first if at is not None and here else -1
+        self.sheet.current = self.table.current = current
 
     def _draw(self) -> None:
+        """Draw the open page."""
+        state, queue = self._state, self.queue
+        if state.tab != TAB or queue.ranking is None or state.score is None:
+            return
+        self.count.object = f"page {queue.page + 1:,} of {queue.n_page:,}"
+        colours = {name: getattr(ink(state.dark), name) for name in _COLOURS}
+        if self.shown.value == SHEET:
+            self._draw_sheet(colours)
+            return
+        names, numbers = titles(state.dataset, state.score)
+        first = queue.page * queue.per_page + 1
+        rows = cells(
+            state.dataset, state.score, queue.rows(queue.page), first=first, labels=queue.labels()
+        )
+        self.table.param.update(columns=names, numbers=numbers, colours=colours, rows=rows)
+        self._mark()
+
+    def _draw_sheet(self, colours: dict[str, str]) -> None:
         """Draw the open page of the contact sheet, then the next one in advance."""
         state, page = self._state, self.queue.page
-        if state.tab != TAB or self.queue.ranking is None:
-            return
         rows, following = self.queue.rows(page), self.queue.rows(page + 1)
         frame, labels = state.frame, self.queue.labels()
 
@@ -161,11 +183,7 @@ class OutliersView(pn.viewable.Viewer):
             ]  # fmt: skip
 
         def show(cards: list[dict[str, str]]) -> None:
-            colours = ink(state.dark)
-            self.count.object = f"page {page + 1:,} of {self.queue.n_page:,}"
-            self.sheet.param.update(
-                cards=cards, colours={name: getattr(colours, name) for name in _COLOURS}
-            )
+            self.sheet.param.update(cards=cards, colours=colours)
             self._mark()
             if following:
                 self._drawing.submit(
@@ -178,7 +196,7 @@ class OutliersView(pn.viewable.Viewer):
 def card_facts(state: ExplorerState, row: int) -> list[str]:
     """Return the few facts written under a thumbnail."""
     dataset = state.dataset
-    named = {str(state.score): dataset.label(str(state.score)), "z": "z", "snr": "S/N"}
+    named = {str(state.score): "", "z": "z ", "snr": "S/N "}
     values = [
         (name, float(dataset.numeric(column)[row]))
         for column, name in named.items()

@@ -17,10 +17,11 @@ FloatArray = NDArray[np.floating[Any]]
 
 WIDTH, HEIGHT, RESIDUAL_HEIGHT = 300, 100, 40
 """Units of the drawings; they are stretched to whatever size the page gives them."""
-N_COLUMN = 150
+N_COLUMN = 600
+"""Columns of a drawing: about 6 pixels of an SDSS spectrum each, the width of a line."""
 RESIDUAL_LIMIT = 8.0
-KEPT = 2000
-"""Thumbnails kept, about 10 kB each."""
+KEPT = 1500
+"""Thumbnails kept, about 15 kB each."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,9 @@ class Thumbnail:
     """One object as three SVG paths.
 
     Attributes:
-        data: Spectrum, lowest and highest value of each column.
+        data: Spectrum, mean of each column weighted by inverse variance.
         model: Reconstruction.
-        residual: Residual in sigma, cut at 8.
+        residual: Residual of each column's mean in sigma, cut at 8.
         chi2: Reduced chi2 of what is drawn, NaN without unmasked pixels.
     """
 
@@ -122,19 +123,19 @@ def draw_thumbnail(
         end: Wavelength at the right edge.
     """
     column = ((wave - start) / (end - start) * N_COLUMN).astype(np.int64)
-    residual = (flux - model) * np.sqrt(ivar)
-    low, high = _limits(flux, model)
-    known = residual[np.isfinite(residual)].astype(float)
+    seen = (ivar > 0) & np.isfinite(flux)
+    both = seen & np.isfinite(model)
+    sigma = (np.nan_to_num(flux) - np.nan_to_num(model)) * np.sqrt(ivar)
+    data = _mean(column, flux, np.where(seen, ivar, 0.0))
+    fit = _mean(column, model, np.isfinite(model).astype(float))
+    residual = _mean(column, sigma, both.astype(float), power=0.5)
+    low, high = _limits(data, fit)
+    limit = RESIDUAL_LIMIT
     return Thumbnail(
-        data=_path(*_envelope(column, flux), low=low, high=high, height=HEIGHT),
-        model=_path(*_envelope(column, model), low=low, high=high, height=HEIGHT),
-        residual=_path(
-            *_envelope(column, residual.clip(-RESIDUAL_LIMIT, RESIDUAL_LIMIT)),
-            low=-RESIDUAL_LIMIT,
-            high=RESIDUAL_LIMIT,
-            height=RESIDUAL_HEIGHT,
-        ),
-        chi2=float(np.mean(known**2)) if len(known) else float("nan"),
+        data=_path(data, low=low, high=high, height=HEIGHT),
+        model=_path(fit, low=low, high=high, height=HEIGHT),
+        residual=_path(residual, low=-limit, high=limit, height=RESIDUAL_HEIGHT),
+        chi2=float(np.mean(sigma[both] ** 2)) if both.any() else float("nan"),
     )
 
 
@@ -155,28 +156,26 @@ def _limits(flux: FloatArray, model: FloatArray) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def _envelope(column: NDArray[np.int64], values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return two points a column, its extremes, so that no narrow line is averaged away."""
-    use = np.isfinite(values) & (column >= 0) & (column < N_COLUMN)
-    low, high = np.full(N_COLUMN, np.inf), np.full(N_COLUMN, -np.inf)
-    np.minimum.at(low, column[use], values[use])
-    np.maximum.at(high, column[use], values[use])
-    empty = ~np.isfinite(low)
-    points = np.column_stack([low, high])
-    points[1::2] = points[1::2, ::-1]  # there and back, so that the line does not zigzag
-    points[empty] = np.nan
-    x = (np.arange(N_COLUMN) + 0.5) * WIDTH / N_COLUMN
-    return np.repeat(x, 2), points.ravel()
+def _mean(
+    column: NDArray[np.int64], values: FloatArray, weight: FloatArray, *, power: float = 1.0
+) -> FloatArray:
+    """Return weighted sums over each column divided by (sum of weights)^power, NaN where none."""
+    use = (weight > 0) & (column >= 0) & (column < N_COLUMN)
+    at, share = column[use], weight[use].astype(float)
+    total = np.bincount(at, share * values[use], minlength=N_COLUMN)
+    sum_of_weights = np.bincount(at, share, minlength=N_COLUMN)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(sum_of_weights > 0, total / sum_of_weights**power, np.nan)
 
 
-def _path(x: FloatArray, y: FloatArray, *, low: float, high: float, height: float) -> str:
-    """Return an SVG path; a gap where y is NaN."""
+def _path(y: FloatArray, *, low: float, high: float, height: float) -> str:
+    """Return an SVG path through one value a column; a gap where it is NaN."""
     down = ((high - y) / (high - low) * height).clip(0, height)
     parts, pen = [], "M"
-    for across, at in zip(x.tolist(), down.tolist(), strict=True):
+    for number, at in enumerate(down.tolist()):
         if at != at:
             pen = "M"
             continue
-        parts.append(f"{pen}{across:.0f} {at:.1f}")
+        parts.append(f"{pen}{(number + 0.5) * WIDTH / N_COLUMN:.4g} {at:.3g}")
         pen = "L"
     return "".join(parts)
