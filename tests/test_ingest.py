@@ -430,6 +430,35 @@ def test_a_file_that_kills_its_reader_is_the_only_one_lost(tmp_path: Path):
     assert rejected[0].kind == "reader crashed"
 
 
+ORPHAN = """
+import os, sys
+from data.batch import _pool
+if __name__ == "__main__":
+    pool = _pool(1)
+    print(pool.submit(os.getpid).result(), flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+def test_readers_end_when_the_command_is_killed(tmp_path: Path):
+    (tmp_path / "orphan.py").write_text(ORPHAN)
+    done = subprocess.run(
+        [sys.executable, "orphan.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == -signal.SIGKILL
+    end = time.monotonic() + 30
+    status = Path(f"/proc/{int(done.stdout)}")
+    while status.exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 SLOW = """
 import sys, time
 import data.ingest, data.batch
