@@ -27,6 +27,9 @@ NAMES = {
     "lines": "lines",
     "over": "overplot_neighbours",
     "window": "window",
+    "score": "score",
+    "ordinary": "ordinary_first",
+    "only": "outlier_options",
     "tab": "tab",
 }
 """Name in the address -> parameter of the state. `id` and `theme` are beside these."""

@@ -23,10 +23,11 @@ export function render({model, el}) {
     if (!el.isConnected || typing(event) || event.altKey || event.metaKey || event.ctrlKey) return
     if (!model.keys.includes(event.key)) return
     event.preventDefault()
+    if (model.first) event.stopImmediatePropagation()
     model.send_msg({key: event.key})
   }
-  window.addEventListener('keydown', heard)
-  model.on('remove', () => window.removeEventListener('keydown', heard))
+  window.addEventListener('keydown', heard, model.first)
+  model.on('remove', () => window.removeEventListener('keydown', heard, model.first))
 }
 """
 
@@ -35,13 +36,20 @@ class Keyboard(JSComponent):
     """Hears keys; put it into the layout of the view it serves."""
 
     keys: list[str] = param.List([], item_type=str, doc="Names of the keys heard.")  # type: ignore[assignment]
+    first: bool = param.Boolean(False, doc="Takes its keys before the page does.")  # type: ignore[assignment]
 
     _esm = _ESM
 
-    def __init__(self, keys: dict[str, Callable[[], None]]) -> None:
-        """Call `keys[name]()` when the key of that name (`KeyboardEvent.key`) is pressed."""
+    def __init__(self, keys: dict[str, Callable[[], None]], *, first: bool = False) -> None:
+        """Call `keys[name]()` when the key of that name (`KeyboardEvent.key`) is pressed.
+
+        Args:
+            keys: Name -> action.
+            first: Keep these keys from keyboards that are not `first`: for a tab that uses keys
+                that mean something else on the rest of the page.
+        """
         self._actions = dict(keys)
-        super().__init__(keys=list(keys), width=0, height=0, margin=0)
+        super().__init__(keys=list(keys), first=first, width=0, height=0, margin=0)
         self.on_msg(self._hear)
 
     def _hear(self, event: Any) -> None:  # noqa: ANN401

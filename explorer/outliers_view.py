@@ -92,7 +92,7 @@ class OutliersView(pn.viewable.Viewer):
         keys |= {"PageDown": lambda: queue.turn(1), "PageUp": lambda: queue.turn(-1)}
         warning = pn.pane.Alert(self._notice, alert_type="warning", **wide)
         return pn.Column(
-            Keyboard(keys | (self.bar.keys if self.bar else {})),
+            Keyboard(keys | (self.bar.keys if self.bar else {}), first=True),
             pn.Row(
                 self.score,
                 self.shown,

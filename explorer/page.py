@@ -7,6 +7,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 from bokeh.document import Document
+from panel.io.resources import get_dist_path
 from panel.util import edit_readonly
 
 from explorer import background
@@ -29,6 +30,8 @@ def build_page(dataset: Dataset) -> pmui.Page:
     document = pn.state.curdoc
     if document is not None:
         document.theme = FIGURE_THEME
+        # Panel sets this after the page is made: what is made on the way would ask its CDN.
+        document.template_variables["dist_url"] = get_dist_path(cdn=False)
     session = Session(dataset)
     state = session.state
     defaults = {parameter: getattr(state, parameter) for parameter in NAMES.values()}
