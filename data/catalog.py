@@ -47,7 +47,7 @@ class Catalog:
         Raises:
             ValueError: The file can not be read, or lacks the columns that `match` needs.
         """
-        self.table = _standard_names(_read_table(path))
+        self.table = _plain(_standard_names(_read_table(path)))
         self.match = match
         self._z = _numbers(self.table, "z")
         kinds = self.table["class"].fillna("") if "class" in self.table else [""] * len(self)
@@ -129,7 +129,7 @@ def _read_table(path: Path) -> pd.DataFrame:
 
         table = Table.read(path)
         flat = [name for name in table.colnames if table[name].ndim == 1]
-        return _decode(table[flat].to_pandas())
+        return table[flat].to_pandas()
     except Exception as error:  # parsers raise whatever a damaged table makes them
         raise ValueError(f"--catalog {path} can not be read: {error}") from error
 
@@ -140,15 +140,17 @@ def _numbers(table: pd.DataFrame, name: str) -> FloatArray:
     return np.asarray(pd.to_numeric(column, errors="coerce"), dtype=float)
 
 
-def _decode(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with text where FITS has bytes."""
-    cells = {name: table[name] for name in table.columns if table[name].dtype == object}
-    return table.assign(
-        **{
-            name: [plain_text(cell) if isinstance(cell, bytes) else cell for cell in column]
-            for name, column in cells.items()
-        }
-    )
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with numbers, truth values and text only; missing text is None."""
+    columns: dict[Any, Any] = {}
+    for name in table.columns:
+        column: Any = table[name]
+        if not pd.api.types.is_numeric_dtype(column):
+            missing = column.isna()
+            columns[name] = [
+                None if m else plain_text(c) for c, m in zip(column, missing, strict=True)
+            ]
+    return table.assign(**{str(name): cells for name, cells in columns.items()})
 
 
 def _standard_names(table: pd.DataFrame) -> pd.DataFrame:

@@ -168,7 +168,10 @@ def _finish(writer: SurveyWriter, catalog: Catalog | None) -> list[Rejection]:
         matches = rows.pop("catalog_row").to_numpy(np.int64)
         _say(f"catalogue: {(matches >= 0).sum()} of {len(rows)} objects found in it")
         added = catalog.columns_for(matches)
+        numeric = pd.api.types.is_numeric_dtype
         for name in rows.columns.intersection(added.columns):
+            if numeric(rows[name]) != numeric(added[name]):
+                continue
             rows[name] = rows[name].where(rows[name].notna() & (rows[name] != ""), added[name])
         rows = pd.concat([rows, added[added.columns.difference(rows.columns)]], axis=1)
     best = best_of_group(object_groups(rows), rows["snr"].to_numpy(float))

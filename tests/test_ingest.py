@@ -342,6 +342,21 @@ def test_catalogue_by_position_in_any_format(tmp_path: Path, suffix):
     assert reasons(tmp_path / "s" / "rejected.csv").keys() == {"spec-0266-51602-0003.fits"}
 
 
+def test_catalogue_of_odd_types_is_stored(tmp_path: Path):
+    galaxies(tmp_path / "in", 2)
+    path = tmp_path / "extra.csv"
+    path.write_text(
+        "object_id,class,plate,mixed,<b>name</b>,when,flag\n"
+        "266-51602-1,3,unknown,1.5,<i>x</i>,2020-01-01,True\n"
+        "266-51602-2,4,266,text,,2020-01-02,False\n"
+    )
+    assert run(tmp_path / "in", "--out", tmp_path / "s", "--catalog", path) == 0
+    catalog = Survey(tmp_path / "s").catalog
+    assert list(catalog["class"]) == ["GALAXY", "GALAXY"]
+    assert list(catalog["mixed"]) == ["1.5", "text"]
+    assert catalog["<b>name</b>"][0] == "<i>x</i>"
+
+
 def test_catalogue_without_what_it_needs_is_told(tmp_path: Path, capsys):
     galaxies(tmp_path / "in", 1)
     path = tmp_path / "extra.csv"
