@@ -6,7 +6,6 @@ python -m model evaluate SURVEY MODEL      -> a table, evaluation.json, two figu
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -168,7 +167,7 @@ def _summary(columns: Columns) -> dict[str, float]:
 
 
 def _by(
-    columns: Columns, group: NDArray[np.integer], names: Sequence[str]
+    columns: Columns, group: NDArray[np.integer], names: list[str]
 ) -> dict[str, dict[str, float]]:
     """Summarise the objects of each group that has any; `group` numbers the `names`."""
     return {
@@ -177,7 +176,7 @@ def _by(
     }
 
 
-def _classes(source: SpectrumSource, rows: IndexArray) -> tuple[NDArray[np.integer], Sequence[str]]:
+def _classes(source: SpectrumSource, rows: IndexArray) -> tuple[NDArray[np.integer], list[str]]:
     """Return the number of each row's class, and the classes: class and subclass, in words."""
     catalog = source.catalog.iloc[rows]
     words = np.full(len(rows), "", dtype=object)

@@ -9,7 +9,7 @@ import torch
 
 from data.grid import FloatArray
 from data.spectra import Spectra, SpectrumSource
-from model.augment import augment
+from model.augment import move
 from model.interface import SpectrumModel
 from model.losses import consistency_loss, rest_weight, similarity_loss
 from model.neighbours import IntArray
@@ -40,19 +40,22 @@ class Invariance:
         return float(self.moved.mean() / self.random.mean())
 
 
-def redshifted(source: SpectrumSource, spectra: Spectra, *, z_max: float, seed: int) -> Spectra:
-    """Return the spectra as seen at redshifts uniform in 0..z_max, without added noise or masks."""
-    flux, ivar, z = augment(
+def redshifted(source: SpectrumSource, spectra: Spectra, z: FloatArray) -> Spectra:
+    """Return the spectra as the survey would see them at other redshifts, noise and all.
+
+    Args:
+        source: Gives the grid.
+        spectra: As observed.
+        z: New redshifts, shape (n_galaxy,).
+    """
+    shift = torch.tensor((1 + z) / (1 + spectra.z) - 1, dtype=torch.float64)
+    flux, ivar = move(
         torch.tensor(spectra.flux, dtype=torch.float32),
         torch.tensor(spectra.ivar, dtype=torch.float32),
-        torch.tensor(spectra.z, dtype=torch.float64),
+        shift,
         source.grid,
-        torch.Generator().manual_seed(seed),
-        z_max=z_max,
-        noise=0,
-        mask=0,
     )
-    return Spectra(wave=spectra.wave, flux=flux.numpy(), ivar=ivar.numpy(), z=z.numpy())
+    return Spectra(wave=spectra.wave, flux=flux.numpy(), ivar=ivar.numpy(), z=z)
 
 
 def measure_invariance(
@@ -84,11 +87,13 @@ def measure_invariance(
     if len(rows) < 2:
         raise ValueError(f"invariance needs at least 2 objects, got {len(rows)}")
     weight = rest_weight(torch.tensor(model.wave_rest, dtype=torch.float32))
+    rng = np.random.default_rng(seed)
+    z_new = rng.uniform(0, z_max, len(rows))
     original, copies, similarity, counts = [], [], [], []
-    for number, start in enumerate(range(0, len(rows), BATCH)):
+    for start in range(0, len(rows), BATCH):
         spectra = source.read(rows[start : start + BATCH].tolist())
         latents = model.encode(spectra)
-        moved = redshifted(source, spectra, z_max=z_max, seed=seed * 1_000_003 + number)
+        moved = redshifted(source, spectra, z_new[start : start + BATCH])
         copies.append(model.encode(moved))
         original.append(latents)
         rest = torch.tensor(model.decode(latents))
@@ -96,7 +101,7 @@ def measure_invariance(
         similarity.append(float(loss))
         counts.append(len(latents))
     latents, copied = np.concatenate(original), np.concatenate(copies)
-    shift = np.random.default_rng(seed).integers(1, len(rows), len(rows))
+    shift = rng.integers(1, len(rows), len(rows))
     others = latents[(np.arange(len(rows)) + shift) % len(rows)]
     return Invariance(
         moved=np.linalg.norm(copied - latents, axis=1),
