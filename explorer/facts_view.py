@@ -13,6 +13,7 @@ import panel_material_ui as pmui
 from explorer.dataset import Dataset
 from explorer.links import CUTOUT_SIZE, cutout_address, page_links
 from explorer.state import ExplorerState
+from explorer.wording import Html
 
 FIRST = ("ra", "dec", "z", "z_err", "class", "subclass", "snr", "log_mass", "log_ssfr", "a_v")
 
@@ -38,7 +39,7 @@ class FactsView(pn.viewable.Viewer):
         """Follow the selection."""
         super().__init__()
         self._state = state
-        self._image = pn.pane.HTML("", width=150, visible=False, margin=(6, 10))
+        self._image = Html("", width=150, visible=False, margin=(6, 10))
         self._show_image = pmui.Toggle(
             label="Sky image", icon="image", size="small", variant="outlined", margin=(4, 10)
         )
@@ -86,7 +87,7 @@ class FactsView(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the facts beside the image."""
-        text = pn.pane.HTML(
+        text = Html(
             pn.bind(self.html, self._state.param.selected),
             stylesheets=[_STYLE],
             sizing_mode="stretch_width",

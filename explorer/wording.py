@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 import panel as pn
+from bokeh.document import Document
 
 PLAIN: dict[str, Any] = {
     "textTransform": "none",
@@ -15,8 +16,19 @@ PLAIN: dict[str, Any] = {
 _STYLE = ":host {font-size: 11.5px; line-height: 1.35; opacity: .85} .bk-clearfix {display: block}"
 
 
-def line(text: str, **options: Any) -> pn.pane.HTML:  # noqa: ANN401
+class Html(pn.pane.HTML):
+    """HTML that may change while its tab is closed.
+
+    Panel takes the address of its styles from the pane's document; a pane of a closed tab has
+    none, and Panel would let the whole page ask its CDN instead.
+    """
+
+    def _get_properties(self, doc: Document | None) -> dict[str, Any]:
+        return super()._get_properties(doc or pn.state.curdoc)
+
+
+def line(text: str, **options: Any) -> Html:  # noqa: ANN401
     """Return a pane of small wrapping text; set its `object` to escaped text only."""
     width = {} if "width" in options else {"sizing_mode": "stretch_width"}
     defaults: dict[str, Any] = {"margin": (3, 6), "stylesheets": [_STYLE]}
-    return pn.pane.HTML(escape(text), **(defaults | width | options))
+    return Html(escape(text), **(defaults | width | options))
