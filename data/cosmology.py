@@ -19,7 +19,7 @@ _Z_MAX = 2.0
 def comoving_distance(z: FloatArray | float) -> FloatArray:
     """Return the comoving distance of redshifts up to 2, Mpc."""
     nodes, distance, _ = _tables()
-    return np.interp(z, nodes, distance)
+    return np.asarray(np.interp(z, nodes, distance))
 
 
 def luminosity_distance(z: FloatArray | float) -> FloatArray:
@@ -30,13 +30,13 @@ def luminosity_distance(z: FloatArray | float) -> FloatArray:
 def age(z: FloatArray | float) -> FloatArray:
     """Return the age of the universe at redshifts up to 2, yr."""
     nodes, _, ages = _tables()
-    return np.interp(z, nodes, ages)
+    return np.asarray(np.interp(z, nodes, ages))
 
 
 def redshift(distance: FloatArray | float) -> FloatArray:
     """Return the redshift at a comoving distance, Mpc."""
     nodes, distances, _ = _tables()
-    return np.interp(distance, distances, nodes)
+    return np.asarray(np.interp(distance, distances, nodes))
 
 
 @cache

@@ -22,7 +22,7 @@ from data.mock_random import IntArray
 from data.spectra import Spectra
 from data.survey import SurveyWriter
 
-ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 128
 WRITE_ROWS = 4096
 CATALOG_ROWS = 8192
 
@@ -71,13 +71,17 @@ class MockSurvey:
         """Observed-frame grid."""
         return self.instrument.grid
 
-    @cached_property
+    @property
     def catalog(self) -> pd.DataFrame:
-        """One row per object, made without making spectra."""
+        """One row per object, made without making spectra of ordinary galaxies."""
+        return self._catalog
+
+    @cached_property
+    def _catalog(self) -> pd.DataFrame:
         blocks = [self.rows(index) for index in _blocks(self._n, CATALOG_ROWS)]
         return pd.concat(blocks, ignore_index=True)
 
-    def rows(self, indices: FloatArray | list[int] | slice) -> pd.DataFrame:
+    def rows(self, indices: FloatArray | IntArray | list[int] | slice) -> pd.DataFrame:
         """Return catalogue rows of some objects."""
         index = self._indices(indices)
         return self._objects(index).frame()
@@ -125,7 +129,7 @@ class MockSurvey:
         objects = self._objects(index)
         return objects.frame(), *objects.spectra()
 
-    def _indices(self, indices: FloatArray | list[int] | slice) -> IntArray:
+    def _indices(self, indices: FloatArray | IntArray | list[int] | slice) -> IntArray:
         if isinstance(indices, slice):
             return np.arange(self._n)[indices]
         index = np.asarray(indices, dtype=np.int64)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data import sky_lines
 from data.grid import INSTRUMENTS, FloatArray, WaveGrid
@@ -61,11 +62,11 @@ class Instrument:
         return INSTRUMENTS[self.name]
 
     @cached_property
-    def sky_mask(self) -> FloatArray:
+    def sky_mask(self) -> NDArray[np.bool_]:
         """Which pixels are near strong sky lines, bool, shape (n_pixel,)."""
         return sky_lines.mask(self.grid)
 
-    def resolution(self, wave: FloatArray) -> FloatArray:
+    def resolution(self, wave: FloatArray | float) -> FloatArray:
         """Return the dispersion of the line-spread function at wavelengths (Angstrom), km/s."""
         if self.name == "desi":  # 1.85 A FWHM throughout (DESI collaboration 2022, fig. 20)
             return 1.85 / 2.355 / np.asarray(wave) * 299792.458

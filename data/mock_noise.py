@@ -34,8 +34,7 @@ def observe(
     variance += instrument.source_variance * np.maximum(flux, 0)
     ivar = 1 / variance
     error = np.sqrt(variance)
-    for row in range(len(flux)):
-        generator = random.generator(row)
+    for row, generator in enumerate(random.generators()):
         noise = generator.standard_normal(flux.shape[1], dtype=np.float32)
         flux[row] += error[row] * noise
         _hit(flux[row], ivar[row], error[row], generator, instrument)

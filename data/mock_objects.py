@@ -9,7 +9,7 @@ import pandas as pd
 
 from data.grid import FloatArray
 from data.mock_instrument import Instrument
-from data.mock_light import NORM_RANGE, draw_light
+from data.mock_light import draw_light
 from data.mock_noise import observe
 from data.mock_outliers import (
     OUTLIER_KINDS,
@@ -19,6 +19,7 @@ from data.mock_outliers import (
     draw_outliers,
     exposure_factor,
 )
+from data.mock_photometry import NORM_RANGE
 from data.mock_population import KINDS, NUCLEI
 from data.mock_random import IntArray, ObjectRandom
 from data.mock_synthesis import galaxy_flux
@@ -45,7 +46,7 @@ class MockObjects:
         self._strange = np.flatnonzero(self.outlier)
         self._strange_flux = self._distorted(self._strange)
         for row, flux in zip(self._strange, self._strange_flux, strict=True):
-            self.norm[row], self.snr[row] = self._measure(row, flux)
+            self.norm[row], self.snr[row] = self._measure(int(row), flux)
 
     def spectra(self) -> tuple[FloatArray, FloatArray]:
         """Return normalised flux and its ivar as recorded, float32, (n_galaxy, n_pixel)."""

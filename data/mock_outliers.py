@@ -76,8 +76,12 @@ def catalogue_redshift(random: ObjectRandom, outlier: IntArray, z: FloatArray) -
     # H-alpha taken for [O III] or the reverse, a common mistake; else any redshift.
     confused = np.where(z < 0.15, (1 + z) * 6564.61 / 5008.24 - 1, (1 + z) * 5008.24 / 6564.61 - 1)
     sensible = (confused > 0.003) & (confused < 0.5) & (random.uniform("outlier line") < 0.5)
-    z = np.where(outlier == _CODE["wrong redshift"], np.where(sensible, confused, other), z)
-    return np.where(outlier == _CODE["star"], other, z)
+    # Too near the truth would not be wrong.
+    other = np.where(np.abs(other - z) < 0.02, other + 0.05, other)
+    wrong = np.where(sensible, confused, other)
+    return np.select(
+        [outlier == _CODE["wrong redshift"], outlier == _CODE["star"]], [wrong, other], z
+    )
 
 
 def distort(

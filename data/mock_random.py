@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -39,20 +40,22 @@ class ObjectRandom:
         """Return normal numbers, cut at 4 sigma, float64, one an object."""
         return mean + sigma * ndtri(self.uniform(purpose)).clip(-4, 4)
 
-    def generator(self, row: int) -> np.random.Generator:
-        """Return a stream of its own for the pixels of one of the objects."""
-        generator = np.random.Generator(np.random.Philox(0))
-        key = np.array([self.seed, int(self.index[row])], dtype=np.uint64)
-        zeros = np.zeros(4, dtype=np.uint64)
-        generator.bit_generator.state = {
-            "bit_generator": "Philox",
-            "state": {"counter": zeros, "key": key},
-            "buffer": zeros,
-            "buffer_pos": 4,
-            "has_uint32": 0,
-            "uinteger": 0,
-        }
-        return generator
+    def generators(self) -> Iterator[np.random.Generator]:
+        """Yield, for each object in turn, its own stream for the pixels of its spectrum.
+
+        One generator is set to a new state each time: use it before asking for the next.
+        """
+        stream = np.random.SFC64(0)
+        generator = np.random.Generator(stream)
+        words = [_mix(self._key ^ _mix(np.uint64(i + 1))) for i in range(3)]
+        for state in np.stack([*words, np.ones_like(words[0])], axis=1):
+            stream.state = {
+                "bit_generator": "SFC64",
+                "state": {"state": state},
+                "has_uint32": 0,
+                "uinteger": 0,
+            }
+            yield generator
 
 
 def _mix(value: Any) -> Any:  # noqa: ANN401 - a scalar or an array of uint64

@@ -16,15 +16,18 @@ from data.cosmology import SPEED_OF_LIGHT
 from data.dust import calzetti, milky_way, power_law
 from data.grid import FloatArray, WaveGrid
 from data.mock_instrument import Instrument
-from data.mock_light import Light, row_product
+from data.mock_light import Light
 from data.mock_lines import BROAD_WAVE, line_waves
-from data.mock_templates import GRID, N_FFT, load_templates
+from data.mock_random import IntArray
+from data.mock_templates import GRID, N_FFT, load_templates, row_product
 
 _LN_MAGNITUDE = np.float32(0.4 * np.log(10))
 _PIXEL_KMS = SPEED_OF_LIGHT * np.log(10) * GRID.step
 _MAX_LINE_VDISP = 420.0
 _REACH = 5.0
 """Dispersions from its centre to which a narrow line is drawn."""
+_WEAKEST = 3e-4
+"""Part of the strongest line of a galaxy below which a line is left out."""
 
 
 def galaxy_flux(light: Light, instrument: Instrument) -> FloatArray:
@@ -45,13 +48,14 @@ def galaxy_flux(light: Light, instrument: Instrument) -> FloatArray:
     double = np.flatnonzero(half > 0)
     first = np.where(half > 0, 0.55, 1.0)[:, None]
     vdisp = light.galaxies.gas_vdisp
-    for rows, lines, z in (
-        (slice(None), light.lines * first, (1 + light.z) * (1 + half) - 1),
-        (double, 0.45 * light.lines[double], ((1 + light.z) * (1 - half) - 1)[double]),
-    ):
-        part = flux[rows]
-        add_lines(part, lines, line_waves(), z=z, vdisp=vdisp[rows], instrument=instrument)
-        flux[rows] = part
+    add_lines(flux, light.lines * first, line_waves(), z=(1 + light.z) * (1 + half) - 1,
+              vdisp=vdisp, instrument=instrument)  # fmt: skip
+    if len(double):
+        peak = np.zeros((len(double), grid.n_pixel), dtype=np.float32)
+        z = ((1 + light.z) * (1 - half) - 1)[double]
+        add_lines(peak, 0.45 * light.lines[double], line_waves(), z=z, vdisp=vdisp[double],
+                  instrument=instrument)  # fmt: skip
+        flux[double] += peak
     _add_nucleus(flux, light, grid)
     galactic = _LN_MAGNITUDE * milky_way(grid.wave).astype(np.float32)
     flux *= np.exp(-light.galactic_a_v[:, None].astype(np.float32) * galactic)
@@ -80,7 +84,9 @@ def add_lines(
     widest = _MAX_LINE_VDISP / SPEED_OF_LIGHT * (grid.wave[0 if grid.scale == "log" else -1])
     reach = int(np.ceil(_REACH * widest / step)) + 2
     centre = grid.pixel(observed)
-    rows, columns = np.nonzero((centre > -reach) & (centre < grid.n_pixel + reach) & (lines != 0))
+    seen = (centre > -reach) & (centre < grid.n_pixel + reach)
+    seen &= lines > _WEAKEST * lines.max(axis=1, keepdims=True)
+    rows, columns = np.nonzero(seen)
     centre, total = centre[rows, columns], total[rows, columns]
     pixels = np.rint(centre).astype(int)[:, None] + np.arange(-reach, reach + 1)
     near = observed[rows, columns]
@@ -99,24 +105,32 @@ def _stars(light: Light, grid: WaveGrid) -> tuple[FloatArray, FloatArray]:
     old_basis, young_basis, nebular_basis = _transforms()
     frequency = (2 * np.pi / N_FFT * np.arange(N_FFT // 2 + 1)).astype(np.float32)
     sigma = (light.galaxies.vdisp / _PIXEL_KMS)[:, None].astype(np.float32)
-    smoothing = np.exp(-0.5 * (sigma * frequency) ** 2).astype(np.complex64)
-    first = np.zeros(len(light.z), dtype=int)
+    smoothing = np.exp(-0.5 * (sigma * frequency) ** 2)
+    shift = np.zeros(len(light.z))
     if grid.scale == "log":
         shift = (grid.start - GRID.start - np.log10(1 + light.z)) / GRID.step
-        first = np.floor(shift).astype(int)
-        phase = (shift - first)[:, None].astype(np.float32) * frequency
-        smoothing *= np.cos(phase) + 1j * np.sin(phase)
+    first = np.floor(shift).astype(int)
+    phase = (shift - first)[:, None].astype(np.float32) * frequency
+    factor = np.empty(smoothing.shape, dtype=np.complex64)
+    np.multiply(smoothing, np.cos(phase), out=factor.real)
+    np.multiply(smoothing, np.sin(phase), out=factor.imag)
     old = row_product(light.old, old_basis).view(np.complex64)
-    young = row_product(light.young, young_basis) + row_product(light.nebular, nebular_basis)
-    parts = [
-        fft.irfft(part * smoothing, n=N_FFT, axis=1, overwrite_x=True)
-        for part in (old, young.view(np.complex64))
-    ]
+    young = row_product(light.young, young_basis)
+    young = (young + row_product(light.nebular, nebular_basis)).view(np.complex64)
+    rest = [fft.irfft(np.multiply(part, factor, out=part), n=N_FFT) for part in (old, young)]
+    parts = [np.asarray(part, dtype=np.float32) for part in rest]
     if grid.scale == "log":
-        columns = first[:, None] + np.arange(grid.n_pixel)
-        return np.take_along_axis(parts[0], columns, 1), np.take_along_axis(parts[1], columns, 1)
+        return _cut(parts[0], first, grid.n_pixel), _cut(parts[1], first, grid.n_pixel)
     place = _rest_pixels(light.z, grid)
     return _cubic(parts[0], place), _cubic(parts[1], place)
+
+
+def _cut(rows: FloatArray, first: IntArray, n_pixel: int) -> FloatArray:
+    """Return `n_pixel` pixels of each row, from its pixel `first` on."""
+    result = np.empty((len(rows), n_pixel), dtype=np.float32)
+    for row, start in enumerate(first):
+        result[row] = rows[row, start : start + n_pixel]
+    return result
 
 
 def _rest_pixels(z: FloatArray, grid: WaveGrid) -> FloatArray:

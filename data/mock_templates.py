@@ -22,6 +22,10 @@ OLD_EDGES = np.geomspace(1e7, 1.38e10, 43)
 """Edges of the bins of stellar age, yr: in birth clouds, and out of them."""
 
 
+BLOCK = 64
+"""Rows of every matrix product: results must not depend on how many rows are asked for."""
+
+
 @dataclass(frozen=True)
 class Component:
     """Spectra as sums of a few basis spectra.
@@ -97,6 +101,16 @@ def load_templates() -> Templates:
         lines=_bin_ages(nebular["lines"], nebular["age"], YOUNG_EDGES, axis=2),
         live_fraction=_bin_ages(stellar["live_fraction"], stellar["live_age"], ages, axis=1),
     )
+
+
+def row_product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
+    """Return `rows @ matrix`, each row bit for bit the same whatever rows come with it."""
+    padded = np.zeros((-(-len(rows) // BLOCK) * BLOCK, rows.shape[1]), dtype=rows.dtype)
+    padded[: len(rows)] = rows
+    parts = [padded[i : i + BLOCK] @ matrix for i in range(0, len(padded), BLOCK)]
+    if not parts:
+        return np.zeros((0, matrix.shape[1]), dtype=rows.dtype)
+    return np.concatenate(parts)[: len(rows)]
 
 
 def _bin_ages(values: FloatArray, ages: FloatArray, edges: FloatArray, *, axis: int) -> Any:  # noqa: ANN401

