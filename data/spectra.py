@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
+from numpy.typing import NDArray
 
 from data.grid import FloatArray, WaveGrid
 
@@ -59,7 +60,7 @@ class SpectrumSource(Protocol):
         """Return the number of objects."""
         ...
 
-    def read(self, indices: FloatArray | list[int] | slice) -> Spectra:
+    def read(self, indices: NDArray[Any] | list[int] | slice) -> Spectra:
         """Return the spectra of some rows, in the order asked for (repeats allowed)."""
         ...
 

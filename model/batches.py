@@ -180,6 +180,8 @@ class BatchLoader:
     def _from_source(self, order: IndexArray, windows: IndexArray, first: int) -> Iterator[Batch]:
         """Read window by window, the next one in the background; cut batches from them."""
         shares = [self._share(len(order), number) for number in range(first, len(self))]
+        if not shares:
+            return
         positions = np.concatenate([share.positions for share in shares])
         window = np.searchsorted(windows, positions, side="right") - 1
         numbers = np.unique(window)

@@ -86,9 +86,13 @@ class Objective(nn.Module):
         fidelity = fidelity_each(batch.flux, batch.ivar, flux, valid).mean() * share
         losses = {"fidelity": fidelity}
         if settings.similarity:
-            everywhere = [gather(tensor, batch, world) for tensor in (latents.float(), rest)]
             losses["similarity"] = similarity_loss(
-                *everywhere, self.weight_rest, settings.k0, k1, settings.scale_free
+                gather(latents.float(), batch, world),
+                gather(rest, batch, world),
+                self.weight_rest,
+                settings.k0,
+                k1,
+                settings.scale_free,
             )
         if settings.consistency:
             assert moved is not None

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from data.spectra import SpectrumSource
 
@@ -112,9 +112,9 @@ def _first_id_of_object(ids: NDArray[Any], sky: NDArray[np.float64]) -> NDArray[
     ra, dec = np.radians(sky[known]).T
     points = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
     reach = 2 * np.sin(np.radians(REPEAT_RADIUS / 3600) / 2)
-    pairs = cKDTree(points).query_pairs(reach, output_type="ndarray") if len(known) > 1 else []
-    if not len(pairs):
+    if len(known) < 2:
         return ids
+    pairs = KDTree(points).query_pairs(reach, output_type="ndarray")
     graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(known), len(known)))
     group = connected_components(graph, directed=False)[1]
     first = pd.Series(ids[known]).groupby(group).transform("min")

@@ -206,7 +206,9 @@ def _typed(values: Mapping[str, Any], *, source: str) -> dict[str, Any]:
         hint = hints[name]
         if hint is Path:
             value = Path(value)
-        elif hint == tuple[int, ...] and isinstance(value, list):
+        elif hint == tuple[int, ...]:
+            if not isinstance(value, list) or any(type(item) is not int for item in value):
+                raise ValueError(f"{source}: {name} must be a list of int, got {value!r}")
             value = tuple(value)
         elif hint is float and type(value) is int:
             value = float(value)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
+from hashlib import blake2b
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import nn
+from accelerate.state import AcceleratorState
 
 from data.grid import INSTRUMENTS, WaveGrid
 from data.spectra import SpectrumSource
 from model.batches import BatchLoader
 from model.linear import PCAConfig
 from model.objective import LossSettings, Objective
-from model.resample import redshift
 from model.spender import Activation, Spender, SpenderConfig
-from model.splits import IndexArray, Splits
-from model.train import TrainConfig, rest_grid
+from model.splits import Splits
+from model.train import CHECKPOINT, TrainConfig, rest_grid
 from model.trained import Trained, evenly
 from model.trainer import Trainer, TrainerSettings
 from model.warm_start import N_COMPONENT, start_from_data
@@ -25,21 +25,20 @@ from model.warm_start import N_COMPONENT, start_from_data
 MIN_STEPS = 3000
 DEFAULT_EPOCHS = 100
 CPU_BATCH, GPU_BATCH = 64, 512
-MEAN_OF = 1024
-"""Spectra whose mean the decoder starts from."""
 
 
 def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> Trained | None:
     """Train, and return the weights that validated best."""
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
+    AcceleratorState._reset_state()  # noqa: SLF001 - a process may train again, more precisely
     accelerator = Accelerator(
         cpu=device.type == "cpu", mixed_precision={"fp32": "no"}.get(precision, precision)
     )
     batch_size = config.batch_size or choose_batch_size(len(splits.train), device)
     train, valid = _loaders(config, source, splits, accelerator, batch_size)
     model = _new_model(config, source.grid)
-    if config.warm_start:
+    if config.warm_start and not (config.out / CHECKPOINT).is_file():
         start_from_data(
             model.decoder,
             source,
@@ -55,7 +54,7 @@ def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> 
         valid=valid,
         settings=_trainer_settings(config, len(train)),
         folder=config.out,
-        config=config.to_dict(),
+        facts={"config": config.to_dict(), "objects": _digest(source, splits)},
         compiled=config.compiled,
     )
     best = trainer.run()
@@ -130,27 +129,10 @@ def _new_model(config: TrainConfig, grid: WaveGrid) -> Spender:
         )
 
 
-def start_from_mean(model: Spender, source: SpectrumSource, rows: IndexArray) -> None:
-    """Let the decoder start at the mean rest-frame spectrum instead of at zero.
-
-    It sets the biases of the last layer; what no spectrum shows starts at 1, the norm of the data.
-
-    Args:
-        model: A new model with LeakyReLU activation.
-        source: Where the spectra are.
-        rows: Spectra to average, weighted equally where they are not masked.
-    """
-    spectra = source.read(rows)
-    to_rest = torch.as_tensor(1 / (1 + spectra.z) - 1)
-    grids = {"source": source.grid, "target": model.rest_grid}
-    seen = torch.as_tensor(spectra.ivar > 0).float()
-    flux, _ = redshift(torch.as_tensor(spectra.flux) * seen, to_rest, **grids)
-    weight, _ = redshift(seen, to_rest, **grids)
-    n_seen = weight.sum(dim=0)
-    mean = torch.where(n_seen > 0, flux.sum(dim=0) / n_seen.clamp_min(1e-6), 1.0)
-    last = [layer for layer in model.decoder.mlp if isinstance(layer, nn.Linear)][-1]
-    with torch.no_grad():
-        last.bias.copy_(mean)
+def _digest(source: SpectrumSource, splits: Splits) -> str:
+    """Return a hash of the ids that are learnt from, in their order."""
+    ids = source.catalog["object_id"].astype(str).iloc[splits.train]
+    return blake2b("\n".join(ids).encode(), digest_size=16).hexdigest()
 
 
 def _loaders(

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -118,7 +118,7 @@ class Trainer:
         valid: BatchLoader,
         settings: TrainerSettings,
         folder: Path,
-        config: dict[str, Any],
+        facts: dict[str, Any],
         compiled: bool = False,
     ) -> None:
         """Prepare, and go on from the folder's checkpoint if it has one.
@@ -130,10 +130,11 @@ class Trainer:
             valid: Batches that decide which weights are best.
             settings: How to train.
             folder: Of the model; gets history.csv and checkpoints/.
-            config: Settings that the checkpoint shall name (JSON-ready).
+            facts: What checkpoints shall say (JSON-ready): `config`, the settings, and `objects`,
+                a digest of what is learnt from, which must be that of a checkpoint gone on from.
             compiled: Use `torch.compile`.
         """
-        self.accelerator, self.settings, self.config = accelerator, settings, config
+        self.accelerator, self.settings, self.facts = accelerator, settings, facts
         self.train, self.valid, self.folder = train, valid, folder
         self.model = objective.model
         self.world, self.rank = accelerator.num_processes, accelerator.process_index
@@ -141,6 +142,7 @@ class Trainer:
             objective.parameters(),
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
+            fused=True,
         )
         self.position = Position()
         self.best: dict[str, Tensor] = {}
@@ -226,14 +228,18 @@ class Trainer:
                 lambda n: self._trial(batch, n), n_spectra=len(batch.z), world=self.world
             ) from error
         norm = self.accelerator.clip_grad_norm_(self.objective.parameters(), settings.clip)
+        assert norm is not None  # it is only with DeepSpeed
         values = self._mean(losses)
         scaled = self.accelerator.scaler is not None
-        finite = all(map(math.isfinite, values.values())) and (scaled or bool(norm.isfinite()))
+        finite = all(map(math.isfinite, values.values())) and (scaled or math.isfinite(norm))
         if not finite:
             raise not_finite(self._plain, batch, self.train.source, step=position.step + 1)
         self.optimizer.step()
         position.step, position.batch = position.step + 1, position.batch + 1
-        for name, value in {**values, "gradient_norm": float(norm)}.items():
+        for name, value in {
+            **values,
+            "gradient_norm": float(norm) if math.isfinite(norm) else 0.0,
+        }.items():
             position.sums[name] = position.sums.get(name, 0.0) + value * batch.n_global
         position.n_summed += batch.n_global
         speed = position.n_summed / max(self.clock.seconds - position.last_valid_seconds, 1e-9)
@@ -312,13 +318,18 @@ class Trainer:
         state = {
             "position": asdict(self.position),
             "scaler": None if scaler is None else scaler.state_dict(),
-            "config": self.config,
+            **self.facts,
         }
         write_checkpoint(self.checkpoint, tensors, state)
 
     def _load(self, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
         """Take over the checkpoint; returns the state of the gradient scaler."""
         tensors, state = read_checkpoint(self.checkpoint)
+        if state["objects"] != self.facts["objects"]:
+            raise ValueError(
+                f"{self.checkpoint} was made from other objects than this survey holds; resume "
+                "with the same survey, or choose another --out"
+            )
         self.model.load_state_dict(without_prefix("model", tensors))
         self.best = without_prefix("best", tensors)
         load_optimizer(optimizer, without_prefix("optimizer", tensors))
@@ -340,7 +351,7 @@ class Trainer:
         """Return the losses averaged over the processes."""
         stacked = torch.stack([value.detach().double() for value in losses.values()])
         if self.world > 1:
-            stacked = reduce(stacked, reduction="mean")
+            stacked = cast(Tensor, reduce(stacked, reduction="mean"))
         return dict(zip(losses, stacked.tolist(), strict=True))
 
     def _trial(self, batch: Batch, n: int) -> None:

@@ -91,7 +91,7 @@ def test_epochs_differ_and_repeat_by_seed():
 def test_epoch_resumes_at_any_batch(keep_bytes):
     loader = _loader(CountingSource(43), np.arange(43), keep_bytes=keep_bytes)
     whole = _rows(loader.epoch(1))
-    for first in range(len(loader)):
+    for first in range(len(loader) + 1):
         assert _rows(loader.epoch(1, first_batch=first)) == whole[first:]
 
 
