@@ -125,6 +125,9 @@ class LabelBar(pn.viewable.Viewer):
         object_id = self._state.selected_id
         if self._filling or not object_id:
             return
+        old = self._store.get(object_id) or Label(object_id=object_id)
+        if grade in (..., old.grade) and kind in (None, old.kind) and note in (None, old.note):
+            return  # browsers also send back what they were told
         try:
             self._store.put(object_id, who=self.who.value, grade=grade, kind=kind, note=note)
         except (OSError, ValueError) as error:

@@ -12,13 +12,13 @@ from panel.custom import JSComponent
 from explorer.dataset import Dataset
 from explorer.labels import Label
 
-FACTS = ("z", "class", "subclass", "snr", "chi2_red")
+FACTS = {"z": "z", "class": "class", "snr": "S/N", "chi2_red": "χ²"}
 _CSS = """
 :host { width: 100%; }
 .frame { overflow-x: auto; color: var(--text); font: 12px/1.3 system-ui, sans-serif; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 600; border-bottom: 1px solid var(--faint); }
-th, td { padding: 3px 7px; white-space: nowrap; max-width: 190px; overflow: hidden;
+th, td { padding: 3px 7px; white-space: nowrap; max-width: 150px; overflow: hidden;
   text-overflow: ellipsis; }
 .number { text-align: right; }
 tbody tr { cursor: pointer; }
@@ -107,9 +107,17 @@ class OutlierTable(JSComponent):
 def titles(dataset: Dataset, score: str) -> tuple[list[str], list[bool]]:
     """Return the titles of the columns, and which hold numbers."""
     facts = _facts(dataset, score)
-    names = ["#", "object_id", *(dataset.label(name) for name in facts), "grade", "said", "note"]
     numeric = [name in dataset.numeric_columns for name in facts]
-    return names, [True, False, *numeric, True, False, False]
+    names = ["#", "object_id", dataset.label(score), "grade", "class said", "note"]
+    return names + [FACTS[name] for name in facts], [
+        True,
+        False,
+        True,
+        True,
+        False,
+        False,
+        *numeric,
+    ]
 
 
 def cells(
@@ -130,13 +138,14 @@ def cells(
         label = labels.get(object_id) or Label(object_id=object_id)
         grade = "" if label.grade is None else str(label.grade)
         facts = [_text(dataset, name, row) for name in _facts(dataset, score)]
-        table.append([f"{place:,}", object_id, *facts, grade, label.kind, label.note])
+        value = _text(dataset, score, row)
+        table.append([f"{place:,}", object_id, value, grade, label.kind, label.note, *facts])
     return table
 
 
 def _facts(dataset: Dataset, score: str) -> list[str]:
     there = {*dataset.numeric_columns, *dataset.class_columns}
-    return [score, *(name for name in FACTS if name in there and name != score)]
+    return [name for name in FACTS if name in there and name != score]
 
 
 def _text(dataset: Dataset, column: str, row: int) -> str:
