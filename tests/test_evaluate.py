@@ -1,0 +1,136 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from data.survey import Survey
+from model.__main__ import main
+from model.atlas import Atlas
+from model.evaluate import EvaluateConfig, measure_model
+from model.invariance import measure_invariance, redshifted
+from model.losses import MATCHED_SIMILARITY, fidelity_loss
+from model.storage import load_model
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_atlas_path):
+    return tiny_atlas_path.parent
+
+
+@pytest.fixture(scope="module")
+def measured(tiny):
+    source, model = Survey(tiny / "survey"), load_model(tiny / "pca")
+    config = EvaluateConfig(survey=tiny / "survey", model=tiny / "pca", part="all")
+    return source, model, measure_model(model, source, config, progress=False)
+
+
+def test_fidelity_is_equation_1(measured):
+    source, model, (result, _, rows) = measured
+    spectra = source.read(rows.tolist())
+    flux, covered = model.reconstruct(model.encode(spectra), spectra.z, source.grid)
+    tensors = [torch.tensor(item) for item in (spectra.flux, spectra.ivar, flux, covered)]
+    expected = float(fidelity_loss(*tensors))
+    assert result["fidelity"]["all"]["fidelity"] == pytest.approx(expected, rel=1e-4)
+    share = ((spectra.ivar > 0) & covered).mean()
+    assert result["fidelity"]["all"]["noise_floor"] == pytest.approx(share / 2, rel=1e-6)
+    assert 0.9 < result["fidelity"]["all"]["over_floor"] < 1.1
+
+
+def test_parts_and_bins_add_up(measured):
+    _, _, (result, _, rows) = measured
+    fidelity = result["fidelity"]
+    assert sum(fidelity[name]["n"] for name in ("train", "valid", "test")) == len(rows)
+    for group in ("by_snr", "by_class"):
+        table = result[group].values()
+        assert sum(row["n"] for row in table) == len(rows)
+        mean = sum(row["n"] * row["fidelity"] for row in table) / len(rows)
+        assert mean == pytest.approx(fidelity["all"]["fidelity"])
+    assert set(result["by_class"]) == {"GALAXY", "GALAXY STARFORMING"}, "no QSO unless asked for"
+
+
+class Constant:
+    """Encodes everything alike."""
+
+    kind, n_latent = "constant", 3
+
+    def __init__(self, model, offset=0.0):
+        self._model, self._offset = model, offset
+        self.wave_rest, self.rest_grid = model.wave_rest, model.rest_grid
+
+    def encode(self, spectra):
+        return np.outer(np.float32(self._offset) * spectra.z, np.ones(3)).astype(np.float32)
+
+    def decode(self, latents):
+        return np.ones((len(latents), len(self.wave_rest)), np.float32)
+
+
+def test_a_model_that_ignores_redshift_has_no_moved_latents(measured):
+    source, model, _ = measured
+    result = measure_invariance(Constant(model), source, np.arange(50))
+    assert (result.moved == 0).all()
+    assert result.consistency == 0
+    assert result.similarity == pytest.approx(MATCHED_SIMILARITY, abs=1e-4)
+
+
+def test_a_model_that_encodes_redshift_is_caught(measured):
+    source, model, _ = measured
+    result = measure_invariance(Constant(model, offset=1.0), source, np.arange(120), z_max=0.5)
+    z = source.catalog["z"].to_numpy()
+    assert result.random.mean() == pytest.approx(
+        np.sqrt(3) * np.abs(z[:, None] - z).mean(), rel=0.25
+    )
+    assert result.ratio > 1, "uniform in 0..0.5 is farther than another galaxy's redshift"
+
+
+def test_redshifted_copies_are_the_same_galaxies(measured):
+    source, _, _ = measured
+    spectra = source.read([2, 3])
+    z = spectra.z + 0.1
+    moved = redshifted(source, spectra, z)
+    good = moved.ivar[0] > 0
+    rest = source.grid.wave[good] / (1 + z[0])
+    original = np.interp(rest, source.grid.wave / (1 + spectra.z[0]), spectra.flux[0])
+    np.testing.assert_allclose(moved.flux[0, good], original, atol=2e-3)
+    beyond = source.grid.wave / (1 + z[0]) < source.grid.wave[0] / (1 + spectra.z[0])
+    assert (moved.ivar[0, beyond] == 0).all()
+    assert (moved.flux[0, beyond] == 0).all()
+
+
+def test_command_prints_the_table_and_saves_json_and_figures(tiny, tmp_path, capsys):
+    out = tmp_path / "evaluation"
+    arguments = [tiny / "survey", tiny / "pca", "--out", out, "--part", "all"]
+    assert main(["evaluate", *map(str, arguments)]) == 0
+    printed = capsys.readouterr().out
+    for word in ("L_fid(test)", "L_sim", "L_c", "<ds_aug>", "<ds_rand>", "floor", "S/N 10 to 20"):
+        assert word in printed
+    saved = json.loads((out / "evaluation.json").read_text())
+    assert f"{saved['ds_aug']:.4f}" in printed
+    assert saved["ratio"] == pytest.approx(saved["ds_aug"] / saved["ds_rand"])
+    assert saved["seen_in_training"] is False
+    for name in ("latent_distances.png", "reconstruction.png"):
+        assert (out / name).read_bytes().startswith(b"\x89PNG")
+        assert (out / name).stat().st_size > 10_000
+    assert main(["evaluate", *map(str, arguments)]) == 0, "a second run replaces the first"
+    assert json.loads((out / "evaluation.json").read_text())["ds_aug"] == saved["ds_aug"]
+
+
+def test_mistakes_end_with_status_2(tiny, tmp_path, capsys):
+    for arguments, says in (
+        ((tiny / "nowhere", tiny / "pca"), "does not exist"),
+        ((tiny / "survey", tiny / "survey"), "is not a model"),
+        ((tiny / "survey", tiny / "pca", "--most", "3"), "most must be at least 10"),
+        ((tiny / "survey", tiny / "pca", "--sigma", "0"), "sigma must be positive"),
+        ((tiny / "survey", tiny / "pca", "--object-class", "STAR"), "left out"),
+    ):
+        assert main(["evaluate", *map(str, arguments), "--out", str(tmp_path / "x")]) == 2
+        error = capsys.readouterr().err
+        assert says in error
+        assert not (tmp_path / "x").exists()
+
+
+def test_evaluation_of_the_atlas_copy_of_a_model_is_the_same(tiny, measured):
+    source, _, (result, _, _) = measured
+    config = EvaluateConfig(survey=tiny / "survey", model=tiny / "atlas" / "model", part="all")
+    again, _, _ = measure_model(Atlas(tiny / "atlas").model, source, config, progress=False)
+    assert again == result
