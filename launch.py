@@ -8,5 +8,5 @@ import panel as pn
 
 from explorer.app import serve_page
 
-pn.extension(notifications=True)
+pn.extension("tabulator", notifications=True)
 serve_page(sys.argv[1:]).servable()

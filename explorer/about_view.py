@@ -68,7 +68,7 @@ class AboutView(pn.viewable.Viewer):
                 history.dropna(subset=[name]), "step", name, label=name.replace("_", " ")
             ).opts(color=colour, line_width=1.5)
             for name, colour in colours.items()
-            if name in history and history[name].notna().any()
+            if name in history and bool(history[name].notna().any())
         ]
         if not drawn:
             return pn.pane.HTML("<p>The training history holds no losses.</p>", margin=(4, 10))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import panel as pn
@@ -31,7 +32,7 @@ def serve_page(arguments: Sequence[str]) -> pn.viewable.Viewable:
         return start_page()
     path = Path(arguments[0]).expanduser().resolve()
     try:
-        dataset = pn.state.as_cached(f"atlas {path}", open_dataset, path=path)
+        dataset = pn.state.as_cached(f"atlas {path}", partial(open_dataset, path))
     except (ValueError, OSError) as error:
         return error_page(path, error)
     return build_page(dataset)

@@ -45,14 +45,19 @@ class Plane:
     y: FloatArray
 
     @cached_property
-    def tree(self) -> KDTree:
-        """k-d tree of the objects that have a position; see `rows`."""
-        return KDTree(np.column_stack([self.x[self.rows], self.y[self.rows]]))
+    def rows(self) -> NDArray[np.int64]:
+        """Rows of the objects in `tree`: those that have a position."""
+        return np.flatnonzero(np.isfinite(self.x) & np.isfinite(self.y))
 
     @cached_property
-    def rows(self) -> NDArray[np.int64]:
-        """Rows of the objects in `tree`."""
-        return np.flatnonzero(np.isfinite(self.x) & np.isfinite(self.y))
+    def tree(self) -> KDTree:
+        """k-d tree of positions, index into `rows`; a second at a million objects."""
+        return KDTree(np.column_stack([self.x[self.rows], self.y[self.rows]]))
+
+    @property
+    def indexed(self) -> bool:
+        """Whether `tree` is there already."""
+        return "tree" in self.__dict__
 
 
 @dataclass(frozen=True)
@@ -86,14 +91,17 @@ class Dataset:
         self.ids: NDArray[np.object_] = self.catalog["object_id"].astype(str).to_numpy(object)
         self._kept: dict[tuple[str, ...], Any] = {}
         self._lock = RLock()
+        self._locks: dict[tuple[str, ...], Any] = {}
 
     def __len__(self) -> int:
         """Return the number of objects."""
         return len(self.catalog)
 
     def keep(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
-        """Return what `make` made for `key`, the first time and ever after."""
+        """Return what `make` made for `key`, the first time and ever after; from any thread."""
         with self._lock:
+            lock = self._locks.setdefault(key, RLock())
+        with lock:
             if key not in self._kept:
                 self._kept[key] = make()
             return self._kept[key]
@@ -144,7 +152,7 @@ class Dataset:
         for name in self.catalog.columns:
             column = self.catalog[name]
             words = not pd.api.types.is_numeric_dtype(column) and name != "object_id"
-            if words and 0 < column.nunique() <= MAX_CLASSES:
+            if words and 0 < len(column.dropna().unique()) <= MAX_CLASSES:
                 names.append(str(name))
         return names
 

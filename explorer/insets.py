@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import panel as pn
 from bokeh.models import ColumnDataSource, Range1d
-from bokeh.plotting import figure
 
 from data.emission_lines import LINES
 from explorer.inspection import Inspection
@@ -43,19 +42,19 @@ class Insets:
             pixels: Columns `wave`, `flux`, `low`, `high`, `model`.
             shading: Stretches `x0`, `x1` to shade, by name of their ink.
         """
-        self.lines = ColumnDataSource({"x": [], "name": [], "y": [], "colour": []})
+        self.lines: Any = ColumnDataSource({"x": [], "name": [], "y": [], "colour": []})
         self._inks: list[tuple[Any, str, str]] = []
-        self.figures = [self._figure(window, pixels, shading) for window in WINDOWS]
+        self.figures: list[Any] = [self._figure(window, pixels, shading) for window in WINDOWS]
 
     def _figure(
         self, window: Window, pixels: ColumnDataSource, shading: dict[str, ColumnDataSource]
-    ) -> figure:
+    ) -> Any:  # noqa: ANN401 - Bokeh's figure
         fig = new_figure(
             name=f"inset {window.title}", title=window.title, height=HEIGHT, tools=[],
             sizing_mode="stretch_width", min_border_left=30, min_border_right=4,
             x_range=Range1d(start=window.low, end=window.high), y_range=Range1d(start=0, end=1),
         )  # fmt: skip
-        fig.title.update(  # type: ignore[union-attr]
+        fig.title.update(
             text_font_size="11px", text_font_style="normal", standoff=1, align="center"
         )
         fig.xaxis.ticker.desired_num_ticks = 3

@@ -9,16 +9,10 @@ import panel as pn
 from bokeh.events import MouseLeave, RangesUpdate, Reset, SelectionGeometry, Tap
 from bokeh.models import (
     BoxSelectTool,
-    ColorBar,
     ColumnDataSource,
     CustomJS,
-    FixedTicker,
     FreehandDrawTool,
-    Label,
     LassoSelectTool,
-    Legend,
-    LegendItem,
-    LinearColorMapper,
     PanTool,
     PolyDrawTool,
     Range1d,
@@ -28,23 +22,16 @@ from bokeh.models import (
 from numpy.typing import NDArray
 
 from explorer.background import Latest
-from explorer.colour import OKABE_ITO, OTHER, PALETTES, Scale, class_colours
-from explorer.dataset import DENSITY, LATENTS, Plane
+from explorer.dataset import DENSITY, LATENTS
+from explorer.map_geometry import home_view, nearest_object
 from explorer.map_image import MapImage, MapRequest, draw_map
+from explorer.map_key import MapKey, format_value
+from explorer.map_marks import MapMarks
 from explorer.raster import Viewport
 from explorer.state import ExplorerState
 from explorer.theme import ink, inner_size, new_figure, paint
 
-TOLERANCE = 12.0
-"""How far from an object a click may land, pixels."""
-PADDING = 0.04
-"""Empty margin around the objects, part of the width."""
-MAX_STRETCH = 1.6
-"""How far the scales of the two axes of an embedding may differ, to fill the figure."""
-KEY_SIZE = len(OKABE_ITO) + 1
-
 _POINTER_JS = """
-const now = performance.now();
 pointer._next = {x: [cb_obj.x], y: [cb_obj.y]};
 if (pointer._timer == null) {
   pointer._timer = setTimeout(() => {
@@ -53,6 +40,7 @@ if (pointer._timer == null) {
   }, 50);
 }
 """
+View = tuple[float, float, float, float]
 
 
 class MapView(pn.viewable.Viewer):
@@ -62,118 +50,41 @@ class MapView(pn.viewable.Viewer):
         """Make the figure; it is drawn when the browser says how large it is."""
         super().__init__()
         self._state = state
-        self._drawing = Latest()
-        self._hovering = Latest()
+        self._drawing, self._indexing = Latest(), Latest()
         self.figure = new_figure(
-            name="map",
-            x_range=Range1d(start=0, end=1),
-            y_range=Range1d(start=0, end=1),
-            tools=[],
-            lod_threshold=None,
-        )
+            name="map", x_range=Range1d(start=0, end=1), y_range=Range1d(start=0, end=1), tools=[],
+            toolbar_location="right",
+        )  # fmt: skip
         self.image = ColumnDataSource(
             {name: [] for name in ("image", "x", "y", "dw", "dh")}, name="map image"
         )
         self.figure.image_rgba("image", "x", "y", "dw", "dh", source=self.image)
-        self._home: tuple[float, float, float, float] | None = None
-        self._add_marks()
+        self.marks = MapMarks(self.figure)
+        self.key = MapKey(self.figure)
+        self._shown: View = (0.0, 1.0, 0.0, 1.0)
         self._add_tools()
-        self._add_key()
         self._listen()
-        self._go_home()
+        self._change_plane()
         self._repaint()
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the figure as a pane."""
         return pn.pane.Bokeh(self.figure, sizing_mode="stretch_both", margin=0)
 
-    # What is on the figure.
-
-    def _add_marks(self) -> None:
-        empty = {"x": [], "y": []}
-        self.marks = {
-            name: ColumnDataSource(dict(empty), name=f"map {name}")
-            for name in (
-                "region",
-                "path",
-                "knots",
-                "highlight",
-                "neighbours",
-                "selected",
-                "hovered",
-            )
-        }
-        fig, marks = self.figure, self.marks
-        self._inks: list[tuple[Any, str, str]] = []  # glyph, property, name of the ink
-
-        def rings(name: str, *, size: int, width: float, colour: str, marker: str) -> None:
-            for line_width, role in ((width + 2.5, "halo"), (width, colour)):
-                glyph = fig.scatter(
-                    "x", "y", source=marks[name], size=size, fill_color=None, marker=marker,
-                    line_width=line_width, line_alpha=0.9,
-                ).glyph  # fmt: skip
-                self._inks.append((glyph, "line_color", role))
-
-        def outline(name: str, *, width: float, dash: str, colour: str) -> None:
-            for line_width, role in ((width + 2.5, "halo"), (width, colour)):
-                glyph = fig.line(
-                    "x", "y", source=marks[name], line_width=line_width, line_dash=dash,
-                ).glyph  # fmt: skip
-                self._inks.append((glyph, "line_color", role))
-
-        outline("region", width=1.5, dash="dashed", colour="accent")
-        outline("path", width=2.0, dash="solid", colour="model")
-        rings("knots", size=9, width=2.0, colour="model", marker="circle")
-        rings("highlight", size=9, width=1.5, colour="highlight", marker="circle")
-        rings("neighbours", size=10, width=1.5, colour="accent", marker="square")
-        rings("hovered", size=12, width=1.0, colour="accent", marker="circle")
-        rings("selected", size=18, width=2.0, colour="accent", marker="circle")
-        self.label = Label(
-            name="map hover",
-            x=0, y=0, text="", visible=False, text_font_size="11px", padding=5, border_radius=3,
-            text_line_height=1.3, level="overlay",
-        )  # fmt: skip
-        fig.add_layout(self.label)
-
     def _add_tools(self) -> None:
         fig = self.figure
         self._draft = fig.multi_line(
             "xs", "ys", source=ColumnDataSource({"xs": [], "ys": []}), line_width=2.5
         )
-        self._inks.append((self._draft.glyph, "line_color", "model"))
-        self._pan, self._wheel = PanTool(), WheelZoomTool(zoom_on_axis=False)
-        self._box = BoxSelectTool(persistent=False, continuous=False)
-        self._lasso = LassoSelectTool(persistent=False, continuous=False)
-        self._freehand = FreehandDrawTool(renderers=[self._draft], num_objects=1)
-        self._knots = PolyDrawTool(renderers=[self._draft], num_objects=1)
-        fig.add_tools(
-            self._pan, self._wheel, self._box, self._lasso, self._freehand, self._knots, ResetTool()
-        )
-        fig.toolbar_location = "right"
-        fig.toolbar.update(active_drag=self._pan, active_scroll=self._wheel, active_tap=None)
-
-    def _add_key(self) -> None:
-        self._mapper = LinearColorMapper(palette=PALETTES["viridis"], low=0.0, high=1.0)
-        self._ticker = FixedTicker(ticks=[])
-        self.colour_bar = ColorBar(
-            color_mapper=self._mapper, ticker=self._ticker, orientation="horizontal",
-            location="bottom_right", width=200, height=9, padding=14, margin=4, title_standoff=4,
-            title_text_font_style="normal", title_text_font_size="11px",
-            major_label_text_font_size="10px", major_tick_line_color=None, border_line_color=None,
-            background_fill_alpha=0.75,
-        )  # fmt: skip
-        self.figure.add_layout(self.colour_bar)
-        self._swatches = [
-            self.figure.scatter("x", "y", source=ColumnDataSource({"x": [], "y": []}), size=9)
-            for _ in range(KEY_SIZE)
-        ]
-        self.key = Legend(
-            items=[], location="bottom_right", label_text_font_size="11px", spacing=1, padding=6,
-            glyph_height=14, glyph_width=14, label_height=14, label_standoff=4,
-        )  # fmt: skip
-        self.figure.add_layout(self.key)
-
-    # What happens.
+        drafts: list[Any] = [self._draft]
+        self._pan = PanTool()
+        self._freehand = FreehandDrawTool(renderers=drafts, num_objects=1, visible=False)
+        self._knots = PolyDrawTool(renderers=drafts, num_objects=1, visible=False)
+        wheel = WheelZoomTool(zoom_on_axis=False)
+        lasso = LassoSelectTool(persistent=False, continuous=False)
+        box = BoxSelectTool(persistent=False, continuous=False)
+        fig.add_tools(self._pan, wheel, box, lasso, self._freehand, self._knots, ResetTool())
+        fig.toolbar.update(active_drag=self._pan, active_scroll=wheel, active_tap=None)
 
     def _listen(self) -> None:
         fig, state = self.figure, self._state
@@ -189,36 +100,42 @@ class MapView(pn.viewable.Viewer):
         fig.js_on_event("mousemove", CustomJS(args={"pointer": self.pointer}, code=_POINTER_JS))
         self._draft.data_source.on_change("data", self._on_draft)
         looks = ["colour", "colour_scale", "clip", "palette", "shown", "subset"]
-        state.param.watch(lambda *_: self._request(), looks)
-        state.param.watch(lambda *_: self._go_home(), ["embedding", "latent_x", "latent_y"])
-        state.param.watch(lambda *_: self._repaint(), ["dark"])
-        state.param.watch(lambda *_: self._mark_selected(), ["selected", "mark_neighbours"])
-        state.param.watch(lambda *_: self._mark_hovered(), ["hovered"])
-        state.param.watch(lambda *_: self._mark_others(), ["highlight", "region", "path", "knots"])
-        state.param.watch(lambda *_: self._arm(), ["drawing"])
+        plane = ["embedding", "latent_x", "latent_y"]
+        others = ["highlight", "region", "path", "knots", "path_plane"]
+        for names, react in (
+            (looks, self._request),
+            (plane, self._change_plane),
+            (["view"], self._follow_view),
+            (["dark"], self._repaint),
+            (["selected", "mark_neighbours", "n_neighbours"], self._mark_selected),
+            (["selected"], self._bring_into_view),
+            (["hovered"], self._mark_hovered),
+            (others, self._mark_others),
+            (["drawing"], self._arm),
+        ):
+            state.param.watch(lambda *_, react=react: react(), names)
 
-    def _on_resize(self, _name: str, old: int, new: int) -> None:
+    # What the user does.
+
+    def _on_resize(self, _name: str, old: object, new: object) -> None:
         if old != new and inner_size(self.figure) is not None:
-            self._go_home() if self.image.data["image"] == [] else self._request()
+            self._go_home() if self._state.view is None else self._request()
 
-    def _on_ranges(self, event: RangesUpdate) -> None:
-        self._state.view = (event.x0, event.x1, event.y0, event.y1)
-        self._request()
+    def _on_ranges(self, event: Any) -> None:  # noqa: ANN401 - Bokeh's event
+        self._shown = (event.x0, event.x1, event.y0, event.y1)
+        self._state.view = self._shown
 
-    def _on_tap(self, event: Tap) -> None:
+    def _on_tap(self, event: Any) -> None:  # noqa: ANN401
         if self._state.drawing == "off" and event.x is not None and event.y is not None:
             row = self.nearest(event.x, event.y)
             if row is not None:
                 self._state.selected = row
 
-    def _on_pointer(self, _name: str, _old: object, new: dict[str, list[float]]) -> None:
-        x, y = new["x"][0], new["y"][0]
-        self._hovering.submit(
-            lambda: self.nearest(x, y), lambda row: self._state.param.update(hovered=row)
-        )
+    def _on_pointer(self, _name: str, _old: object, new: Any) -> None:  # noqa: ANN401
+        self._state.hovered = self.nearest(new["x"][0], new["y"][0])
 
-    def _on_geometry(self, event: SelectionGeometry) -> None:
-        shape = event.geometry
+    def _on_geometry(self, event: Any) -> None:  # noqa: ANN401
+        shape = event.geometry or {}
         if shape.get("type") == "rect":
             x = [shape["x0"], shape["x1"], shape["x1"], shape["x0"]]
             y = [shape["y0"], shape["y0"], shape["y1"], shape["y1"]]
@@ -229,7 +146,7 @@ class MapView(pn.viewable.Viewer):
         if event.final and len(x) >= 3:
             self._state.region = {"plane": self._state.plane.key, "x": x, "y": y}
 
-    def _on_draft(self, _name: str, _old: object, new: dict[str, list[Any]]) -> None:
+    def _on_draft(self, _name: str, _old: object, new: Any) -> None:  # noqa: ANN401
         if len(new["xs"]) and len(new["xs"][-1]) >= 2:
             path = np.column_stack([new["xs"][-1], new["ys"][-1]]).astype(float)
             self._state.param.update(path=path, path_plane=self._state.plane.key)
@@ -237,38 +154,48 @@ class MapView(pn.viewable.Viewer):
     # What follows from the state.
 
     def nearest(self, x: float, y: float) -> int | None:
-        """Return the row of the object drawn nearest to a point, within `TOLERANCE` pixels."""
-        size = inner_size(self.figure)
-        view = self._view()
-        if size is None:
+        """Return the row of the object drawn nearest to a point, within a few pixels."""
+        size, plane = inner_size(self.figure), self._state.plane
+        if size is None or not plane.indexed:
             return None
-        scale_x, scale_y = size[0] / (view[1] - view[0]), size[1] / (view[3] - view[2])
+        x0, x1, y0, y1 = self._shown
         return nearest_object(
-            self._state.plane, x=x, y=y, scale_x=scale_x, scale_y=scale_y, shown=self._state.shown
-        )
+            plane, x=x, y=y, scale_x=size[0] / (x1 - x0), scale_y=size[1] / (y1 - y0),
+            shown=self._state.shown,
+        )  # fmt: skip
 
-    def _view(self) -> tuple[float, float, float, float]:
-        x, y = self.figure.x_range, self.figure.y_range
-        return float(x.start), float(x.end), float(y.start), float(y.end)  # type: ignore[union-attr]
+    def _set_view(self, view: View) -> None:
+        if view != self._shown:
+            self._shown = view
+            self.figure.x_range.update(start=view[0], end=view[1])
+            self.figure.y_range.update(start=view[2], end=view[3])
+        self._request()
+
+    def _follow_view(self) -> None:
+        self._go_home() if self._state.view is None else self._set_view(self._state.view)
 
     def _go_home(self) -> None:
         """Show the whole plane."""
-        plane, size = self._state.plane, inner_size(self.figure)
-        x0, x1, y0, y1 = home_view(
-            plane, aspect=None if self._state.embedding == LATENTS or size is None
-            else size[0] / size[1],
-        )  # fmt: skip
-        self.figure.x_range.update(start=x0, end=x1)
-        self.figure.y_range.update(start=y0, end=y1)
+        if self._state.view is not None:
+            self._state.view = None  # comes back here
+            return
+        size = inner_size(self.figure)
+        aspect = None
+        if size is not None and self._state.embedding != LATENTS:
+            aspect = size[0] / size[1]
+        self._set_view(home_view(self._state.plane, aspect=aspect))
+
+    def _change_plane(self) -> None:
+        plane = self._state.plane
+        self._indexing.submit(lambda: plane.tree, lambda _tree: None)
         self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = plane.x_label, plane.y_label
         has_unit = self._state.embedding == LATENTS
         for part in (*self.figure.axis, *self.figure.grid):
             part.visible = has_unit
-        self._state.view = None
+        self._state.hovered = None
         self._mark_selected()
-        self._mark_hovered()
         self._mark_others()
-        self._request()
+        self._go_home()
 
     def _request(self) -> None:
         """Ask for a new image."""
@@ -282,234 +209,101 @@ class MapView(pn.viewable.Viewer):
         size, state = inner_size(self.figure), self._state
         if size is None:
             return None
-        x0, x1, y0, y1 = self._view()
+        x0, x1, y0, y1 = self._shown
         viewport = Viewport(x0=x0, x1=x1, y0=y0, y1=y1, width=size[0], height=size[1])
         request = MapRequest(
-            plane=state.plane,
-            colour=state.colour,
-            colour_scale=state.colour_scale,
-            clip=state.clip,
-            palette=state.palette,
-            shown=state.shown,
-            subset=state.subset,
+            plane=state.plane, colour=state.colour, colour_scale=state.colour_scale,
+            clip=state.clip, palette=state.palette, shown=state.shown, subset=state.subset,
             dark=state.dark,
-        )
+        )  # fmt: skip
         return request, viewport
 
     def display(self, image: MapImage) -> None:
-        """Put an image on the figure."""
-        view = image.viewport
-        self.image.data = {
+        """Put an image on the figure, and what its colours mean."""
+        view, state = image.viewport, self._state
+        source: Any = self.image
+        source.data = {
             "image": [image.pixels], "x": [view.x0], "y": [view.y0],
             "dw": [view.x1 - view.x0], "dh": [view.y1 - view.y0],
         }  # fmt: skip
-        self._show_key(image.scale)
-
-    def _show_key(self, scale: Scale | None) -> None:
-        state = self._state
-        self.colour_bar.visible = scale is not None
-        self.key.visible = scale is None
-        if scale is None:
-            self._show_classes()
-            return
-        ticks = np.linspace(0.0, 1.0, 5)
-        values = [format_value(value) for value in scale.value(ticks)]
-        self._mapper.palette = list(PALETTES[state.palette])
-        self._ticker.ticks = [float(tick) for tick in ticks]
-        self.colour_bar.major_label_overrides = dict(
-            zip([float(t) for t in ticks], values, strict=True)
-        )
-        title = (
-            "objects per pixel" if state.colour == DENSITY else state.dataset.label(state.colour)
-        )
-        self.colour_bar.title = title
-
-    def _show_classes(self) -> None:
-        state = self._state
-        classes = state.dataset.classes(state.colour)
-        mask = state.subset if state.subset is not None else state.shown
-        codes = classes.codes if mask is None else classes.codes[mask]
-        counts = np.bincount(codes + 1, minlength=len(classes.names) + 1)
-        named = min(len(classes.names), len(OKABE_ITO))
-        rows = [
-            (name, int(counts[rank + 1]), class_colours(classes.names)[rank])
-            for rank, name in enumerate(classes.names[:named])
-        ]
-        rest = int(counts[0] + counts[1 + named :].sum())
-        if rest:
-            rows.append(("others, none", rest, OTHER))
-        for swatch, (_name, _count, colour) in zip(self._swatches, rows, strict=False):
-            swatch.glyph.update(fill_color=colour, line_color=colour)
-        self.key.items = [
-            LegendItem(label=f"{name[:28]}  {count:,}", renderers=[swatch])
-            for swatch, (name, count, _colour) in zip(self._swatches, rows, strict=False)
-        ]
+        if image.scale is not None:
+            label = state.dataset.label(state.colour)
+            title = "objects per pixel" if state.colour == DENSITY else label
+            self.key.show_scale(image.scale, title=title, palette=state.palette)
+        elif state.colour in state.dataset.class_columns:
+            mask = state.subset if state.subset is not None else state.shown
+            self.key.show_classes(state.dataset.classes(state.colour), mask)
 
     def _mark(self, name: str, rows: list[int] | NDArray[np.int64]) -> None:
         plane = self._state.plane
-        self.marks[name].data = {"x": plane.x[rows], "y": plane.y[rows]}
+        self.marks.place(name, plane.x[rows], plane.y[rows])
 
     def _mark_selected(self) -> None:
-        state = self._state
-        row = state.selected
+        state, row = self._state, self._state.selected
         self._mark("selected", [] if row is None else [row])
-        wanted = row is not None and state.mark_neighbours
-        self._mark("neighbours", state.neighbours(row) if wanted and row is not None else [])
-        if row is not None:
-            self._bring_into_view(row)
+        near = state.neighbours(row) if row is not None and state.mark_neighbours else []
+        self._mark("neighbours", near)
 
-    def _bring_into_view(self, row: int) -> None:
-        x, y = float(self._state.plane.x[row]), float(self._state.plane.y[row])
-        x0, x1, y0, y1 = self._view()
+    def _bring_into_view(self) -> None:
+        """Move the map to the selected object, if it lies outside."""
+        row, plane = self._state.selected, self._state.plane
+        if row is None:
+            return
+        x, y = float(plane.x[row]), float(plane.y[row])
+        x0, x1, y0, y1 = self._shown
         if np.isfinite(x) and np.isfinite(y) and not (x0 <= x <= x1 and y0 <= y <= y1):
             half_x, half_y = (x1 - x0) / 2, (y1 - y0) / 2
-            self.figure.x_range.update(start=x - half_x, end=x + half_x)
-            self.figure.y_range.update(start=y - half_y, end=y + half_y)
-            self._state.view = self._view()
-            self._request()
+            self._state.view = (x - half_x, x + half_x, y - half_y, y + half_y)
 
     def _mark_hovered(self) -> None:
         state, row = self._state, self._state.hovered
         self._mark("hovered", [] if row is None else [row])
-        self.label.visible = row is not None
         if row is None:
+            self.marks.label.visible = False
             return
         x, y = float(state.plane.x[row]), float(state.plane.y[row])
-        x0, x1, y0, y1 = self._view()
-        left, low = x < (x0 + x1) / 2, y < (y0 + y1) / 2
-        self.label.update(
-            x=x, y=y, text=hover_text(state, row), x_offset=12 if left else -12,
-            y_offset=12 if low else -12, anchor=("bottom" if low else "top") + "_"
-            + ("left" if left else "right"),
-        )  # fmt: skip
+        self.marks.tell(hover_text(state, row), x=x, y=y, view=self._shown)
 
     def _mark_others(self) -> None:
         state, key = self._state, self._state.plane.key
         self._mark("highlight", state.highlight)
         region = state.region
-        if region is not None and region["plane"] == key:
-            x, y = list(region["x"]), list(region["y"])
-            self.marks["region"].data = {"x": [*x, x[0]], "y": [*y, y[0]]}
-        else:
-            self.marks["region"].data = {"x": [], "y": []}
+        here = region is not None and region["plane"] == key
+        x, y = (list(region["x"]), list(region["y"])) if region and here else ([], [])
+        self.marks.place("region", np.array(x + x[:1]), np.array(y + y[:1]))
         for name, points in (("path", state.path), ("knots", state.knots)):
-            here = points is not None and state.path_plane == key
-            columns = points.T if points is not None and here else np.empty((2, 0))
-            self.marks[name].data = {"x": columns[0], "y": columns[1]}
+            drawn = points if points is not None and state.path_plane == key else np.empty((0, 2))
+            self.marks.place(name, drawn[:, 0], drawn[:, 1])
 
     def _arm(self) -> None:
-        tool = {"freehand": self._freehand, "knots": self._knots}.get(
-            self._state.drawing, self._pan
-        )
+        """Let dragging on the map draw, or move it again."""
+        drawing, toolbar = self._state.drawing, self.figure.toolbar
         self._draft.data_source.data = {"xs": [], "ys": []}
-        self.figure.toolbar.active_drag = tool if tool is not self._knots else self._pan
-        self.figure.toolbar.active_tap = tool if tool is self._knots else None
+        toolbar.active_drag = self._freehand if drawing == "freehand" else self._pan
+        toolbar.active_tap = self._knots if drawing == "knots" else None
 
     def _repaint(self) -> None:
         dark = self._state.dark
-        colours = ink(dark)
         paint(self.figure, dark=dark)
-        for glyph, name, role in self._inks:
-            setattr(glyph, name, getattr(colours, role))
-        self.label.update(
-            text_color=colours.text, background_fill_color=colours.paper,
-            background_fill_alpha=0.88, border_line_color=colours.faint,
-        )  # fmt: skip
-        self.colour_bar.update(
-            title_text_color=colours.text, major_label_text_color=colours.text,
-            background_fill_color=colours.paper,
-        )  # fmt: skip
+        self.marks.paint(dark=dark)
+        self.key.paint(dark=dark)
+        self._draft.glyph.line_color = ink(dark).model
         self._request()
-
-
-def home_view(plane: Plane, *, aspect: float | None) -> tuple[float, float, float, float]:
-    """Return x0, x1, y0, y1 that show all objects.
-
-    Args:
-        plane: The plane.
-        aspect: Width over height of the figure, to keep the scales of the axes within
-            `MAX_STRETCH` of each other; None to fill it.
-    """
-    rows = plane.rows
-    if len(rows) == 0:
-        return 0.0, 1.0, 0.0, 1.0
-    ends = []
-    for values in (plane.x[rows], plane.y[rows]):
-        low, high = float(values.min()), float(values.max())
-        pad = PADDING * (high - low) or 1.0
-        ends += [low - pad, high + pad]
-    x0, x1, y0, y1 = ends
-    if aspect is not None:
-        tallest, widest = aspect / MAX_STRETCH, aspect * MAX_STRETCH
-        width, height = max(x1 - x0, (y1 - y0) * tallest), max(y1 - y0, (x1 - x0) / widest)
-        x, y = (x0 + x1) / 2, (y0 + y1) / 2
-        x0, x1, y0, y1 = x - width / 2, x + width / 2, y - height / 2, y + height / 2
-    return x0, x1, y0, y1
-
-
-def nearest_object(
-    plane: Plane,
-    *,
-    x: float,
-    y: float,
-    scale_x: float,
-    scale_y: float,
-    shown: NDArray[np.bool_] | None,
-) -> int | None:
-    """Return the row of the object nearest on screen, within `TOLERANCE` pixels, or None.
-
-    Args:
-        plane: The plane.
-        x: Point asked about, plane coordinates.
-        y: Same.
-        scale_x: Pixels per unit of x.
-        scale_y: Pixels per unit of y.
-        shown: Mask of objects drawn; None = all.
-    """
-    if len(plane.rows) == 0:
-        return None
-    reach = TOLERANCE / min(scale_x, scale_y)
-    near, far = sorted((scale_x, scale_y))
-    n_asked = 16
-    while True:
-        n_asked = min(n_asked, len(plane.rows))
-        distances, found = plane.tree.query(
-            [x, y], k=np.arange(1, n_asked + 1), distance_upper_bound=reach
-        )
-        inside = np.isfinite(distances)
-        rows = plane.rows[found[inside]]
-        on_screen = np.hypot((plane.x[rows] - x) * scale_x, (plane.y[rows] - y) * scale_y)
-        if shown is not None:
-            on_screen = np.where(shown[rows], on_screen, np.inf)
-        best = int(np.argmin(on_screen)) if len(rows) else -1
-        complete = not inside.all() or n_asked == len(plane.rows)
-        # Whatever was not returned lies at least `distances[-1] * near` pixels away.
-        if best >= 0 and (complete or on_screen[best] <= distances[-1] * near):
-            return int(rows[best]) if on_screen[best] <= TOLERANCE else None
-        if complete:
-            return None
-        n_asked *= 4
 
 
 def hover_text(state: ExplorerState, row: int) -> str:
     """Return the facts shown beside the pointer, as plain text."""
     dataset = state.dataset
     lines = [str(dataset.ids[row])]
-    columns = ["z", "class", "subclass", "snr"]
-    columns += [] if state.colour in (*columns, DENSITY) else [state.colour]
-    for column in columns:
+    for column in dict.fromkeys(["z", "class", "subclass", "snr", state.colour]):
         if column in dataset.numeric_columns:
             value = float(dataset.numeric(column)[row])
             text = format_value(value) if np.isfinite(value) else "none"
         elif column in dataset.class_columns:
-            text = str(dataset.catalog[column].iloc[row])[:40]
+            cell = dataset.catalog[column].iloc[row]
+            text = cell[:40] if isinstance(cell, str) else ""
         else:
             continue
         if text.strip():
             lines.append(f"{dataset.label(column)}  {text}")
     return "\n".join(lines)
-
-
-def format_value(value: float) -> str:
-    """Return a number with about four digits, with a true minus sign."""
-    return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")

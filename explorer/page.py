@@ -8,7 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.document import Document
 from panel.io.resources import get_dist_path
-from panel.util import edit_readonly
+from panel.util.parameters import edit_readonly
 
 from explorer import background
 from explorer.address import NAMES, from_query, to_query

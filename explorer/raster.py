@@ -51,9 +51,9 @@ def warm_up() -> None:
     """Compile the aggregations once, so that the first map is quick (2.5 s otherwise)."""
     viewport = Viewport(x0=0, x1=1, y0=0, y1=1, width=8, height=8)
     frame = pd.DataFrame({name: [0.0, 1.0] for name in ("x", "y", *VALUES)}, dtype=np.float32)
-    aggregate(frame[["x", "y"]], viewport)
-    aggregate(frame[["x", "y", VALUES[0]]], viewport)
-    aggregate(frame[["x", "y", *VALUES[1:]]], viewport)
+    aggregate(frame.filter(["x", "y"]), viewport)
+    aggregate(frame.filter(["x", "y", VALUES[0]]), viewport)
+    aggregate(frame.filter(["x", "y", *VALUES[1:]]), viewport)
 
 
 def aggregate(frame: pd.DataFrame, viewport: Viewport) -> dict[str, FloatArray]:

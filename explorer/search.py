@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from astropy import units
@@ -86,14 +87,14 @@ def _find_around(dataset: Dataset, match: re.Match[str]) -> Found:
         return Found([], "this atlas has no positions (columns ra and dec)")
     sexagesimal = any(mark in match["ra"] for mark in ":hms")
     try:
-        position = SkyCoord(
+        position: Any = SkyCoord(
             match["ra"],
             match["dec"].replace("\N{MINUS SIGN}", "-"),
             unit=(units.hourangle if sexagesimal else units.deg, units.deg),
         )
     except ValueError as error:
         return Found([], f"no position: {error}")
-    radius = RADIUS
+    radius: Any = RADIUS
     if match["radius"]:
         radius = Angle(float(match["radius"]), unit=_UNITS[match["unit"]])
     tree, rows = dataset.keep(("sky",), lambda: _sky_tree(dataset))
@@ -121,7 +122,7 @@ def _sky_tree(dataset: Dataset) -> tuple[KDTree, np.ndarray]:
     return KDTree(vectors), rows
 
 
-def _tell(angle: Angle) -> str:
+def _tell(angle: Any) -> str:  # noqa: ANN401 - an Angle
     if angle.deg >= 1:
         return f"{angle.deg:.3g} deg"
     return f"{angle.arcmin:.3g}'" if angle.arcmin >= 1 else f'{angle.arcsec:.3g}"'

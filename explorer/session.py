@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import panel as pn
 import panel_material_ui as pmui
 
@@ -33,36 +36,49 @@ class Session:
         self.state = ExplorerState(dataset)
         self.map = MapView(self.state)
         self.controls = ControlsView(self.state, TakeAway(self.state, self.map.on_screen))
-        entries = tab_entries(self.state)
-        self._titles = [title for title, _view in entries]
-        self.tabs = pmui.Tabs(*entries, dynamic=True, sizing_mode="stretch_both", margin=0)
+        self._makers = tab_makers(self.state)
+        self._titles = list(self._makers)
+        self._pages = [pn.Column(sizing_mode="stretch_both", margin=0) for _title in self._titles]
+        self.tabs = pmui.Tabs(
+            *zip(self._titles, self._pages, strict=True),
+            dynamic=True, sizing_mode="stretch_both", margin=0,
+        )  # fmt: skip
         self.tabs.param.watch(lambda *_: self._follow_tabs(), "active")
         self.state.param.watch(lambda *_: self._follow_state(), "tab")
+        self._follow_state()
 
     def _follow_tabs(self) -> None:
         self.state.tab = self._titles[self.tabs.active]
 
     def _follow_state(self) -> None:
-        if self.state.tab in self._titles:
-            self.tabs.active = self._titles.index(self.state.tab)
+        """Open the tab; what is in it is made when it is first opened."""
+        if self.state.tab not in self._titles:
+            return
+        place = self._titles.index(self.state.tab)
+        if not len(self._pages[place]):
+            self._pages[place].append(self._makers[self.state.tab]())
+        self.tabs.active = place
 
 
-def tab_entries(state: ExplorerState) -> list[tuple[str, pn.viewable.Viewable]]:
-    """Return title and content of each tab, in order; add a view here."""
+def tab_makers(state: ExplorerState) -> dict[str, Callable[[], Any]]:
+    """Return what makes the content of each tab, by title, in order; add a view here."""
     axis = WavelengthAxis(state)
-    spectrum = SpectrumView(state, axis)
-    inspect = pn.Column(
-        spectrum,
-        # Strips on the same wavelength axis come here.
-        spectrum.insets.row(),
-        FactsView(state),
-        sizing_mode="stretch_both",
-        scroll="y",
-        margin=0,
-    )
-    return [
-        ("Inspect", inspect),
-        ("Table", TableView(state)),
-        ("Outliers", OutliersView(state)),
-        ("About", AboutView(state)),
-    ]  # type: ignore[list-item]
+
+    def inspect() -> pn.Column:
+        spectrum = SpectrumView(state, axis)
+        return pn.Column(
+            spectrum,
+            # Strips on the same wavelength axis come here.
+            spectrum.insets.row(),
+            FactsView(state),
+            sizing_mode="stretch_both",
+            scroll="y",
+            margin=0,
+        )
+
+    return {
+        "Inspect": inspect,
+        "Table": lambda: TableView(state),
+        "Outliers": lambda: OutliersView(state),
+        "About": lambda: AboutView(state),
+    }

@@ -42,15 +42,15 @@ class SpectrumView(pn.viewable.Viewer):
         self._axis = axis
         self._reading = Latest()
         self.inspection: Inspection | None = None
-        self.pixels = ColumnDataSource(
+        self.pixels: Any = ColumnDataSource(
             {name: [] for name in ("wave", "flux", "low", "high", "model", "residual")},
             name="pixels",
         )
-        self.rest = ColumnDataSource({"wave": [], "flux": []})
-        self.masked = ColumnDataSource({"x0": [], "x1": []})
-        self.sky = ColumnDataSource({"x0": [], "x1": []})
-        self.neighbours = ColumnDataSource({"xs": [], "ys": []})
-        self.lines = {
+        self.rest: Any = ColumnDataSource({"wave": [], "flux": []})
+        self.masked: Any = ColumnDataSource({"x0": [], "x1": []})
+        self.sky: Any = ColumnDataSource({"x0": [], "x1": []})
+        self.neighbours: Any = ColumnDataSource({"xs": [], "ys": []})
+        self.lines: dict[str, Any] = {
             kind: ColumnDataSource({"x": [], "name": [], "y": []})
             for kind in ("emission", "absorption")
         }
@@ -178,8 +178,8 @@ class SpectrumView(pn.viewable.Viewer):
 
         self._state.param.watch(arm, ["picking_window"])
 
-    def _on_window(self, event: SelectionGeometry) -> None:
-        shape = event.geometry
+    def _on_window(self, event: Any) -> None:  # noqa: ANN401 - Bokeh's event
+        shape = event.geometry or {}
         if event.final and self.inspection is not None and shape.get("type") == "rect":
             to_rest = 1.0 if self._state.frame == "rest" else 1.0 / (1.0 + self.inspection.z)
             low, high = sorted((shape["x0"] * to_rest, shape["x1"] * to_rest))
@@ -278,7 +278,7 @@ class SpectrumView(pn.viewable.Viewer):
                 key=lambda pair: not pair[0].major,
             )
             legible = readable(
-                [x for _line, x in chosen], start=float(x_range.start), end=float(x_range.end),
+                [x for _line, x in chosen], start=x_range.start, end=x_range.end,
                 width=float((inner_size(self.flux) or (600, 0))[0]),
             )  # fmt: skip
             source.data = {

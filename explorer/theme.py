@@ -108,7 +108,7 @@ PAGE_SX: dict[str, Any] = {
 }
 
 
-def new_figure(**options: Any) -> figure:  # noqa: ANN401
+def new_figure(**options: Any) -> Any:  # noqa: ANN401 - Bokeh's figure
     """Return a figure without logo and with tight margins; style it with `paint`."""
     defaults: dict[str, Any] = {
         "toolbar_location": None,
@@ -123,7 +123,7 @@ def new_figure(**options: Any) -> figure:  # noqa: ANN401
     return made
 
 
-def paint(fig: figure, *, dark: bool) -> None:
+def paint(fig: Any, *, dark: bool) -> None:  # noqa: ANN401 - Bokeh's figure
     """Colour a figure's paper, axes, grids, titles and legends for a theme."""
     colours = ink(dark)
     fig.update(background_fill_color=colours.paper, border_fill_color=colours.paper)
@@ -158,7 +158,7 @@ def paint(fig: figure, *, dark: bool) -> None:
     fig.title.text_color = colours.text  # type: ignore[union-attr]
 
 
-def inner_size(fig: figure) -> tuple[int, int] | None:
+def inner_size(fig: Any) -> tuple[int, int] | None:  # noqa: ANN401
     """Return width and height of the plotting area in pixels; None before it is on a screen."""
     try:
         width, height = fig.inner_width, fig.inner_height

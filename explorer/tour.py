@@ -52,7 +52,8 @@ export function render({model, el}) {
 """
 _STYLE = """
 :host {position: fixed; left: 12px; bottom: 12px; z-index: 1300; width: 300px; height: auto}
-.tour-card {background: var(--panel-surface-color, #fff); color: var(--panel-on-surface-color, #111);
+.tour-card {background: var(--panel-surface-color, #fff);
+  color: var(--panel-on-surface-color, #111);
   border: 1px solid rgba(128, 128, 128, .5); border-radius: 8px; padding: 12px 14px;
   box-shadow: 0 6px 24px rgba(0, 0, 0, .25); font-size: 13px; line-height: 1.45}
 .tour-card p {margin: 0 0 10px}

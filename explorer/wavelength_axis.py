@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from bokeh.models import Range1d
-from bokeh.plotting import figure
 
 from data.emission_lines import LINES, SpectralLine
 from explorer.state import ExplorerState
@@ -29,9 +28,9 @@ class WavelengthAxis:
         """Cover the atlas's grid."""
         self._state = state
         wave = state.dataset.atlas.source.grid.wave
-        self.x_range = Range1d(start=float(wave[0]), end=float(wave[-1]))
+        self.x_range: Any = Range1d(start=float(wave[0]), end=float(wave[-1]))
 
-    def strip(self, *, height: int | None, y_label: str, **options: Any) -> figure:  # noqa: ANN401
+    def strip(self, *, height: int | None, y_label: str, **options: Any) -> Any:  # noqa: ANN401
         """Return a figure on this axis; put it under the others in a column without gaps.
 
         Args:
