@@ -118,7 +118,7 @@ def test_grad_fam_is_gradient_times_attention(spender):
         model.decoder.double()
 
         def height(weights):
-            rest = model.decode_tensor(encoder.latents(values, weights))
+            rest = model.decoder.mlp(encoder.latents(values, weights)) + model.decoder.offset
             return target.value(rest, model.wave_rest)[0]
 
         channel = result.top_channel()
