@@ -1,0 +1,246 @@
+"""SPENDER beside spender 0.3 from PyPI: the same weights, the same spectra, the same run.
+
+`python -m benchmarks.bench_networks 64` runs the training step with 64 spectra; it needs 12 GB
+with the default of 256, nearly all of it for spender.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.pairs import time_pairs
+from data.grid import INSTRUMENTS, REST_RANGE, WaveGrid, linear_grid, log_grid
+from data.mock import MockSurvey
+from model.augment import augment
+from model.checkpoint_interop import read_spender_checkpoint
+from model.losses import (
+    consistency_loss,
+    fidelity_loss,
+    normalise_rest,
+    rest_weight,
+    similarity_loss,
+)
+from model.resample import redshift
+from model.spender import Spender
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # invalid escapes in its docstrings
+    import spender
+    from spender.loss import LossConfig, get_losses, similarity_restframe_loss
+
+GRID = INSTRUMENTS["sdss"]
+LINEAR = linear_grid(*REST_RANGE, 7000)
+SETTINGS = LossConfig(similarity_slope=5.0, restframe_sigma=1000)
+N_PAIR = 5
+
+
+class Sdss(spender.instrument.BaseInstrument):
+    """The SDSS as spender wants it."""
+
+    def __init__(self) -> None:
+        """Give it the wavelengths of the SDSS."""
+        super().__init__(torch.tensor(GRID.wave, dtype=torch.float32))
+
+
+@dataclass
+class Twins:
+    """The same network, ours and spender's."""
+
+    ours: Spender
+    theirs: spender.SpectrumAutoencoder
+
+
+def twins(rest_grid: WaveGrid = LINEAR) -> Twins:
+    """Return the two networks with the same (random, seeded) weights."""
+    torch.manual_seed(0)
+    wave = torch.tensor(rest_grid.wave, dtype=torch.float32)
+    theirs = spender.SpectrumAutoencoder(Sdss(), wave, n_latent=6)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "spender.pt"
+        torch.save({"model": theirs.state_dict()}, path)
+        return Twins(read_spender_checkpoint(path, GRID), theirs)
+
+
+def batch(n: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return flux, inverse variance and redshift of mock galaxies."""
+    spectra = MockSurvey(n=n, seed=1).read(slice(0, n))
+    arrays = (spectra.flux, spectra.ivar, spectra.z)
+    flux, ivar, z = (torch.tensor(np.asarray(array, dtype=np.float32)) for array in arrays)
+    return flux, ivar, z
+
+
+def bench_redshift() -> None:
+    """Rest frame to observed frame, 256 spectra."""
+    z = torch.linspace(0.0, 0.5, 256)
+    for rest_grid in (log_grid(*REST_RANGE), LINEAR):
+        pair = twins(rest_grid)
+        rest = pair.ours.decode_tensor(torch.randn(256, 6)).detach()
+        instrument = pair.theirs.encoder.instrument
+
+        def ours(rest: Tensor = rest, grid: WaveGrid = rest_grid) -> Tensor:
+            return redshift(rest, z, source=grid, target=GRID)[0]
+
+        def theirs(
+            rest: Tensor = rest,
+            pair: Twins = pair,
+            instrument: spender.instrument.BaseInstrument = instrument,
+        ) -> Tensor:
+            return pair.theirs.decoder.transform(rest, instrument=instrument, z=z)
+
+        difference = (ours() - theirs()).abs().max()
+        timing = time_pairs(ours, theirs, n_pair=2 * N_PAIR + 1)
+        print(f"redshift, {rest_grid.scale} rest grid: {timing.line('ours', 'spender')}")
+        print(f"  largest difference {difference:.1e}")
+
+
+def _our_similarity(model: Spender, latents: Tensor) -> Tensor:
+    wave = torch.tensor(model.wave_rest, dtype=torch.float32)
+    weight = rest_weight(wave, amplitude=1.0, width=2**0.5 * SETTINGS.restframe_sigma)
+    rest = normalise_rest(model.decode_tensor(latents), wave)
+    slope = SETTINGS.similarity_slope
+    return similarity_loss(latents, rest, weight, 2.5, slope, scale_free=True)
+
+
+def _backward(loss: Callable[[Tensor], Tensor]) -> float:
+    latents = torch.randn(256, 6, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    value = loss(latents)
+    value.backward()
+    return value.item()
+
+
+def _similarity(which: str) -> Callable[[], float]:
+    pair = twins()
+    if which == "ours":
+        return lambda: _backward(lambda latents: _our_similarity(pair.ours, latents))
+    return lambda: _backward(
+        lambda latents: similarity_restframe_loss(pair.theirs, latents, config=SETTINGS)
+    )
+
+
+def _status(name: str) -> float:
+    """Return a line of /proc/self/status, MB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1e3 for line in lines if line.startswith(name))
+
+
+def similarity_memory(which: str) -> float:
+    """Return the peak memory above that of the idle network, MB; run in a fresh process."""
+    work = _similarity(which)
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = _status("VmRSS")
+    work()
+    return _status("VmHWM") - before
+
+
+def bench_similarity() -> None:
+    """Similarity loss of 256 spectra, decoder and gradient included."""
+    ours, theirs = _similarity("ours"), _similarity("theirs")
+    diagonal = 2 / (1 + np.exp(2.5))  # spender leaves out i = j and sums over one index
+    print(f"similarity: values {256 * ours() - diagonal:.7g} and {theirs():.7g}")
+    print(f"  {time_pairs(ours, theirs, n_pair=N_PAIR, warm_up=0).line('ours', 'spender')}")
+    peaks = []
+    for which in ("ours", "theirs"):
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            peaks.append(pool.submit(similarity_memory, which).result())
+    print(f"  peak memory {peaks[0]:.0f} MB and {peaks[1]:.0f} MB: {peaks[1] / peaks[0]:.0f} times")
+
+
+def bench_encoding() -> None:
+    """Spectra to latents, 64 at a time."""
+    pair, (flux, _, _) = twins(), batch(64)
+
+    def theirs() -> Tensor:
+        with torch.inference_mode():
+            return pair.theirs.encode(flux)
+
+    reference = theirs()
+    for name, half in (("float32", False), ("bfloat16", True)):
+
+        def ours(half: bool = half) -> Tensor:
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+                return pair.ours.encode_tensor(flux)
+
+        error = (ours() - reference).square().mean(0).sqrt() / reference.std(0)
+        timing = time_pairs(ours, theirs, n_pair=N_PAIR, warm_up=0)
+        print(f"encoding, {name}: {timing.line('ours', 'spender')}")
+        print(f"  r.m.s. difference over spread of the latents: {error.max():.1e} (worst latent)")
+
+
+def bench_training_step(n: int = 256) -> None:
+    """Three losses, gradients and an Adam step."""
+    pair, (flux, ivar, z) = twins(), batch(n)
+    weight = rest_weight(torch.tensor(pair.ours.wave_rest, dtype=torch.float32))
+    generator = torch.Generator().manual_seed(1)
+
+    def augmented(_: object = None) -> tuple[Tensor, Tensor, Tensor]:
+        return augment(flux, ivar, z, GRID, generator)
+
+    our_adam, their_adam = (
+        torch.optim.Adam(model.parameters(), 1e-4) for model in (pair.ours, pair.theirs)
+    )
+
+    def ours(half: bool) -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            result = pair.ours(flux, z)
+            loss = fidelity_loss(flux, ivar, result.flux, result.valid)
+            loss = loss + similarity_loss(result.latents, result.rest, weight)
+            loss = loss + consistency_loss(
+                result.latents, pair.ours.encode_tensor(augmented()[0]), scale_free=True
+            )
+        our_adam.zero_grad()
+        loss.backward()
+        our_adam.step()
+
+    def theirs() -> None:
+        losses = get_losses(
+            pair.theirs,
+            pair.theirs.encoder.instrument,
+            (flux, ivar, z),
+            aug_fct=augmented,
+            loss_config=SETTINGS,
+        )
+        their_adam.zero_grad()
+        (losses[0] + 3 * losses[1] + losses[2]).backward()
+        their_adam.step()
+
+    for name, half in (("float32", False), ("bfloat16", True)):
+        timing = time_pairs(lambda half=half: ours(half), theirs, n_pair=N_PAIR, warm_up=0)
+        print(f"training step of {n}, {name}: {timing.line('ours', 'spender')}")
+
+
+def bench_decoding() -> None:
+    """One latent to one spectrum, as when a slider moves."""
+    pair, latents = twins(), np.zeros((1, 6), dtype=np.float32)
+    tensor = torch.tensor(latents)
+
+    def theirs() -> Tensor:
+        with torch.inference_mode():
+            return pair.theirs.decode(tensor)
+
+    timing = time_pairs(lambda: pair.ours.decode(latents), theirs, n_pair=51, warm_up=3)
+    print(f"decoding one latent: {timing.line('ours', 'spender')}")
+
+
+def main(n: int = 256) -> None:
+    """Run everything; `n` spectra in the training step."""
+    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
+    bench_redshift()
+    bench_decoding()
+    bench_encoding()
+    bench_similarity()
+    bench_training_step(n)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
