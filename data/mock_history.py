@@ -71,7 +71,7 @@ def recent_rate(formed: FloatArray) -> FloatArray:
 
 def mean_age(formed: FloatArray) -> FloatArray:
     """Return the mass-weighted age of the stars, yr, shape (n_galaxy,)."""
-    return formed @ _MIDDLES
+    return (formed * _MIDDLES).sum(axis=1)
 
 
 def tau_ratio_of_rate(rate_times_age: FloatArray) -> FloatArray:
