@@ -12,6 +12,7 @@ from explorer.about_view import AboutView
 from explorer.controls_view import ControlsView
 from explorer.dataset import Dataset
 from explorer.facts_view import FactsView
+from explorer.latents_view import LatentsView
 from explorer.map_view import MapView
 from explorer.outliers_view import OutliersView
 from explorer.spectrum_view import SpectrumView
@@ -80,5 +81,6 @@ def tab_makers(state: ExplorerState) -> dict[str, Callable[[], Any]]:
         "Inspect": inspect,
         "Table": lambda: TableView(state),
         "Outliers": lambda: OutliersView(state),
+        "Latents": lambda: LatentsView(state),
         "About": lambda: AboutView(state),
     }

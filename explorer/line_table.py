@@ -1,0 +1,61 @@
+"""Measured features of spectra as a small table, and the names they go by on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+
+FEATURES: dict[str, tuple[str, str]] = {
+    "d4000": ("D4000", ""),
+    "ew_halpha": ("EW Hα", "Å"),
+    "ew_nii": ("EW [N II]", "Å"),
+    "ew_hbeta": ("EW Hβ", "Å"),
+    "ew_oiii": ("EW [O III]", "Å"),
+    "ew_oii": ("EW [O II]", "Å"),
+    "hdelta_a": ("HδA", "Å"),
+    "fwhm_halpha": ("width of Hα", "km/s"),
+}
+"""Column of `model.track_trends.trends` -> name and unit; widths positive in emission, HδA in
+absorption."""
+
+TABLE_STYLE = """
+:host {font-size: 12px}
+table {border-collapse: collapse; font-variant-numeric: tabular-nums}
+th, td {padding: 2px 9px 2px 0; text-align: right; white-space: nowrap; font-weight: 400}
+th:first-child, td:first-child {text-align: left}
+thead th {border-bottom: 1px solid rgba(128,128,128,.5); opacity: .8}
+tbody th {opacity: .8}
+small {opacity: .65}
+"""
+
+
+def number(value: float, *, digits: int = 3) -> str:
+    """Return a number with a true minus sign, a dash where there is none."""
+    if not np.isfinite(value):
+        return "\N{EN DASH}"
+    return f"{value:.{digits}g}".replace("-", "\N{MINUS SIGN}")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return an HTML table; cells are escaped, the first of a row is its heading."""
+    top = "".join(f"<th scope=col>{escape(cell)}</th>" for cell in head)
+    body = "".join(
+        f"<tr><th scope=row>{escape(row[0])}</th>"
+        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def compared(start: Mapping[str, float], now: Mapping[str, float]) -> str:
+    """Return a table of the features of two spectra and how they differ."""
+    names = [f"{name} [{unit}]" if unit else name for name, unit in FEATURES.values()]
+    rows = [
+        ["start", *(number(start[column]) for column in FEATURES)],
+        ["now", *(number(now[column]) for column in FEATURES)],
+        ["change", *(number(now[column] - start[column]) for column in FEATURES)],
+    ]
+    return table(["", *names], rows)

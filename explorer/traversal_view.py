@@ -1,0 +1,135 @@
+"""What each latent does: decoded spectra along it and the measured change of each feature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+from bokeh.models import ColumnDataSource
+from bokeh.palettes import RdYlBu5
+
+from explorer.background import Latest
+from explorer.latent_basis import RAW, ROTATED
+from explorer.line_table import TABLE_STYLE, number, table
+from explorer.state import ExplorerState
+from explorer.theme import ink, new_figure, paint
+from explorer.wording import PLAIN, Html, line
+from model.traversal import FEATURES, Traversal, traverse
+
+MEAN, SELECTED = "mean", "selected object"
+HEIGHT = 165
+N_STEP = 5
+_TEXT = (
+    "Each panel varies one axis from the 1st (blue) to the 99th percentile (red), the others held; "
+    "spectra are offset upwards. Below: the measured change from the first to the last, its sign "
+    "where it exceeds a tenth of the spread among the objects."
+)
+
+
+class TraversalView(pn.viewable.Viewer):
+    """A panel for each latent (Nicolaou+2025, Fig. 20) and their Table 1, measured."""
+
+    def __init__(self, state: ExplorerState) -> None:
+        """Make the figures; `update` fills them."""
+        super().__init__()
+        self._state = state
+        self._working = Latest()
+        self.result: Traversal | None = None
+        small: dict[str, Any] = {"size": "small", "margin": (3, 4), "sx": PLAIN}
+        self.axes = pmui.RadioButtonGroup(label="", options=[RAW, ROTATED], value=RAW, **small)
+        self.held = pmui.RadioButtonGroup(label="", options=[MEAN, SELECTED], value=MEAN, **small)
+        self.changes = Html("", stylesheets=[TABLE_STYLE], margin=(4, 6))
+        n_latent = state.dataset.atlas.latents.shape[1]
+        self.sources = [
+            ColumnDataSource({"xs": [], "ys": [], "colour": []}) for _ in range(n_latent)
+        ]
+        self.figures: list[Any] = [self._figure(source) for source in self.sources]
+        self._done: tuple[Any, ...] | None = None
+        for widget in (self.axes, self.held):
+            widget.param.watch(lambda *_: self.update(), "value")
+        state.param.watch(lambda *_: self._repaint(), "dark")
+        state.param.watch(lambda *_: self._follow(), "selected")
+        self._repaint()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        """Return widgets, panels and table."""
+        panes = [
+            pn.pane.Bokeh(fig, sizing_mode="stretch_width", height=HEIGHT, margin=0)
+            for fig in self.figures
+        ]
+        return pn.Column(
+            pn.Row(self.axes, line("others held at", width=80), self.held, margin=0),
+            line(_TEXT),
+            pn.GridBox(*panes, ncols=2, sizing_mode="stretch_width", margin=0),
+            pn.Column(self.changes, scroll="x-auto", sizing_mode="stretch_width", margin=0),
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+
+    def _figure(self, source: ColumnDataSource) -> Any:  # noqa: ANN401 - Bokeh's figure
+        fig: Any = new_figure(
+            title=" ", height=HEIGHT, tools="xpan,xwheel_zoom,reset", sizing_mode="stretch_width",
+            active_scroll="xwheel_zoom", min_border_left=34, min_border_right=8,
+        )  # fmt: skip
+        fig.title.update(text_font_size="11px", text_font_style="normal", standoff=1)
+        fig.yaxis.ticker.desired_num_ticks = 3
+        fig.xaxis.ticker.desired_num_ticks = 5
+        fig.multi_line("xs", "ys", source=source, line_color="colour", line_width=1.1)
+        return fig
+
+    def _follow(self) -> None:
+        if self.held.value == SELECTED and self.result is not None:
+            self.update()
+
+    def update(self) -> None:
+        """Decode along every axis, unless that is done."""
+        state, atlas = self._state, self._state.dataset.atlas
+        rotated = self.axes.value == ROTATED
+        row = state.selected if self.held.value == SELECTED else None
+        if self._done == (rotated, row):
+            return
+        self._done = rotated, row
+        start = None if row is None else atlas.latents[row]
+
+        def work() -> Traversal:
+            return traverse(atlas.model, atlas.latents, start=start, rotated=rotated, n_step=N_STEP)
+
+        self._working.submit(work, self.draw)
+
+    def draw(self, result: Traversal) -> None:
+        """Show a traversal."""
+        self.result = result
+        rotated = self.axes.value == ROTATED
+        step = 0.45 * float(np.percentile(np.ptp(result.spectra, axis=2), 75))
+        names = [f"axis {n + 1}" if rotated else f"latent {n}" for n in range(len(self.sources))]
+        for name, fig, source, spectra, steps in zip(
+            names, self.figures, self.sources, result.spectra, result.steps, strict=True
+        ):
+            source.data = {
+                "xs": [result.wave.astype(np.float32)] * len(spectra),
+                "ys": [flux + step * number for number, flux in enumerate(spectra)],
+                "colour": self._colours(),
+            }
+            fig.title.text = f"{name}: {number(steps[0])} to {number(steps[-1])}"
+        self.changes.object = changes_table(result, names)
+
+    def _colours(self) -> list[str]:
+        blue, red = list(RdYlBu5[:2]), list(RdYlBu5[3:])
+        return [*blue, ink(self._state.dark).text, *red]
+
+    def _repaint(self) -> None:
+        for fig, source in zip(self.figures, self.sources, strict=True):
+            paint(fig, dark=self._state.dark)
+            if len(source.data["xs"]):
+                source.patch({"colour": [(slice(None), self._colours())]})
+
+
+def changes_table(result: Traversal, names: list[str]) -> str:
+    """Return the HTML table of what each axis changes: sign, and by how much."""
+    rows = [
+        [name] + [f"{row[column]} {number(row[f'{column}_change'])}" for column in FEATURES]
+        for name, row in zip(names, result.table.to_dict("records"), strict=True)
+    ]
+    return table(["", *FEATURES.values()], rows)
