@@ -87,7 +87,7 @@ class LatentsView(pn.viewable.Viewer):
         self.features = Html("", stylesheets=[TABLE_STYLE], margin=(2, 6))
         for slider in self.sliders:
             slider.param.watch(lambda *_: self._move(), "value")
-        self.axes.param.watch(lambda *_: self._fit_sliders(), "value")
+        self.axes.param.watch(lambda *_: self._turn(), "value")
         self.reset.on_click(lambda _event: self._restart(force=True))
         self.mark.param.watch(lambda *_: self._mark(), "value")
 
@@ -96,7 +96,7 @@ class LatentsView(pn.viewable.Viewer):
         wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
         grid = pn.GridBox(*self.sliders, ncols=2, sizing_mode="stretch_width", margin=0)
         sliders = pn.Column(
-            pn.Row(self.axes, self.reset, self.mark, **wide), grid, self.where, self.figure,
+            pn.Row(self.reset, self.mark, **wide), grid, self.where, self.figure,
             self.features, sizing_mode="stretch_both", margin=0,
             visible=self.shown.param.value.rx() == SLIDERS,
         )  # fmt: skip
@@ -106,7 +106,7 @@ class LatentsView(pn.viewable.Viewer):
         )  # fmt: skip
         self.shown.param.watch(lambda *_: self._open_traversal(), "value")
         return pn.Column(
-            self.shown, sliders, traversal, sizing_mode="stretch_both", scroll="y-auto",
+            pn.Row(self.shown, self.axes, **wide), sliders, traversal, sizing_mode="stretch_both", scroll="y-auto",
             margin=(6, 4),
         )  # fmt: skip
 
@@ -117,7 +117,11 @@ class LatentsView(pn.viewable.Viewer):
 
     def _open_traversal(self) -> None:
         if self.shown.value == TRAVERSAL:
-            self.traversal.update()
+            self.traversal.update(rotated=self.axes.value == ROTATED)
+
+    def _turn(self) -> None:
+        self._fit_sliders()
+        self._open_traversal()
 
     def _restart(self, *, force: bool = False) -> None:
         """Start from the selected object, or from the mean of all."""

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
-from bokeh.models import ColumnDataSource
+from bokeh.models import ColumnDataSource, Range1d
 from bokeh.palettes import RdYlBu5
 
 from explorer.background import Latest
-from explorer.latent_basis import RAW, ROTATED
 from explorer.line_table import TABLE_STYLE, number, table
 from explorer.state import ExplorerState
 from explorer.theme import ink, new_figure, paint
@@ -38,7 +37,7 @@ class TraversalView(pn.viewable.Viewer):
         self._working = Latest()
         self.result: Traversal | None = None
         small: dict[str, Any] = {"size": "small", "margin": (3, 4), "sx": PLAIN}
-        self.axes = pmui.RadioButtonGroup(label="", options=[RAW, ROTATED], value=RAW, **small)
+        self._rotated = False
         self.held = pmui.RadioButtonGroup(label="", options=[MEAN, SELECTED], value=MEAN, **small)
         self.changes = Html("", stylesheets=[TABLE_STYLE], margin=(4, 6))
         n_latent = state.dataset.atlas.latents.shape[1]
@@ -47,8 +46,7 @@ class TraversalView(pn.viewable.Viewer):
         ]
         self.figures: list[Any] = [self._figure(source) for source in self.sources]
         self._done: tuple[Any, ...] | None = None
-        for widget in (self.axes, self.held):
-            widget.param.watch(lambda *_: self.update(), "value")
+        self.held.param.watch(lambda *_: self.update(rotated=self._rotated), "value")
         state.param.watch(lambda *_: self._repaint(), "dark")
         state.param.watch(lambda *_: self._follow(), "selected")
         self._repaint()
@@ -60,7 +58,7 @@ class TraversalView(pn.viewable.Viewer):
             for fig in self.figures
         ]
         return pn.Column(
-            pn.Row(self.axes, line("others held at", width=80), self.held, margin=0),
+            pn.Row(line("others held at", width=80), self.held, margin=0),
             line(_TEXT),
             pn.GridBox(*panes, ncols=2, sizing_mode="stretch_width", margin=0),
             pn.Column(self.changes, scroll="x-auto", sizing_mode="stretch_width", margin=0),
@@ -69,8 +67,10 @@ class TraversalView(pn.viewable.Viewer):
         )
 
     def _figure(self, source: ColumnDataSource) -> Any:  # noqa: ANN401 - Bokeh's figure
+        wave = self._state.dataset.atlas.model.wave_rest
         fig: Any = new_figure(
-            title=" ", height=HEIGHT, tools="xpan,xwheel_zoom,reset", sizing_mode="stretch_width",
+            title=" ", height=HEIGHT, y_range=Range1d(start=0, end=1),
+            x_range=Range1d(start=float(wave[0]), end=float(wave[-1])), tools="xpan,xwheel_zoom,reset", sizing_mode="stretch_width",
             active_scroll="xwheel_zoom", min_border_left=34, min_border_right=8,
         )  # fmt: skip
         fig.title.update(text_font_size="11px", text_font_style="normal", standoff=1)
@@ -81,16 +81,15 @@ class TraversalView(pn.viewable.Viewer):
 
     def _follow(self) -> None:
         if self.held.value == SELECTED and self.result is not None:
-            self.update()
+            self.update(rotated=self._rotated)
 
-    def update(self) -> None:
-        """Decode along every axis, unless that is done."""
-        state, atlas = self._state, self._state.dataset.atlas
-        rotated = self.axes.value == ROTATED
+    def update(self, *, rotated: bool) -> None:
+        """Decode along every latent, or along the principal axes, unless that is done."""
+        atlas, state = self._state.dataset.atlas, self._state
         row = state.selected if self.held.value == SELECTED else None
         if self._done == (rotated, row):
             return
-        self._done = rotated, row
+        self._done, self._rotated = (rotated, row), rotated
         start = None if row is None else atlas.latents[row]
 
         def work() -> Traversal:
@@ -101,17 +100,21 @@ class TraversalView(pn.viewable.Viewer):
     def draw(self, result: Traversal) -> None:
         """Show a traversal."""
         self.result = result
-        rotated = self.axes.value == ROTATED
         step = 0.45 * float(np.percentile(np.ptp(result.spectra, axis=2), 75))
-        names = [f"axis {n + 1}" if rotated else f"latent {n}" for n in range(len(self.sources))]
+        names = [
+            f"axis {n + 1}" if self._rotated else f"latent {n}" for n in range(len(self.sources))
+        ]
         for name, fig, source, spectra, steps in zip(
             names, self.figures, self.sources, result.spectra, result.steps, strict=True
         ):
+            stacked = [flux + step * place for place, flux in enumerate(spectra)]
             source.data = {
                 "xs": [result.wave.astype(np.float32)] * len(spectra),
-                "ys": [flux + step * number for number, flux in enumerate(spectra)],
+                "ys": stacked,
                 "colour": self._colours(),
             }
+            low, high = np.min(stacked), np.max(stacked)
+            fig.y_range.update(start=low - 0.05 * (high - low), end=high + 0.05 * (high - low))
             fig.title.text = f"{name}: {number(steps[0])} to {number(steps[-1])}"
         self.changes.object = changes_table(result, names)
 

@@ -10,7 +10,7 @@ from bokeh.document import Document
 
 PLAIN: dict[str, Any] = {
     "textTransform": "none",
-    "& .MuiButtonBase-root": {"textTransform": "none"},
+    "& .MuiButtonBase-root": {"textTransform": "none", "whiteSpace": "nowrap"},
 }
 """`sx` of widgets whose words stay as they are written."""
 _STYLE = ":host {font-size: 11.5px; line-height: 1.35; opacity: .85} .bk-clearfix {display: block}"
