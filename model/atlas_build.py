@@ -28,6 +28,7 @@ from data.grid import FloatArray
 from data.source import open_source
 from data.spectra import SpectrumSource
 from data.survey import read_json, write_json
+from model.device import choose_device
 from model.embedding import (
     Embedding,
     EmbeddingConfig,
@@ -66,7 +67,9 @@ class AtlasConfig:
     out: Path = setting(help="atlas folder to make")
     name: str = setting(help="what the explorer calls it (default: the folder's name)", default="")
     seed: int = setting(help="seed of the flow and the maps", default=0)
-    device: str = setting(help="where the model encodes: cpu, cuda, cuda:1 ...", default="cpu")
+    device: str = setting(
+        help="where the model runs", default="auto", choices=("auto", "cpu", "cuda")
+    )
     jobs: int = setting(help="threads for neighbours and t-SNE; -1 is all cores", default=-1)
 
     def __post_init__(self) -> None:
@@ -99,7 +102,7 @@ def make_atlas(source: SpectrumSource, config: AtlasConfig, *, progress: bool = 
     if len(source) < MIN_OBJECTS:
         raise ValueError(f"an atlas needs at least {MIN_OBJECTS} objects, got {len(source)}")
     model_info = read_model_info(config.model)
-    model = load_model(config.model, device=config.device)
+    model = load_model(config.model, device=choose_device(config.device))
     folder = _working_folder(out, source, model_info, config)
     _Builder(source, model, model_info, config, folder, progress).run()
     shutil.rmtree(folder / "work")

@@ -21,6 +21,7 @@ from data.commands import setting
 from data.source import open_source
 from data.spectra import SpectrumSource
 from data.survey import write_json
+from model.device import choose_device
 from model.evaluation_figures import draw_distances, draw_example
 from model.interface import SpectrumModel
 from model.invariance import Invariance, measure_invariance
@@ -58,7 +59,9 @@ class EvaluateConfig:
     k1: float = setting(help="slope of the similarity loss", default=5.0)
     sigma: float = setting(help="tolerance of the consistency loss, in latents", default=0.1)
     seed: int = setting(help="of the redshifts and the random pairs", default=0)
-    device: str = setting(help="where the model runs: cpu, cuda ...", default="cpu")
+    device: str = setting(
+        help="where the model runs", default="auto", choices=("auto", "cpu", "cuda")
+    )
 
     def __post_init__(self) -> None:
         """Refuse what can not be measured."""
@@ -73,7 +76,7 @@ def evaluate(config: EvaluateConfig) -> None:
     """Measure a model, print the tables, save them as JSON and the figures as PNG."""
     source = open_source({"kind": "survey", "path": str(config.survey)})
     info = read_model_info(config.model)
-    model = load_model(config.model, device=config.device)
+    model = load_model(config.model, device=choose_device(config.device))
     result, invariance, rows = measure_model(model, source, config)
     result |= {
         "model": {"path": str(config.model), "kind": model.kind, "n_latent": model.n_latent,
