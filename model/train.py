@@ -67,7 +67,9 @@ class TrainConfig:
     similarity: float = setting(default=0.0, help="weight of the similarity loss")
     consistency: float = setting(default=0.0, help="weight of the consistency loss")
     augmented: float = setting(
-        default=0.0, help="share of spectra reconstructed from an augmented version of themselves"
+        default=-1.0,
+        help="share of spectra reconstructed from an augmented version of themselves; -1 = half "
+        "where there are less than 5000 to learn from, else none",
     )
     k0: float = setting(default=2.5, help="contrast of the similarity loss")
     k1: float = setting(default=5.0, help="highest slope of the similarity loss")
@@ -103,7 +105,7 @@ class TrainConfig:
     valid_every: int = setting(
         default=0, help="steps between validations; 0 = an epoch, 20 to 1000 steps"
     )
-    valid_max: int = setting(default=4096, help="spectra of a validation during training")
+    valid_max: int = setting(default=2048, help="spectra of a validation during training")
     checkpoint_minutes: float = setting(default=2.0, help="time between checkpoints")
     window_rows: int = setting(default=16384, help="spectra shuffled together when streamed")
     memory_gb: float = setting(
@@ -124,7 +126,9 @@ class TrainConfig:
         for name in ("learning_rate", "clip", "sigma", "k0", "k1", "z_max"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("augmented", "noise", "mask"):
+        if not (self.augmented == -1 or 0 <= self.augmented <= 1):
+            raise ValueError(f"augmented must lie in 0..1 or be -1, got {self.augmented}")
+        for name in ("noise", "mask"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in 0..1, got {getattr(self, name)}")
 

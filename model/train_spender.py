@@ -25,6 +25,8 @@ from model.warm_start import N_COMPONENT, start_from_data
 MIN_STEPS = 3000
 DEFAULT_EPOCHS = 100
 CPU_BATCH, GPU_BATCH = 64, 512
+SMALL_SURVEY, SMALL_AUGMENTED = 5000, 0.5
+"""Fewer spectra are overfitted unless the encoder sees half of them augmented."""
 
 
 def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> Trained | None:
@@ -46,7 +48,7 @@ def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> 
             config=PCAConfig(n_latent=N_COMPONENT, rest_grid=model.rest_grid),
             seed=config.seed,
         )
-    objective = Objective(model, source.grid, _loss_settings(config))
+    objective = Objective(model, source.grid, _loss_settings(config, len(splits.train)))
     trainer = Trainer(
         objective,
         accelerator=accelerator,
@@ -155,11 +157,12 @@ def _loaders(
     return BatchLoader(source, splits.train, **options), valid
 
 
-def _loss_settings(config: TrainConfig) -> LossSettings:
+def _loss_settings(config: TrainConfig, n_train: int) -> LossSettings:
+    few = SMALL_AUGMENTED if n_train < SMALL_SURVEY else 0.0
     return LossSettings(
         similarity=config.similarity,
         consistency=config.consistency,
-        augmented=config.augmented,
+        augmented=few if config.augmented < 0 else config.augmented,
         k0=config.k0,
         sigma=config.sigma,
         scale_free=config.scale_free,
