@@ -27,6 +27,7 @@ NAMES = {
     "lines": "lines",
     "over": "overplot_neighbours",
     "window": "window",
+    "target": "target",
     "score": "score",
     "ordinary": "ordinary_first",
     "only": "outlier_options",
@@ -63,15 +64,16 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
     for name, parameter in NAMES.items():
         if name not in query:
             continue
-        text = query[name]
+        text, before = query[name], getattr(state, parameter)
         try:
             is_text = isinstance(getattr(state, parameter), str)
             value = text if is_text else json.loads(text)
             if parameter in ("clip", "view", "window") and value is not None:
-                value = tuple(float(item) for item in value)
+                value = _limits(value)
             setattr(state, parameter, value)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             _log.warning("address: %s=%s: %s", name, text, error)
+            setattr(state, parameter, before)
             complaints.append(f"the address asks for {name}={text[:40]}, which does not exist here")
     if object_id := query.get("id"):
         row = state.dataset.row(object_id)
@@ -80,6 +82,16 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
         else:
             state.selected = row
     return complaints
+
+
+def _limits(value: list[Any]) -> tuple[float, ...]:
+    """Return pairs of limits, each lower before upper."""
+    limits = tuple(float(item) for item in value)
+    if len(limits) % 2 or not all(
+        low < high for low, high in zip(limits[::2], limits[1::2], strict=True)
+    ):
+        raise ValueError(f"limits must be pairs, lower before upper, got {value}")
+    return limits
 
 
 def _rounded(value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -106,8 +106,8 @@ class LatentsView(pn.viewable.Viewer):
         )  # fmt: skip
         self.shown.param.watch(lambda *_: self._open_traversal(), "value")
         return pn.Column(
-            pn.Row(self.shown, self.axes, **wide), sliders, traversal, sizing_mode="stretch_both", scroll="y-auto",
-            margin=(6, 4),
+            pn.Row(self.shown, self.axes, **wide), sliders, traversal,
+            sizing_mode="stretch_both", scroll="y-auto", margin=(6, 4),
         )  # fmt: skip
 
     @property

@@ -8,6 +8,7 @@ import numpy as np
 import param
 from numpy.typing import NDArray
 
+from explorer.colour import PALETTES
 from explorer.dataset import DENSITY, LATENTS, Dataset, Plane
 from explorer.ranking import OPTIONS
 from explorer.selection import inside_region, passing
@@ -24,17 +25,23 @@ class ExplorerState(param.Parameterized):
     dataset: Dataset = param.ClassSelector(class_=Dataset, constant=True, doc="The atlas, shared.")  # type: ignore[assignment]
 
     # The map.
-    embedding: str = param.Selector(objects=[], doc="Embedding shown, or `latents`.")  # type: ignore[assignment]
+    embedding: str = param.Selector(
+        objects=[], check_on_set=True, doc="Embedding shown, or `latents`."
+    )  # type: ignore[assignment]
     latent_x: int = param.Integer(0, bounds=(0, None), doc="Latent across, if embedding=latents.")  # type: ignore[assignment]
     latent_y: int = param.Integer(1, bounds=(0, None), doc="Latent upwards, if embedding=latents.")  # type: ignore[assignment]
-    colour: str = param.Selector(objects=[], doc="Column that colours the map, or `density`.")  # type: ignore[assignment]
+    colour: str = param.Selector(
+        objects=[], check_on_set=True, doc="Column that colours the map, or `density`."
+    )  # type: ignore[assignment]
     colour_scale: str = param.Selector(
         default="linear", objects=["eq_hist", "linear", "log"], doc="How values become colours."
     )  # type: ignore[assignment]
     clip: tuple[float, float] = param.Range(
         (1.0, 99.0), bounds=(0, 100), doc="Percentiles at which the colours end."
     )  # type: ignore[assignment]
-    palette: str = param.String("viridis", doc="Name of the colour map; see explorer.colour.")  # type: ignore[assignment]
+    palette: str = param.Selector(
+        default="viridis", objects=list(PALETTES), doc="Name of the colour map."
+    )  # type: ignore[assignment]
     view: tuple[float, float, float, float] | None = param.Tuple(
         None, length=4, allow_None=True, doc="x0, x1, y0, y1 of the map; None = everything."
     )  # type: ignore[assignment]
@@ -89,6 +96,9 @@ class ExplorerState(param.Parameterized):
     picking_window: bool = param.Boolean(False, doc="Dragging on the spectrum picks `window`.")  # type: ignore[assignment]
     window: tuple[float, float] | None = param.NumericTuple(
         None, length=2, allow_None=True, doc="Rest-frame window asked about, Angstrom."
+    )  # type: ignore[assignment]
+    target: str = param.String(
+        "Hα", doc="What attention is asked about: a line, `D4000`, `window` or `off`."
     )  # type: ignore[assignment]
 
     # The outliers.

@@ -70,7 +70,8 @@ class TraversalView(pn.viewable.Viewer):
         wave = self._state.dataset.atlas.model.wave_rest
         fig: Any = new_figure(
             title=" ", height=HEIGHT, y_range=Range1d(start=0, end=1),
-            x_range=Range1d(start=float(wave[0]), end=float(wave[-1])), tools="xpan,xwheel_zoom,reset", sizing_mode="stretch_width",
+            x_range=Range1d(start=float(wave[0]), end=float(wave[-1])),
+            tools="xpan,xwheel_zoom,reset", sizing_mode="stretch_width",
             active_scroll="xwheel_zoom", min_border_left=34, min_border_right=8,
         )  # fmt: skip
         fig.title.update(text_font_size="11px", text_font_style="normal", standoff=1)
