@@ -71,7 +71,9 @@ def map_figure(
             for name, colour in zip(names[: len(OKABE_ITO)], colours, strict=False)
         ]
         if len(names) > len(OKABE_ITO):
-            handles.append(Line2D([], [], ls="", marker="o", color=OTHER, label="others, none"))
+            handles.append(
+                Line2D([], [], ls="", marker="o", color=OTHER, label="other or no value")
+            )
         axes.legend(handles=handles, fontsize="small", framealpha=0.8)
     return _write(figure, f"map_{request.plane.key}_{request.colour}".replace(":", "_"), kind)
 

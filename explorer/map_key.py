@@ -38,7 +38,9 @@ class MapKey:
         )  # fmt: skip
         figure.add_layout(self.colour_bar)
         self._swatches = [
-            figure.scatter("x", "y", source=ColumnDataSource({"x": [], "y": []}), size=9)
+            figure.scatter(
+                "x", "y", source=ColumnDataSource({"x": [np.nan], "y": [np.nan]}), size=9
+            )
             for _ in range(len(OKABE_ITO) + 1)
         ]
         options: dict[str, Any] = {"padding": 6}
@@ -88,8 +90,9 @@ def class_rows(classes: Classes, mask: NDArray[np.bool_] | None) -> list[tuple[s
     named = min(len(classes.names), len(OKABE_ITO))
     colours = class_colours(classes.names)
     rows = [(classes.names[rank], int(counts[rank + 1]), colours[rank]) for rank in range(named)]
-    rest = int(counts[0] + counts[1 + named :].sum())
-    return [*rows, ("others, none", rest, OTHER)] if rest else rows
+    rest, none = int(counts[1 + named :].sum()), int(counts[0])
+    name = " or ".join(word for word, count in (("other", rest), ("no value", none)) if count)
+    return [*rows, (name, rest + none, OTHER)] if name else rows
 
 
 def format_value(value: float) -> str:

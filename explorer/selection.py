@@ -29,7 +29,7 @@ def passing(dataset: Dataset, filters: Mapping[str, Any]) -> NDArray[np.bool_] |
             classes = dataset.classes(column)
             codes = [code for code, name in enumerate(classes.names) if name in wanted]
             passes = np.isin(classes.codes, codes)
-        elif column in dataset.numeric_columns and len(wanted) == 2:
+        elif column in dataset.numeric_columns and _is_range(wanted):
             values = dataset.numeric(column)
             low, high = (np.float32(limit) for limit in wanted)
             passes = (values >= low) & (values <= high)
@@ -40,6 +40,14 @@ def passing(dataset: Dataset, filters: Mapping[str, Any]) -> NDArray[np.bool_] |
             )
         mask = passes if mask is None else mask & passes
     return mask
+
+
+def _is_range(wanted: Any) -> bool:  # noqa: ANN401 - whatever an address holds
+    return (
+        isinstance(wanted, (list, tuple))
+        and len(wanted) == 2
+        and all(isinstance(limit, (int, float)) for limit in wanted)
+    )
 
 
 def plane_of(dataset: Dataset, key: str) -> Plane:
