@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.pooled_convolution import convolution_moments, pooled_convolution
+from model.spectral_convolution import KernelSpectrum
 
 CHANNELS = (128, 256, 512)
 KERNELS = (5, 11, 21)
@@ -68,11 +69,16 @@ class Encoder(nn.Module):
 
         Segment k is centred on pixel 55 k; attention sums to 1 over the segments.
         """
-        dtype = _autocast_dtype(flux)
+        n_pooled = -(-flux.shape[1] // POOLS[0])
+        convolve2 = _convolution(self.conv2.weight, flux, n_pooled)
+        convolve3 = _convolution(self.conv3.weight, flux, -(-n_pooled // POOLS[1]))
         with torch.autocast(flux.device.type, enabled=False):
             rows = ROWS_ON_CPU if flux.device.type == "cpu" else len(flux)
-            parts = [self._first_blocks(part, dtype) for part in flux.float().split(rows)]
-            x = self._wide_block(torch.cat(parts), self.conv3, self.act3, dtype)
+            parts = []
+            for part in flux.float().split(rows):
+                x = _first_block(part, self.conv1.weight[:, 0], self.act1.weight)
+                parts.append(_wide_block(x, convolve2, self.act2.weight, pool=POOLS[1]))
+            x = _wide_block(torch.cat(parts), convolve3, self.act3.weight)
             values, keys = x.chunk(2, dim=2)
             return values.transpose(1, 2), torch.softmax(keys, dim=1).transpose(1, 2)
 
@@ -86,36 +92,57 @@ class Encoder(nn.Module):
                 attended = torch.cat([attended, z.to(attended.dtype)[:, None]], dim=1)
             return self.mlp(attended)
 
-    def _first_blocks(self, flux: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return shape (n_galaxy, n_segment, 256) from spectra: all that works on many pixels."""
-        weight = self.conv1.weight[:, 0]
-        mean, variance = convolution_moments(flux, weight)
-        highest = pooled_convolution(flux, weight, POOLS[0])
-        x = _activate(
-            highest,
-            lambda: -pooled_convolution(flux, -weight, POOLS[0]),
-            mean=mean,
-            variance=variance,
-            slope=self.act1.weight,
-        )
-        return self._wide_block(x, self.conv2, self.act2, dtype, pool=POOLS[1])
 
-    def _wide_block(
-        self, x: Tensor, conv: nn.Conv1d, act: nn.PReLU, dtype: torch.dtype, *, pool: int = 1
-    ) -> Tensor:
-        """Convolve, normalise, activate and pool (n_galaxy, n_pixel, n_in), channels last."""
+def _first_block(flux: Tensor, weight: Tensor, slope: Tensor) -> Tensor:
+    """Return shape (n_galaxy, n_pooled, 128) from spectra."""
+    mean, variance = convolution_moments(flux, weight)
+    highest = pooled_convolution(flux, weight, POOLS[0])
+    return _activate(
+        highest,
+        lambda: -pooled_convolution(flux, -weight, POOLS[0]),
+        mean=mean,
+        variance=variance,
+        slope=slope,
+    )
+
+
+def _wide_block(
+    x: Tensor, convolve: Callable[[Tensor], Tensor], slope: Tensor, *, pool: int = 1
+) -> Tensor:
+    """Convolve, normalise, activate and pool (n_galaxy, n_pixel, n_in), channels last."""
+    y = convolve(x)
+    highest, mean, variance = pooled_moments(y, pool)
+    return _activate(
+        highest,
+        lambda: -pooled_moments(-y, pool)[0],
+        mean=mean,
+        variance=variance,
+        slope=slope,
+    )
+
+
+def _convolution(weight: Tensor, flux: Tensor, n_pixel: int) -> Callable[[Tensor], Tensor]:
+    """Return the quickest way to convolve (n_galaxy, n_pixel, n_in), in autocast's precision.
+
+    Args:
+        weight: Kernels, shape (n_out, n_in, kernel).
+        flux: The spectra to be encoded: their device and number decide.
+        n_pixel: Pixels of what will be convolved.
+    """
+    device, dtype = flux.device.type, torch.float32
+    if torch.is_autocast_enabled(device):
+        dtype = torch.get_autocast_dtype(device)
+    with torch.autocast(device, enabled=False):
+        if device == "cpu" and dtype == torch.float32 and len(flux) >= ROWS_ON_CPU:
+            return KernelSpectrum.of(weight, n_pixel=n_pixel).convolve
+        kernel = weight.to(dtype)[:, :, None].contiguous(memory_format=torch.channels_last)
+
+    def convolve(x: Tensor) -> Tensor:
         image = x.to(dtype).transpose(1, 2)[:, :, None]  # nothing moves in memory
-        kernel = conv.weight.to(dtype)[:, :, None].contiguous(memory_format=torch.channels_last)
         image = functional.conv2d(image, kernel, padding=(0, kernel.shape[3] // 2))
-        y = image[:, :, 0].transpose(1, 2)
-        highest, mean, variance = pooled_moments(y, pool)
-        return _activate(
-            highest,
-            lambda: -pooled_moments(-y, pool)[0],
-            mean=mean,
-            variance=variance,
-            slope=act.weight,
-        )
+        return image[:, :, 0].transpose(1, 2)
+
+    return convolve
 
 
 class _PooledMoments(torch.autograd.Function):
@@ -182,10 +209,3 @@ def _activate(
         return activated(highest)
     # A PReLU of negative slope falls, then rises: its maximum is at one end of the pool.
     return torch.maximum(activated(highest), activated(lowest()))
-
-
-def _autocast_dtype(flux: Tensor) -> torch.dtype:
-    device = flux.device.type
-    if torch.is_autocast_enabled(device):
-        return torch.get_autocast_dtype(device)
-    return torch.float32

@@ -13,6 +13,7 @@ from model.decoder import LineSpread, Speculator
 from model.encoder import Encoder
 from model.interface import SpectrumModel
 from model.pooled_convolution import convolution_moments, pooled_convolution
+from model.spectral_convolution import KernelSpectrum
 from model.spender import Spender, SpenderConfig
 
 SDSS, BOSS, DESI = (INSTRUMENTS[name] for name in ("sdss", "boss", "desi"))
@@ -49,33 +50,33 @@ def _plain_latents(encoder, flux):
     return encoder.mlp((values * attention).sum(2))
 
 
+@pytest.mark.parametrize("n", [3, 18])  # a few and many spectra go different ways
 @pytest.mark.parametrize("slopes", ["positive", "zero", "some negative", "above one"])
-def test_encoder_is_its_definition(rng, slopes):
+def test_encoder_is_its_definition(rng, slopes, n):
     torch.manual_seed(1)
     encoder = Encoder(5)
     with torch.no_grad():
         for act in (encoder.act1, encoder.act2, encoder.act3):
             low, high = {"positive": (0.1, 0.4), "zero": (0, 0)}.get(slopes, (-0.6, 0.4))
             act.weight.uniform_(*((1.2, 1.5) if slopes == "above one" else (low, high)))
-    flux = torch.tensor(_spectra(rng, n=5).flux)
+    flux = torch.tensor(_spectra(rng, n=n).flux)
     flux[:, :300] = 0  # no data there
     flux[0] = 0
     with torch.inference_mode():
-        ours, plain = encoder(flux), _plain_latents(encoder.double(), flux.double())
-        encoder.float()
+        ours, plain = encoder(flux), _plain_latents(encoder, flux)
     np.testing.assert_allclose(ours, plain, atol=2e-5)
 
 
-@pytest.mark.parametrize("negative", [False, True])
-def test_encoder_has_the_gradients_of_its_definition(rng, negative):
+@pytest.mark.parametrize(("negative", "n"), [(False, 2), (True, 2), (False, 16)])
+def test_encoder_has_the_gradients_of_its_definition(rng, negative, n):
     torch.manual_seed(2)
     encoder = Encoder(4)
     if negative:
         with torch.no_grad():
             encoder.act1.weight[::2] = -0.3
             encoder.act2.weight[::3] = -0.2
-    flux = torch.tensor(_spectra(rng, n=2).flux, requires_grad=True)
-    target = torch.tensor(rng.normal(size=(2, 4)), dtype=torch.float32)
+    flux = torch.tensor(_spectra(rng, n=n).flux, requires_grad=True)
+    target = torch.tensor(rng.normal(size=(n, 4)), dtype=torch.float32)
     inputs = [flux, *encoder.parameters()]
     ours = torch.autograd.grad((encoder(flux) * target).sum(), inputs)
     plain = torch.autograd.grad((_plain_latents(encoder, flux) * target).sum(), inputs)
@@ -105,6 +106,25 @@ def test_first_convolution_is_convolution_then_pool(rng, n_pixel):
         strict=True,
     ):
         np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+@pytest.mark.parametrize("kernel", [5, 11, 21])
+@pytest.mark.parametrize("n_pixel", [1, 20, 72, 86, 142, 785, 938])
+def test_spectral_convolution_is_convolution(rng, kernel, n_pixel):
+    x = torch.tensor(rng.normal(size=(3, n_pixel, 4)), dtype=torch.float32, requires_grad=True)
+    weight = torch.tensor(rng.normal(size=(6, 4, kernel)), dtype=torch.float32, requires_grad=True)
+    with torch.inference_mode():  # what is kept from here must not spoil the gradients below
+        KernelSpectrum.of(weight, n_pixel=n_pixel).convolve(x)
+    ours = KernelSpectrum.of(weight, n_pixel=n_pixel).convolve(x)
+    plain = functional.conv1d(x.transpose(1, 2), weight, padding=kernel // 2).transpose(1, 2)
+    np.testing.assert_allclose(ours.detach(), plain.detach(), atol=2e-5)
+    upstream = torch.tensor(rng.normal(size=plain.shape), dtype=torch.float32)
+    for one, other in zip(
+        torch.autograd.grad(ours, (x, weight), upstream),
+        torch.autograd.grad(plain, (x, weight), upstream),
+        strict=True,
+    ):
+        np.testing.assert_allclose(one, other, atol=2e-4)
 
 
 def test_latents_do_not_depend_on_the_batch(rng):
