@@ -9,6 +9,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from explorer.about_view import AboutView
+from explorer.attention_view import AttentionView
 from explorer.controls_view import ControlsView
 from explorer.dataset import Dataset
 from explorer.facts_view import FactsView
@@ -69,7 +70,7 @@ def tab_makers(state: ExplorerState) -> dict[str, Callable[[], Any]]:
         spectrum = SpectrumView(state, axis)
         return pn.Column(
             spectrum,
-            # Strips on the same wavelength axis come here.
+            AttentionView(state, axis),
             spectrum.insets.row(),
             FactsView(state),
             sizing_mode="stretch_both",
