@@ -5,6 +5,7 @@ Melchior+2022 (arXiv:2211.07890), Liang+2022 (two latents), Liang+2023 (arXiv:23
     SpenderConfig(n_latent=6, rest_grid=..., grids={"sdss": ...}, hidden=..., activation=...)
     model = Spender(config)
     model(flux, z, grid) -> Reconstruction(latents, rest, flux, valid)       tensors
+    model(flux, z, grid).fitted(flux, ivar)                  the same, amplitude fitted to the data
     model.encode_tensor(flux, z, grid=...) -> latents
     model.decode_tensor(latents) -> rest
     model.observe(rest, z, grid) -> (flux, valid)
@@ -26,11 +27,12 @@ from data.grid import INSTRUMENTS, REST_RANGE, FloatArray, WaveGrid, linear_grid
 from data.spectra import Spectra
 from model.decoder import Activation, Decoder, LineSpread
 from model.encoder import Encoder
+from model.losses import fit_amplitude
 from model.resample import redshift
 from model.weights import load_weights
 
-BATCH = 64
-"""Spectra encoded at once: what a CPU's cache holds."""
+BATCH = 128
+"""Spectra encoded or decoded at once by the NumPy methods."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +113,18 @@ class Reconstruction(NamedTuple):
     rest: Tensor
     flux: Tensor
     valid: Tensor
+
+    def fitted(self, flux: Tensor, ivar: Tensor) -> Reconstruction:
+        """Return the models in the amplitude that fits the data best.
+
+        For spectra that are not normalised: the encoder does not see amplitudes.
+
+        Args:
+            flux: Observed flux, shape (n_galaxy, n_pixel).
+            ivar: Its inverse variance, same shape.
+        """
+        amplitude = fit_amplitude(flux, ivar * self.valid, self.flux)[:, None]
+        return self._replace(rest=amplitude * self.rest, flux=amplitude * self.flux)
 
 
 class Spender(nn.Module):

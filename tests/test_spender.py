@@ -314,6 +314,17 @@ def test_the_amplitude_of_a_spectrum_does_not_matter(rng):
     np.testing.assert_allclose(model.encode(spectra), model.encode(scaled), atol=1e-3)
 
 
+def test_a_fitted_reconstruction_has_the_amplitude_of_the_data(rng):
+    model, spectra = _model(), _spectra(rng)
+    flux, z = torch.tensor(spectra.flux), torch.tensor(spectra.z)
+    with torch.inference_mode():
+        result = model(flux, z)
+        fitted = result.fitted(-30 * result.flux, torch.ones_like(flux))
+    np.testing.assert_allclose(fitted.flux, -30 * result.flux, rtol=1e-4)
+    np.testing.assert_allclose(fitted.rest, -30 * result.rest, rtol=1e-4)
+    assert torch.equal(fitted.latents, result.latents)
+
+
 def test_wrong_shapes_are_refused(rng):
     model = _model()
     with pytest.raises(ValueError, match=r"flux must have shape \(n_galaxy, 3921\)"):
