@@ -94,7 +94,7 @@ def export_table(dataset: Dataset, rows: NDArray[np.int64], kind: str) -> Export
         fits.HDUList([_primary(dataset), _table_hdu(table)]).writeto(out, checksum=True)
         return Exported(f"{name}.fits", "application/fits", out.getvalue())
     if kind == "votable":
-        document = votable.from_table(_text_as_unicode(table))
+        document = votable.from_table(_with_vo_units(table))
         for field in document.get_first_table().fields:
             field.ucd = UCDS.get(field.name)
         document.to_xml(out)
@@ -167,12 +167,14 @@ def _table_hdu(table: Any) -> fits.BinTableHDU:  # noqa: ANN401 - a Table
     return hdu
 
 
-def _text_as_unicode(table: Any) -> Any:  # noqa: ANN401 - a Table
-    """Return the table with logarithmic units dropped, which VOTable does not know."""
+def _with_vo_units(table: Any) -> Any:  # noqa: ANN401 - a Table
+    """Return the table with units that VOUnit lacks or deprecates moved to the description."""
     plain = table.copy()
     for name in plain.colnames:
-        if plain[name].unit is not None and str(plain[name].unit).startswith("dex"):
+        unit = plain[name].unit
+        if unit is not None and not str(unit).isalpha() and str(unit) != "km / s":
             plain[name].unit = None
+            plain[name].info.description += f" [{unit}]"
     return plain
 
 
