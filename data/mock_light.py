@@ -107,12 +107,7 @@ def draw_light(random: ObjectRandom, instrument: Instrument, outlier: IntArray) 
     continuum = continuum + power[:, None] * (wave / 5575.0) ** slope[:, None]
     total = continuum + row_product(lines, line_bins()) + broad_bins(broad, broad_vdisp)
     z, r_mag, mass = place_galaxies(random, galaxies, total, live, instrument)
-    # Fibres take in less of nearby galaxies (Strauss+2002).
-    faint = instrument.fibre_faint + 0.25 * np.log10(0.1 / z).clip(-0.6, 1.2)
-    faint = (faint + random.normal("fibre", 0.0, 0.28)).clip(0.25, 3.0)
-    distance = cosmology.luminosity_distance(z)
-    scale = mass * 10 ** (-0.4 * faint) * LUMINOSITY / FLUX_UNIT
-    scale = scale / (4 * np.pi * (distance * MEGAPARSEC) ** 2 * (1 + z))
+    scale = _fibre_scale(random, z, mass, instrument)
     galactic = 10 ** random.normal("galactic", -1.1, 0.25)
     noise = 10 ** random.normal("noise", 0.0, 0.07)
     norm, snr = norm_and_snr(total * scale[:, None], z, galactic, noise, instrument)
@@ -124,6 +119,18 @@ def draw_light(random: ObjectRandom, instrument: Instrument, outlier: IntArray) 
         broad_vdisp=broad_vdisp, power=power, power_slope=slope,
         halpha_ew=(lines[:, line_index(HALPHA)] + broad[:, 0]) / at_halpha,
     )  # fmt: skip
+
+
+def _fibre_scale(
+    random: ObjectRandom, z: FloatArray, mass: FloatArray, instrument: Instrument
+) -> FloatArray:
+    """Return flux in the fibre, 1e-17 cgs, of a rest-frame L_sun / A per M_sun formed."""
+    # Fibres take in less of nearby galaxies (Strauss+2002).
+    faint = instrument.fibre_faint + 0.25 * np.log10(0.1 / z).clip(-0.6, 1.2)
+    faint = (faint + random.normal("fibre", 0.0, 0.28)).clip(0.25, 3.0)
+    distance = cosmology.luminosity_distance(z)
+    scale = mass * 10 ** (-0.4 * faint) * LUMINOSITY / FLUX_UNIT
+    return scale / (4 * np.pi * (distance * MEGAPARSEC) ** 2 * (1 + z))
 
 
 def _coefficients(

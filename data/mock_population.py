@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from data.grid import FloatArray
@@ -71,12 +72,7 @@ def draw_galaxies(random: ObjectRandom, more_a_v: FloatArray) -> Galaxies:
     active = kind != _Q
     metallicity = -0.25 + 0.4 * np.tanh((log_mass - 10.1) / 0.55)  # Gallazzi+2005, fig. 8
     metallicity += random.normal("metals", -0.04, 0.12)
-    # Tremonti+2004, eq. 3; their scale, 0.1 lower, is near that of the nebular grids.
-    gas = -1.492 + 1.847 * log_mass - 0.08026 * log_mass**2 - 8.79
-    gas += -0.1 * (log_rate + 10.0) * active + random.normal("gas metals", 0.0, 0.08)
-    gas = gas.clip(-1.2, 0.39)
-    log_u = -3.06 - 0.55 * gas + 0.18 * ((log_rate + 10.0) * active).clip(-1, 1.5)
-    log_u = (log_u + random.normal("ionisation", 0.0, 0.14)).clip(-3.9, -1.6)
+    gas, log_u = _draw_gas(random, log_mass, log_rate, active)
     a_v, a_v_cloud = _draw_dust(random, log_mass, kind)
     vdisp = 2.22 + 0.27 * (log_mass - 10.8) - np.where(active, 0.10, 0.0)  # Faber & Jackson 1976
     gas_vdisp = 2.02 + 0.22 * (log_mass - 10.4) + random.normal("gas vdisp", 0.0, 0.11)
@@ -184,6 +180,19 @@ def _draw_history(
     )
     log_rate = np.where(is_burst, np.log10(10**log_rate + burst / burst_age), log_rate)
     return history, np.where(is_post, -12.0, log_rate).clip(-12, -8.3)
+
+
+def _draw_gas(
+    random: ObjectRandom, log_mass: FloatArray, log_rate: FloatArray, active: NDArray[np.bool_]
+) -> tuple[FloatArray, FloatArray]:
+    """Return log10 Z / Z_sun of the gas and its ionisation parameter."""
+    # Tremonti+2004, eq. 3; their scale, 0.1 lower, is near that of the nebular grids.
+    gas = -1.492 + 1.847 * log_mass - 0.08026 * log_mass**2 - 8.79
+    gas += -0.1 * (log_rate + 10.0) * active + random.normal("gas metals", 0.0, 0.08)
+    gas = gas.clip(-1.2, 0.39)
+    log_u = -3.06 - 0.55 * gas + 0.18 * ((log_rate + 10.0) * active).clip(-1, 1.5)
+    log_u = (log_u + random.normal("ionisation", 0.0, 0.14)).clip(-3.9, -1.6)
+    return gas, log_u
 
 
 def _draw_dust(
