@@ -23,8 +23,9 @@ class Track:
         recipe: How it was made, JSON-ready.
         latents: Shape (n_knot, n_latent).
         support: Objects around each knot, int, shape (n_knot,).
-        extrapolated: True where a knot lies farther from its neighbours than 99 % of the objects
-            do, shape (n_knot,).
+        extrapolated: True where fewer than 5 objects lie around a knot, in latent space or on
+            the map it was drawn on; "around" is within twice the distance at which the nearest
+            objects have 5 others; shape (n_knot,).
         members: Ids of the objects behind each knot, nearest first, at most 100.
         positions: On the map it was drawn on, shape (n_knot, 2), or None.
     """

@@ -36,8 +36,6 @@ ENOUGH = 5
 """A knot with fewer objects around it is an extrapolation."""
 PATH_NEIGHBOURS = 12
 """Edges of each object that shortest paths may take."""
-SAMPLE = 5000
-"""Objects from which the usual distance of neighbours is measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +51,7 @@ class TrackMaker:
     latents: FloatArray
     ids: NDArray[Any]
     neighbours: Neighbours
-    _planes: dict[str, tuple[KDTree, float]] = field(default_factory=dict, repr=False)
+    _planes: dict[str, KDTree] = field(default_factory=dict, repr=False)
 
     def drawn(
         self, path: FloatArray, plane: FloatArray, *, name: str, embedding: str, n_knot: int = 20
@@ -75,18 +73,16 @@ class TrackMaker:
         """
         positions = even_knots(np.asarray(path, dtype=float), n_knot)
         if embedding not in self._planes:
-            tree = KDTree(plane)
-            self._planes[embedding] = tree, _reach(tree, np.asarray(plane))
-        tree, reach = self._planes[embedding]
+            self._planes[embedding] = KDTree(plane)
+        tree = self._planes[embedding]
         distances, near = tree.query(positions, k=min(BARYCENTRE, len(plane)))
         scale = np.maximum(distances[:, -1:], 1e-12)
         weight = (1 - (distances / scale) ** 2).clip(1e-3) ** 2  # Tukey's biweight
         latents = np.einsum("kn,knl->kl", weight, self.latents[near].astype(float))
         latents /= weight.sum(axis=1, keepdims=True)
-        support = tree.query_ball_point(positions, reach, return_length=True)
-        lost = np.asarray(support) < ENOUGH
+        support = _support(tree, positions)
         recipe = {"kind": "drawn", "embedding": embedding, "path": np.asarray(path).tolist()}
-        return self._track(name, recipe, latents, positions=positions, support=support, lost=lost)
+        return self._track(name, recipe, latents, positions=positions, support=support)
 
     def centroids(
         self,
@@ -126,9 +122,7 @@ class TrackMaker:
         latents = np.stack([self.latents[rows].mean(axis=0, dtype=float) for rows in bins])
         about = {"kind": "centroids", "percentiles": list(percentiles)} | dict(recipe or {})
         support = np.array([len(rows) for rows in bins])
-        return self._track(
-            name, about, latents, support=support, lost=support < ENOUGH, within=bins
-        )
+        return self._track(name, about, latents, support=support, within=bins)
 
     def shortest_path(self, start: int, stop: int, *, name: str, n_knot: int = 12) -> Track:
         """Go from object to object along nearest neighbours, by the shortest total distance.
@@ -209,11 +203,10 @@ class TrackMaker:
         *,
         positions: FloatArray | None = None,
         support: IntArray | None = None,
-        lost: NDArray[np.bool_] | None = None,
         within: Sequence[IntArray] | None = None,
     ) -> Track:
-        around = self._tree.query_ball_point(latents, self._latent_reach, return_length=True)
-        around = np.asarray(around, dtype=np.int64)
+        around = _support(self._tree, latents)
+        support = around if support is None else support
         near = self._tree.query(latents, k=min(MEMBERS, len(self.latents)))[1]
         if within is not None:
             near = [
@@ -224,8 +217,8 @@ class TrackMaker:
             name=name,
             recipe=recipe,
             latents=latents.astype(np.float32),
-            support=around if support is None else np.asarray(support, dtype=np.int64),
-            extrapolated=(around < ENOUGH) | (False if lost is None else lost),
+            support=support,
+            extrapolated=np.minimum(around, support) < ENOUGH,
             members=members,
             positions=None if positions is None else positions.astype(np.float32),
         )
@@ -233,10 +226,6 @@ class TrackMaker:
     @cached_property
     def _tree(self) -> KDTree:
         return KDTree(self.latents)
-
-    @cached_property
-    def _latent_reach(self) -> float:
-        return _reach(self._tree, self.latents)
 
     @cached_property
     def _row_of_id(self) -> dict[str, int]:
@@ -273,12 +262,17 @@ def even_knots(path: FloatArray, n_knot: int) -> FloatArray:
     return np.stack([np.interp(wanted, along, column) for column in path.T], axis=1)
 
 
-def _reach(tree: KDTree, points: FloatArray) -> float:
-    """Return the distance within which 99 % of the objects have enough others."""
-    some = points[:: max(1, len(points) // SAMPLE)]
-    k = min(ENOUGH + 1, len(points))
-    distances = np.asarray(tree.query(some, k=k)[0])
-    return float(np.percentile(distances[:, -1], 99))
+def _support(tree: KDTree, points: FloatArray) -> IntArray:
+    """Count the objects around each point, as far as its nearest objects have theirs.
+
+    The radius is twice the distance at which the nearest objects themselves (median of them)
+    have enough others: narrow in dense parts, wide in sparse ones, so that a gap shows in both.
+    """
+    enough = min(ENOUGH, tree.n - 1)
+    near = np.asarray(tree.query(points, enough)[1]).reshape(len(points), -1)
+    usual = np.asarray(tree.query(np.asarray(tree.data)[near.ravel()], enough + 1)[0])[:, -1]
+    radius = 2 * np.median(usual.reshape(near.shape), axis=1)
+    return np.asarray(tree.query_ball_point(points, radius, return_length=True), dtype=np.int64)
 
 
 def _nearest(latents: FloatArray, rows: IntArray, at: FloatArray) -> IntArray:
