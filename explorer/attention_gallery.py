@@ -68,7 +68,7 @@ class AttentionGallery(pn.viewable.Viewer):
         self.figure.multi_line("xs", "ys", source=self.lines, line_color="colour", line_width=1.4)
         self.figure.text(
             "x", "y", "name", source=self.names, text_font_size="10px", text_color="colour",
-            text_align="left", text_baseline="bottom",
+            text_align="left", text_baseline="middle",
         )  # fmt: skip
         self.said = line("", margin=(0, 10))
         self._content = pn.Column(
@@ -102,11 +102,13 @@ class AttentionGallery(pn.viewable.Viewer):
             "xs": [ordered.wave] * len(models), "ys": list(models + places[:, None]),
             "colour": shades,
         }  # fmt: skip
+        first, last = float(ordered.wave[0]), float(ordered.wave[-1])
+        left = first - 0.35 * (last - first)
         self.names.data = {
-            "x": [float(ordered.wave[0])] * len(models), "y": places + 0.05 * offset,
+            "x": [left] * len(models), "y": places,
             "name": names, "colour": shades,
         }  # fmt: skip
-        self.figure.x_range.update(start=float(ordered.wave[0]), end=float(ordered.wave[-1]))
+        self.figure.x_range.update(start=left, end=last)
         top = float((models + places[:, None]).max())
         low = float((models + places[:, None]).min())
         self.figure.y_range.update(start=low - 0.2 * offset, end=top + 0.2 * offset)

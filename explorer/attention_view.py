@@ -95,10 +95,11 @@ class AttentionView(pn.viewable.Viewer):
 
     def _projection_figure(self) -> Any:  # noqa: ANN401 - Bokeh's figure
         fig = self._axis.strip(
-            height=PROJECTION_HEIGHT, y_label="adds", y_range=Range1d(start=-1, end=1),
+            height=PROJECTION_HEIGHT, y_label="adds", y_range=Range1d(start=-1.1, end=1.1),
             tools=[], name="attention",
         )  # fmt: skip
-        fig.yaxis.ticker.desired_num_ticks = 3
+        fig.yaxis.ticker = [-1, 0, 1]
+        fig.yaxis.major_label_overrides = {-1: "\N{MINUS SIGN}max", 0: "0", 1: "max"}
         self._shade = fig.vstrip(
             "x0", "x1", source=self.target, fill_alpha=0.25, line_color=None
         ).glyph
@@ -181,12 +182,11 @@ class AttentionView(pn.viewable.Viewer):
         factor = self._axis.factor(answer.z)
         edges = segment_edges(answer.attribution.wave) * factor
         value = answer.attribution.projection[0].astype(float)
+        value /= float(np.abs(value).max()) or 1.0
         self.bars.data = {
             "x0": edges[:-1], "x1": edges[1:], "value": value,
             "colour": np.where(value >= 0, POSITIVE, NEGATIVE),
         }  # fmt: skip
-        limit = 1.08 * float(np.abs(value).max()) or 1.0
-        self.projection.y_range.update(start=-limit, end=limit)
         shift = factor * (1 + answer.z)
         self.target.data = {"x0": [answer.target.first * shift], "x1": [answer.target.last * shift]}
         if answer.attribution.map is not None:

@@ -75,6 +75,7 @@ class SpectrumView(pn.viewable.Viewer):
             pn.pane.Bokeh(self.flux, sizing_mode="stretch_both", margin=0, min_height=250),
             pn.pane.Bokeh(self.residual, sizing_mode="stretch_width", height=110, margin=0),
             sizing_mode="stretch_both",
+            min_height=400,
             margin=0,
         )
 
