@@ -58,11 +58,11 @@ def _column(name: str, values: Any, description: str) -> Any:  # noqa: ANN401 - 
         if pd.api.types.is_float_dtype(values):
             return Column(values.to_numpy(values.dtype, na_value=np.nan), **options)
         filled = values.fillna(0).to_numpy()
-        return (
-            MaskedColumn(filled, mask=missing, **options)
-            if missing.any()
-            else Column(filled, **options)
-        )
+        if not missing.any():
+            return Column(filled, **options)
+        info = np.iinfo(filled.dtype)
+        fill = info.min if info.min < 0 else info.max  # stands for missing in FITS
+        return MaskedColumn(filled, mask=missing, fill_value=fill, **options)
     text = ["" if pd.isna(value) else str(value) for value in values]
     return Column(np.array(text, dtype=str) if text else np.array([], dtype="U1"), **options)
 
@@ -179,7 +179,10 @@ def _with_vo_units(table: Any) -> Any:  # noqa: ANN401 - a Table
 
 
 def _ascii(text: str) -> str:
-    return str(text).encode("ascii", "backslashreplace").decode()
+    """Return printable ASCII: FITS knows no other text."""
+    return "".join(
+        c if " " <= c <= "~" else c.encode("unicode_escape").decode("ascii") for c in str(text)
+    )
 
 
 def _stem(dataset: Dataset) -> str:

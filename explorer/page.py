@@ -15,6 +15,7 @@ from explorer.address import NAMES, from_query, to_query
 from explorer.dataset import Dataset
 from explorer.filters_view import counts_text
 from explorer.help import Help
+from explorer.screen import Screen, beside_map
 from explorer.search_box import SearchBox
 from explorer.session import Session
 from explorer.theme import FIGURE_THEME, PAGE_SX, PAGE_THEME
@@ -44,11 +45,12 @@ def build_page(dataset: Dataset) -> pmui.Page:
         counts, pn.Spacer(sizing_mode="stretch_width"), SearchBox(state), Help(state),
         sizing_mode="stretch_width", height=38, margin=0, align="center",
     )  # fmt: skip
+    screen = Screen()
     page = pmui.Page(
         title=dataset.name,
         header=[header],
         main=[session.map],
-        sidebar=[session.controls, Tour()],
+        sidebar=[session.controls, Tour(), screen],
         sidebar_width=216,
         contextbar=[session.tabs],
         contextbar_open=True,
@@ -57,6 +59,9 @@ def build_page(dataset: Dataset) -> pmui.Page:
         contextbar_width=640,
         theme_config=PAGE_THEME,
         sx=PAGE_SX,
+    )
+    screen.param.watch(
+        lambda event: page.param.update(contextbar_width=beside_map(event.new)), "width_seen"
     )
     page.param.watch(lambda event: state.param.update(dark=event.new), "dark_theme")
     state.dark = page.dark_theme

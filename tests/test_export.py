@@ -58,6 +58,8 @@ def test_table_reads_back_equal(tiny_atlas_path: Path, kind: str, rows: np.ndarr
     np.testing.assert_allclose(np.asarray(back["z"], dtype=float), catalog["z"], rtol=1e-12)
     mass = np.ma.filled(np.ma.asarray(back["log_mass"], dtype=float), np.nan)
     np.testing.assert_allclose(mass, catalog["log_mass"])
+    if len(rows) and kind == "fits":
+        assert [item is np.ma.masked for item in back["count"]] == list(catalog["count"].isna())
     if len(rows) and kind in ("votable", "ecsv"):
         assert list(back["subclass"]) == list(catalog["subclass"])
         assert [item is np.ma.masked for item in back["count"]] == list(catalog["count"].isna())
@@ -113,7 +115,9 @@ def test_fits_passes_fitsverify(tiny_atlas_path: Path, tmp_path: Path, what: str
         pytest.skip("fitsverify is not installed (Debian package ftools-fv or fitsverify)")
     dataset = hostile(tiny_atlas_path)
     exported = (
-        export_spectra(dataset, ROWS) if what == "spectra" else export_table(dataset, ROWS, "fits")
+        export_spectra(open_tiny(tiny_atlas_path), ROWS)
+        if what == "spectra"
+        else export_table(dataset, ROWS, "fits")
     )
     path = tmp_path / exported.name
     path.write_bytes(exported.content)

@@ -12,14 +12,15 @@ from explorer.background import Latest
 from explorer.filters_view import FiltersView, counts_text
 from explorer.map_image import MapRequest
 from explorer.map_view import MapView
+from explorer.notebook import Explorer
 from explorer.page import build_page
 from explorer.raster import Viewport
+from explorer.screen import beside_map
 from explorer.session import Session
 from explorer.start_page import error_page, start_page
 from explorer.table_view import summary, table_frame
 from explorer.take_away import CHOICES, TakeAway
-from tests.explorer_fixture import new_state, open_tiny
-
+from tests.explorer_fixture import catalog_of, new_state, open_tiny
 
 pytestmark = [
     # Bokeh 3.9.2 makes tables with a keyword that pandas 3.1 deprecates.
@@ -141,3 +142,18 @@ def test_latest_runs_at_once_without_a_server() -> None:
     got: list[int] = []
     Latest().submit(lambda: 3, got.append)
     assert got == [3]
+
+
+def test_explorer_shows_in_a_notebook(tiny_atlas_path: Path) -> None:
+    explorer = Explorer(tiny_atlas_path)
+    models = {model.name for model in explorer.__panel__().get_root().references()}
+    assert {"map", "map image", "flux", "residual"} <= models
+    explorer.state.filters = {"class": ["QSO"]}
+    assert len(explorer.state.rows()) == int((catalog_of(tiny_atlas_path)["class"] == "QSO").sum())
+    with pytest.raises(ValueError, match="does not exist"):
+        Explorer(tiny_atlas_path / "nothing")
+
+
+@pytest.mark.parametrize(("width", "panel"), [(1280, 560), (1440, 619), (1920, 825), (2560, 1000)])
+def test_panel_takes_its_share_of_the_screen(width: int, panel: int) -> None:
+    assert beside_map(width) == panel
