@@ -77,12 +77,15 @@ class AttentionView(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return controls, strips and the gallery."""
-        self._map_pane = pn.pane.Bokeh(
-            self.channels, sizing_mode="stretch_width", height=MAP_HEIGHT, margin=0, visible=False
-        )
-        self._strip = pn.pane.Bokeh(
-            self.projection, sizing_mode="stretch_width", height=PROJECTION_HEIGHT, margin=0
-        )
+        strip, channels = (
+            pn.pane.Bokeh(fig, sizing_mode="stretch_width", height=height, margin=0)
+            for fig, height in (
+                (self.projection, PROJECTION_HEIGHT), (self.channels, MAP_HEIGHT),
+            )
+        )  # fmt: skip
+        # A Bokeh pane does not hide its figure: a column does.
+        self._map_pane = pn.Column(channels, sizing_mode="stretch_width", margin=0)
+        self._strip = pn.Column(strip, sizing_mode="stretch_width", margin=0)
         self._show_map()
         return pn.Column(
             pn.Row(
@@ -170,6 +173,7 @@ class AttentionView(pn.viewable.Viewer):
 
     def _show_map(self) -> None:
         if hasattr(self, "_map_pane"):
+            self._strip.visible = self.attention is not None
             self._map_pane.visible = self.map_shown.visible and self.map_shown.value
 
     def _fill(self) -> None:

@@ -39,7 +39,7 @@ class WavelengthAxis:
             options: For `bokeh.plotting.figure`.
         """
         size: dict[str, Any] = (
-            {"sizing_mode": "stretch_both", "min_height": 120}
+            {"sizing_mode": "stretch_both", "min_height": 240}
             if height is None
             else {"sizing_mode": "stretch_width", "height": height}
         )
