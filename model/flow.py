@@ -19,7 +19,7 @@ from nflows.flows import Flow
 from nflows.transforms import CompositeTransform, MaskedAffineAutoregressiveTransform
 from nflows.transforms.permutations import RandomPermutation
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from tqdm import tqdm
 
@@ -100,7 +100,7 @@ class LatentFlow:
         """Write a `.safetensors` file; the settings travel in its header."""
         tensors = {key: value.contiguous() for key, value in self._flow.state_dict().items()}
         tensors |= {"latent_mean": torch.tensor(self.mean), "latent_std": torch.tensor(self.std)}
-        save_file(tensors, path, metadata={"config": json.dumps(asdict(self.config))})
+        path.write_bytes(save(tensors, metadata={"config": json.dumps(asdict(self.config))}))
 
     @classmethod
     def load(cls, path: Path) -> LatentFlow:

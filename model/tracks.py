@@ -207,12 +207,12 @@ class TrackMaker:
     ) -> Track:
         around = _support(self._tree, latents)
         support = around if support is None else support
-        near = self._tree.query(latents, k=min(MEMBERS, len(self.latents)))[1]
-        if within is not None:
-            near = [
-                _nearest(self.latents, rows, at) for rows, at in zip(within, latents, strict=True)
-            ]
-        members = tuple(tuple(map(str, self.ids[rows])) for rows in near)
+        if within is None:
+            found: Any = self._tree.query(latents, min(MEMBERS, len(self.ids)))[1]
+            within = list(found)
+        pairs = zip(within, latents, strict=True)
+        near = [_nearest(self.latents, rows, at) for rows, at in pairs]
+        members = tuple(tuple(str(item) for item in self.ids[rows]) for rows in near)
         return Track(
             name=name,
             recipe=recipe,

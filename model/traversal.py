@@ -107,7 +107,9 @@ def _changes(model: SpectrumModel, latents: FloatArray, places: FloatArray) -> p
     table = {}
     for column in FEATURES:
         change = (ends[1][column] - ends[0][column]).to_numpy(float)
-        spread = float(sample[column].quantile(0.84) - sample[column].quantile(0.16))
+        values = sample[column].to_numpy(float)
+        values = values[np.isfinite(values)]
+        spread = np.ptp(np.percentile(values, [16, 84])) if len(values) else 0.0
         relative = change / spread if spread > 0 else np.full(len(change), np.nan)
         table[column] = [_sign(value) for value in relative]
         table[f"{column}_change"], table[f"{column}_relative"] = change, relative
