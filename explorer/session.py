@@ -20,6 +20,7 @@ from explorer.spectrum_view import SpectrumView
 from explorer.state import ExplorerState
 from explorer.table_view import TableView
 from explorer.take_away import TakeAway
+from explorer.tracks_view import TracksView
 from explorer.wavelength_axis import WavelengthAxis
 
 
@@ -81,6 +82,7 @@ def tab_makers(state: ExplorerState) -> dict[str, Callable[[], Any]]:
     return {
         "Inspect": inspect,
         "Table": lambda: TableView(state),
+        "Tracks": lambda: TracksView(state),
         "Outliers": lambda: OutliersView(state),
         "Latents": lambda: LatentsView(state),
         "About": lambda: AboutView(state),

@@ -129,7 +129,7 @@ class TrackRecipes(pn.viewable.Viewer):
         options |= {dataset.label(name): name for name in dataset.numeric_columns}
         self.quantity = pmui.Select(
             label="bins of", options=options, value=next(iter(options.values())), width=200,
-            filterable=True, **self._small,
+            **self._small,
         )  # fmt: skip
         first = PRESETS[presets[0]].percentiles if presets else "0 20 40 60 80 100"
         self.percentiles = pmui.TextInput(
