@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from queue import Full, Queue
-from threading import Event, Thread
 
 import numpy as np
 import psutil
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from data.spectra import Spectra, SpectrumSource
+from model.prefetch import ahead
 
 IndexArray = NDArray[np.int64]
 _DEFAULT_BLOCK = 128
@@ -285,37 +284,10 @@ def _batch(flux: Tensor, ivar: Tensor, z: Tensor, rows: IndexArray, share: _Shar
 
 def _ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
     """Make batches in a thread, in pinned memory for a GPU, a few ahead of their use."""
-    pin = device.type == "cuda"
-    queue: Queue[Batch | BaseException | None] = Queue(_QUEUED_BATCHES)
-    stop = Event()
-
-    def put(item: Batch | BaseException | None) -> None:
-        while not stop.is_set():
-            try:
-                return queue.put(item, timeout=0.2)
-            except Full:
-                continue
-
-    def produce() -> None:
-        try:
-            for batch in batches:
-                put(_map_tensors(batch, Tensor.pin_memory) if pin else batch)
-                if stop.is_set():
-                    return
-            put(None)
-        except BaseException as error:  # noqa: BLE001 - raised again where the batches are used
-            put(error)
-
-    thread = Thread(target=produce, daemon=True, name="batches")
-    thread.start()
-    try:
-        while (item := queue.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield _map_tensors(item, lambda tensor: tensor.to(device, non_blocking=True))
-    finally:
-        stop.set()
-        thread.join()
+    if device.type == "cuda":
+        batches = (_map_tensors(batch, Tensor.pin_memory) for batch in batches)
+    for batch in ahead(batches, n_ahead=_QUEUED_BATCHES):
+        yield _map_tensors(batch, lambda tensor: tensor.to(device, non_blocking=True))
 
 
 def _map_tensors(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
