@@ -12,7 +12,8 @@ import panel as pn
 import panel_material_ui as pmui
 
 from explorer.background import report
-from explorer.labels import GRADES, Label, LabelStore
+from explorer.label import GRADES, Label
+from explorer.labels import LabelStore
 from explorer.state import ExplorerState
 from explorer.wording import PLAIN, line
 

@@ -12,14 +12,13 @@ import io
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from types import EllipsisType
+from typing import Any
 
-GRADES = range(6)
-"""0 = ordinary ... 5 = look at this one (Astronomaly's scale)."""
-MAX_NAME, MAX_KIND, MAX_NOTE = 100, 60, 2000
+from explorer.label import MAX_KIND, MAX_NAME, MAX_NOTE, Label, checked_grade, checked_text
+
 COLUMNS = ("object_id", "grade", "class", "note", "who", "at")
 _APPLICATION, _VERSION = 0x4C534C42, 1
 _SCHEMA = """
@@ -34,32 +33,6 @@ _CURRENT = f"""
 SELECT {", ".join(COLUMNS)} FROM change WHERE number IN
   (SELECT max(number) FROM change WHERE undone_at IS NULL GROUP BY object_id)
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Label:
-    """What someone said of an object.
-
-    Attributes:
-        object_id: The object.
-        grade: 0 (ordinary) to 5 (interesting); None without one.
-        kind: Class in the labeller's words; empty without one.
-        note: Free text.
-        who: Who said so.
-        at: When, UTC, ISO 8601.
-    """
-
-    object_id: str
-    grade: int | None = None
-    kind: str = ""
-    note: str = ""
-    who: str = ""
-    at: str = ""
-
-    @property
-    def empty(self) -> bool:
-        """Nothing is said: all was taken back."""
-        return self.grade is None and not self.kind and not self.note
 
 
 class LabelStore:
@@ -78,20 +51,31 @@ class LabelStore:
         """
         self.path, self.notice = Path(path), notice
         self._lock = RLock()
-        try:
-            self._database = sqlite3.connect(
-                self.path, timeout=5.0, isolation_level=None, check_same_thread=False
-            )
-            self._prepare()
-        except sqlite3.OperationalError as error:
-            raise OSError(f"labels can not be kept in {self.path}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise ValueError(
-                f"{self.path} must be a file of labels: {error}; move it away to start a new one"
-            ) from error
+        self._open: sqlite3.Connection | None = None
+        if self.path.exists():
+            self._connect()
 
-    def _prepare(self) -> None:
-        database = self._database
+    def _connect(self) -> sqlite3.Connection:
+        """Open the file, made with the first label: who only looks leaves the folder as it was."""
+        with self._lock:
+            if self._open is None:
+                try:
+                    database = sqlite3.connect(
+                        self.path, timeout=5.0, isolation_level=None, check_same_thread=False
+                    )
+                    self._prepare(database)
+                except sqlite3.OperationalError as error:
+                    raise OSError(f"labels can not be kept in {self.path}: {error}") from error
+                except sqlite3.DatabaseError as error:
+                    raise ValueError(
+                        f"{self.path} must be a file of labels: {error}; move it away to start "
+                        "a new one"
+                    ) from error
+                self._open = database
+            return self._open
+
+    @staticmethod
+    def _prepare(database: sqlite3.Connection) -> None:
         with _transaction(database):
             mark, version, tables = (
                 database.execute(query).fetchone()[0]
@@ -114,7 +98,9 @@ class LabelStore:
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            self._database.close()
+            if self._open is not None:
+                self._open.close()
+            self._open = None
 
     def get(self, object_id: str) -> Label | None:
         """Return the label of an object, or None."""
@@ -152,23 +138,23 @@ class LabelStore:
         """
         if not object_id:
             raise ValueError("object_id must not be empty")
-        checked_who = _text("who", who, MAX_NAME, required=True)
-        checked_grade = grade if isinstance(grade, EllipsisType) else _grade(grade)
-        checked_kind = None if kind is None else _text("class", kind, MAX_KIND)
-        checked_note = None if note is None else _text("note", note, MAX_NOTE)
+        new_who = checked_text("who", who, MAX_NAME, required=True)
+        new_grade = grade if isinstance(grade, EllipsisType) else checked_grade(grade)
+        new_kind = None if kind is None else checked_text("class", kind, MAX_KIND)
+        new_note = None if note is None else checked_text("note", note, MAX_NOTE)
         names, marks = ", ".join(COLUMNS), ", ".join("?" * len(COLUMNS))
-        with self._writing():
+        with self._writing() as database:
             old = self.get(object_id) or Label(object_id=object_id)
             label = Label(
                 object_id=object_id,
-                grade=old.grade if isinstance(checked_grade, EllipsisType) else checked_grade,
-                kind=old.kind if checked_kind is None else checked_kind,
-                note=old.note if checked_note is None else checked_note,
-                who=checked_who,
+                grade=old.grade if isinstance(new_grade, EllipsisType) else new_grade,
+                kind=old.kind if new_kind is None else new_kind,
+                note=old.note if new_note is None else new_note,
+                who=new_who,
                 at=_now(),
             )
             values = (object_id, label.grade, label.kind, label.note, label.who, label.at)
-            self._database.execute(f"INSERT INTO change ({names}) VALUES ({marks})", values)
+            database.execute(f"INSERT INTO change ({names}) VALUES ({marks})", values)
         return label
 
     def undo(self, who: str) -> str | None:
@@ -181,22 +167,21 @@ class LabelStore:
             OSError: It could not be written.
         """
         query = "SELECT max(number) FROM change WHERE who = ? AND undone_at IS NULL"
-        with self._writing():
-            (number,) = self._database.execute(query, (who.strip(),)).fetchone()
+        if self._open is None and not self.path.exists():
+            return None
+        with self._writing() as database:
+            (number,) = database.execute(query, (who.strip(),)).fetchone()
             if number is None:
                 return None
-            self._database.execute(
-                "UPDATE change SET undone_at = ? WHERE number = ?", (_now(), number)
-            )
-            row = self._database.execute("SELECT object_id FROM change WHERE number = ?", (number,))
+            database.execute("UPDATE change SET undone_at = ? WHERE number = ?", (_now(), number))
+            row = database.execute("SELECT object_id FROM change WHERE number = ?", (number,))
             return str(row.fetchone()[0])
 
     def kinds(self) -> list[str]:
         """Return the classes in use, the most frequent first."""
         query = f"SELECT class FROM ({_CURRENT}) WHERE class != '' GROUP BY class "
         query += "ORDER BY count(*) DESC, class"
-        with self._lock:
-            return [str(kind) for (kind,) in self._database.execute(query)]
+        return [str(kind) for (kind,) in self._rows(query)]
 
     def to_csv(self) -> str:
         """Return all labels as a CSV table."""
@@ -212,16 +197,21 @@ class LabelStore:
         return text.getvalue()
 
     def _labels(self, query: str, *values: str) -> list[Label]:
-        with self._lock:
-            rows = self._database.execute(query, values).fetchall()
         names = ("object_id", "grade", "kind", "note", "who", "at")
-        return [Label(**dict(zip(names, row, strict=True))) for row in rows]
+        return [Label(**dict(zip(names, row, strict=True))) for row in self._rows(query, *values)]
+
+    def _rows(self, query: str, *values: str) -> list[Any]:
+        with self._lock:
+            if self._open is None and not self.path.exists():
+                return []
+            return self._connect().execute(query, values).fetchall()
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self) -> Iterator[sqlite3.Connection]:
         try:
-            with self._lock, _transaction(self._database):
-                yield
+            database = self._connect()
+            with self._lock, _transaction(database):
+                yield database
         except sqlite3.Error as error:
             raise OSError(f"the label was not saved in {self.path}: {error}") from error
 
@@ -236,23 +226,6 @@ def _transaction(database: sqlite3.Connection) -> Iterator[None]:
         if database.in_transaction:
             database.execute("ROLLBACK")
         raise
-
-
-def _grade(grade: int | None) -> int | None:
-    if grade is None:
-        return None
-    if isinstance(grade, bool) or grade not in GRADES:
-        raise ValueError(f"grade must be a whole number from 0 to 5, got {grade!r}")
-    return int(grade)
-
-
-def _text(name: str, text: str, longest: int, *, required: bool = False) -> str:
-    text = "".join(char for char in text if char.isprintable() or char == "\n").strip()
-    if len(text) > longest:
-        raise ValueError(f"{name} must have at most {longest} characters, got {len(text)}")
-    if required and not text:
-        raise ValueError(f"{name} must not be empty; write one")
-    return text
 
 
 def _now() -> str:

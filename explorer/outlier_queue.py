@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from explorer.background import Latest
 from explorer.contact_sheet import PER_PAGE
-from explorer.labels import Label, LabelStore
+from explorer.label import Label
+from explorer.labels import LabelStore
 from explorer.ranking import GOOD, UNSATURATED, Ranking, good_chi2, rank
 from explorer.state import ExplorerState
 from model.active import relearn

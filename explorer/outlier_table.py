@@ -10,7 +10,7 @@ import param
 from panel.custom import JSComponent
 
 from explorer.dataset import Dataset
-from explorer.labels import Label
+from explorer.label import Label
 
 FACTS = {"z": "z", "class": "class", "snr": "S/N", "chi2_red": "χ²"}
 _CSS = """

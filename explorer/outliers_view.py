@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from html import escape
 from typing import Any
 
@@ -12,10 +11,13 @@ import panel_material_ui as pmui
 
 from explorer.background import Latest
 from explorer.contact_sheet import PER_PAGE, ContactSheet, card
+from explorer.download import Download
+from explorer.export import Exported
 from explorer.keyboard import Keyboard
+from explorer.label import Label
 from explorer.label_bar import LabelBar
 from explorer.label_place import open_labels
-from explorer.labels import Label, LabelStore
+from explorer.labels import LabelStore
 from explorer.map_view import format_value
 from explorer.outlier_queue import TAB, OutlierQueue, explain
 from explorer.outlier_table import OutlierTable, cells, titles
@@ -73,13 +75,13 @@ class OutliersView(pn.viewable.Viewer):
         self.shown = pmui.RadioButtonGroup(label="", options=[SHEET, TABLE], value=SHEET, **small)
         self.back = pmui.Button(label="◀", **outlined)
         self.forth = pmui.Button(label="▶", **outlined)
-        self.download = pmui.FileDownload(
-            callback=self.csv, filename="labels.csv", label="labels as CSV", **outlined
-        )
+        self.save = pmui.Button(label="labels as CSV", icon="download", **outlined)
+        self.download = Download()
         self.explanation = line("")
         self.count = line("", width=100)
         self.shown.param.watch(lambda *_: self._switch(), "value")
         self._switch()
+        self.save.on_click(lambda _event: self.download.send(self.csv()))
         self.again.on_click(lambda _event: self.queue.reorder())
         self.back.on_click(lambda _event: self.queue.turn(-1))
         self.forth.on_click(lambda _event: self.queue.turn(1))
@@ -106,9 +108,10 @@ class OutliersView(pn.viewable.Viewer):
             self.options,
             *([warning] if self._notice else []),
             *([self.bar] if self.bar else []),
-            pn.Row(self.back, self.forth, self.count, line(_LEGEND), self.download, **wide),
+            pn.Row(self.back, self.forth, self.count, line(_LEGEND), self.save, **wide),
             self.sheet,
             self.table,
+            self.download,
             scroll="y-auto",
             sizing_mode="stretch_both",
             margin=(0, 4),
@@ -119,9 +122,10 @@ class OutliersView(pn.viewable.Viewer):
         self.table.visible = self.shown.value == TABLE
         self.queue.resize(PER_PAGE if self.shown.value == SHEET else TABLE_ROWS)
 
-    def csv(self) -> io.BytesIO:
+    def csv(self) -> Exported:
         """Return all labels as a file."""
-        return io.BytesIO((self._store.to_csv() if self._store else "").encode())
+        text = self._store.to_csv() if self._store else ""
+        return Exported("labels.csv", "text/csv", text.encode())
 
     def _pick(self, number: int) -> None:
         rows = self.queue.rows(self.queue.page)

@@ -166,8 +166,17 @@ def test_nothing_acknowledged_is_lost_on_kill_9(tmp_path):
 
 
 def test_every_commit_is_synced_to_the_write_ahead_log(store):
-    assert store._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert store._database.execute("PRAGMA synchronous").fetchone() == (2,)
+    store.put("a", who="eva", grade=1)
+    assert store._connect().execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert store._connect().execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_looking_leaves_no_file(store, tmp_path):
+    assert store.all() == {}
+    assert store.get("a") is None
+    assert store.undo("eva") is None
+    assert store.kinds() == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_threads_and_processes_share_the_file(tmp_path):
@@ -220,7 +229,7 @@ def test_read_only_atlas_has_its_labels_in_the_home_folder(tmp_path):
     assert again.get("a").grade == 3
     again.close()
     with pytest.raises(OSError, match="labels can not be kept in"):
-        LabelStore(READ_ONLY / FILE)
+        LabelStore(READ_ONLY / FILE).put("a", who="eva", grade=3)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
