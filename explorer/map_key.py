@@ -30,6 +30,7 @@ class MapKey:
         self._mapper = LinearColorMapper(palette=PALETTES["viridis"], low=0.0, high=1.0)
         self._ticker = FixedTicker(ticks=[])
         self.colour_bar = ColorBar(
+            name="map colour bar",
             color_mapper=self._mapper, ticker=self._ticker, orientation="horizontal",
             location="bottom_right", width=200, height=9, padding=14, margin=4, title_standoff=4,
             title_text_font_style="normal", title_text_font_size="11px",
@@ -45,6 +46,7 @@ class MapKey:
         ]
         options: dict[str, Any] = {"padding": 6}
         self.classes = Legend(
+            name="map key",
             items=[], location="bottom_right", label_text_font_size="11px", spacing=1,
             glyph_height=14, glyph_width=14, label_height=14, label_standoff=4, visible=False,
             **options,

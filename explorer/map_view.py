@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -126,13 +128,21 @@ class MapView(pn.viewable.Viewer):
         self._state.view = self._shown
 
     def _on_tap(self, event: Any) -> None:  # noqa: ANN401
-        if self._state.drawing == "off" and event.x is not None and event.y is not None:
-            row = self.nearest(event.x, event.y)
-            if row is not None:
-                self._state.selected = row
+        if self._state.drawing != "off" or event.x is None or event.y is None:
+            return
+        find = self.finder(event.x, event.y)
+        if self._state.plane.indexed:
+            self._select(find())
+        else:  # the first click may come before the index is there
+            self._indexing.submit(find, self._select)
+
+    def _select(self, row: int | None) -> None:
+        if row is not None:
+            self._state.selected = row
 
     def _on_pointer(self, _name: str, _old: object, new: Any) -> None:  # noqa: ANN401
-        self._state.hovered = self.nearest(new["x"][0], new["y"][0])
+        if self._state.plane.indexed:
+            self._state.hovered = self.finder(new["x"][0], new["y"][0])()
 
     def _on_geometry(self, event: Any) -> None:  # noqa: ANN401
         shape = event.geometry or {}
@@ -153,15 +163,13 @@ class MapView(pn.viewable.Viewer):
 
     # What follows from the state.
 
-    def nearest(self, x: float, y: float) -> int | None:
-        """Return the row of the object drawn nearest to a point, within a few pixels."""
-        size, plane = inner_size(self.figure), self._state.plane
-        if size is None or not plane.indexed:
-            return None
+    def finder(self, x: float, y: float) -> Callable[[], int | None]:
+        """Return what finds the object drawn nearest to a point, within a few pixels."""
+        width, height = inner_size(self.figure) or (1, 1)
         x0, x1, y0, y1 = self._shown
-        return nearest_object(
-            plane, x=x, y=y, scale_x=size[0] / (x1 - x0), scale_y=size[1] / (y1 - y0),
-            shown=self._state.shown,
+        return partial(
+            nearest_object, self._state.plane, x=x, y=y, scale_x=width / (x1 - x0),
+            scale_y=height / (y1 - y0), shown=self._state.shown,
         )  # fmt: skip
 
     def _set_view(self, view: View) -> None:

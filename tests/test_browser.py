@@ -2,33 +2,19 @@
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from data.survey import Survey
+from tests.browser import CHROMIUM, FLAGS, VIEWPORT, Watched, alone, serving
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-ROOT = Path(__file__).resolve().parent.parent
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\"><b>bold</b>"
 ROW_OF_HOSTILE = 40
 
@@ -38,116 +24,12 @@ pytestmark = [
 ]
 
 
-@contextmanager
-def serving(*arguments: str, log: Path) -> Iterator[str]:
-    """Serve launch.py on a free port; yields the address of the page."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "panel", "serve", "launch.py", "--port", str(port)]
-    command += ["--args", *arguments] if arguments else []
-    with log.open("w") as output:
-        server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
-    url = f"http://localhost:{port}/launch"
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            assert server.poll() is None, log.read_text()
-            try:
-                urllib.request.urlopen(url, timeout=60).close()
-                break
-            except (urllib.error.URLError, TimeoutError, ConnectionError):
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.3)
-        yield url
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium
         chromium.close()
-
-
-class Watched:
-    """A page, with the complaints of its console and its requests to elsewhere."""
-
-    def __init__(self, browser: Any, url: str) -> None:
-        self.page = browser.new_page(viewport={"width": 1440, "height": 900})
-        self.errors: list[str] = []
-        self.outside: list[str] = []
-        self.page.on("console", self._on_console)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", self._on_request)
-        self.page.goto(url)
-
-    def _on_console(self, message: Any) -> None:
-        if message.type == "error":
-            self.errors.append(message.text)
-
-    def _on_request(self, request: Any) -> None:
-        if not request.url.startswith(("http://localhost:", "ws://localhost:", "data:", "blob:")):
-            self.outside.append(request.url)
-
-    def wait_for_map(self) -> None:
-        self.page.wait_for_function(
-            "window.Bokeh?.documents[0]?.get_model_by_name('map image')?.data.image.length === 1",
-            timeout=60_000,
-        )
-        self.page.wait_for_timeout(300)
-
-    def column(self, source: str, column: str) -> np.ndarray:
-        """Return a column of a named data source, as the browser holds it."""
-        script = (
-            "([s, c]) => Array.from(Bokeh.documents[0].get_model_by_name(s).data[c],"
-            " v => Number.isFinite(v) ? v : null)"
-        )
-        values = self.page.evaluate(script, [source, column])
-        return np.array([np.nan if value is None else value for value in values], dtype=float)
-
-    def pixel(self, figure: str, x: float, y: float) -> tuple[float, float]:
-        """Return where a point of a figure is on the page."""
-        script = """([name, x, y]) => {
-            const model = Bokeh.documents[0].get_model_by_name(name);
-            const view = Bokeh.index.find_one_by_id(model.id);
-            const box = view.el.getBoundingClientRect();
-            const {x_scale, y_scale} = view.frame;
-            return [box.left + x_scale.compute(x), box.top + y_scale.compute(y)];
-        }"""
-        left, top = self.page.evaluate(script, [figure, float(x), float(y)])
-        return left, top
-
-    def shot(self, figure: str) -> np.ndarray:
-        """Return the pixels of a figure as painted, shape (height, width, 3)."""
-        script = """(name) => {
-            const model = Bokeh.documents[0].get_model_by_name(name);
-            const box = Bokeh.index.find_one_by_id(model.id).el.getBoundingClientRect();
-            return {x: box.left, y: box.top, width: box.width, height: box.height};
-        }"""
-        png = self.page.screenshot(clip=self.page.evaluate(script, figure))
-        return np.asarray(Image.open(BytesIO(png)).convert("RGB")).astype(int)
-
-    def click_object(self, catalog: pd.DataFrame, row: int) -> None:
-        x, y = catalog["umap_x"].iloc[row], catalog["umap_y"].iloc[row]
-        self.page.mouse.click(*self.pixel("map", x, y))
-
-    def wait_for_text(self, text: str) -> None:
-        self.page.get_by_text(text, exact=True).first.wait_for(timeout=20_000)
-
-
-def alone(catalog: pd.DataFrame, *, among: np.ndarray | None = None) -> int:
-    """Return the row farthest from its nearest neighbour on the map: a click can only mean it."""
-    xy = catalog[["umap_x", "umap_y"]].to_numpy()
-    distance = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))
-    np.fill_diagonal(distance, np.inf)
-    lonely = distance.min(axis=1)
-    if among is not None:
-        lonely[~among] = -1
-    return int(np.argmax(lonely))
 
 
 @pytest.fixture(scope="module")
@@ -207,13 +89,10 @@ def test_click_shows_that_object_and_its_spectrum(
 def test_hostile_cell_is_text_in_hover_and_facts(view: Watched, catalog: pd.DataFrame) -> None:
     row = alone(catalog)
     title = view.page.title()
-    view.page.mouse.move(
-        *view.pixel("map", catalog["umap_x"].iloc[row], catalog["umap_y"].iloc[row])
-    )
-    view.page.wait_for_function(
-        "Bokeh.documents[0].get_model_by_name('map hover').text.includes('<img src=x')"
-    )
     view.click_object(catalog, row)
+    x, y = view.pixel("map", catalog["umap_x"].iloc[row], catalog["umap_y"].iloc[row])
+    view.page.mouse.move(x + 2, y)
+    view.wait_for("get('map hover').text.includes('<img src=x')")
     view.wait_for_text(HOSTILE)
     assert view.page.title() == title
     assert view.page.locator("b", has_text="bold").count() == 0
@@ -266,6 +145,196 @@ def test_without_an_atlas_the_three_commands_are_shown(browser: Any, tmp_path: P
         watched = Watched(browser, address)
         for command in ("data ingest", "model train", "model atlas"):
             watched.page.get_by_text(f"python -m {command}").first.wait_for(timeout=30_000)
+        watched.page.close()
+        assert watched.errors == []
+        assert watched.outside == []
+
+
+def test_classes_get_a_key_with_counts(browser: Any, url: str, catalog: pd.DataFrame) -> None:
+    watched = Watched(browser, url + "?c=class")
+    watched.wait_for_map()
+    labels = watched.model("get('map key').items.map(item => item.label.value)")
+    counts = catalog["class"].value_counts()
+    assert labels == [f"{name}  {count}" for name, count in counts.items()]
+    blue = (abs(watched.shot("map") - [0, 114, 178]).max(axis=-1) < 12).sum()
+    assert blue > 500  # the first class's colour of the key
+    watched.page.close()
+    assert watched.errors == []
+
+
+def test_colour_chosen_from_the_menu_recolours(view: Watched) -> None:
+    before = view.shot("map")
+    view.page.get_by_label("Colour", exact=True).click()
+    view.page.get_by_role("menuitem", name="activity").click()
+    view.wait_for("get('map colour bar').title === 'activity'")
+    view.page.wait_for_timeout(500)
+    assert (abs(view.shot("map") - before).max(axis=-1) > 30).sum() > 500
+
+
+def test_lasso_dims_the_rest_and_escape_frees_it(view: Watched) -> None:
+    view.page.get_by_role("button", name="Close", exact=True).click()  # the tour
+    view.model("get('map').toolbar.tools.find(t => t.type == 'LassoSelectTool').active = true")
+    x0, x1, y0, y1 = view.model(
+        "[get('map').x_range.start, get('map').x_range.end,"
+        " get('map').y_range.start, get('map').y_range.end]"
+    )
+    corners = [(0.02, 0.02), (0.55, 0.02), (0.55, 0.98), (0.02, 0.98), (0.02, 0.1)]
+    path = [view.pixel("map", x0 + u * (x1 - x0), y0 + v * (y1 - y0)) for u, v in corners]
+    view.page.mouse.move(*path[0])
+    view.page.mouse.down()
+    for point in path[1:]:
+        view.page.mouse.move(*point, steps=4)
+    view.page.mouse.up()
+    view.page.get_by_text("selected").first.wait_for(timeout=20_000)
+    assert view.column("map region", "x").size > 4
+    grey = (abs(view.shot("map") - [216, 216, 219]).max(axis=-1) < 25).sum()
+    assert grey > 200
+    view.page.keyboard.press("Escape")
+    view.wait_for("get('map region').data.x.length === 0")
+
+
+def test_search_selects_and_the_address_brings_back_the_same_view(
+    view: Watched, browser: Any, catalog: pd.DataFrame
+) -> None:
+    object_id = catalog["object_id"].iloc[33]
+    box = view.page.get_by_placeholder("object id, plate-mjd-fiber")
+    box.fill(f"spec-0{object_id}.fits")
+    box.press("Enter")
+    view.wait_for_text(object_id)
+    view.page.get_by_role("button", name="rest", exact=True).click()
+    view.page.wait_for_url(f"**id={object_id}**frame=rest**")
+    again = Watched(browser, view.page.url)
+    again.wait_for_map()
+    again.wait_for_text(object_id)
+    again.wait_for("get('pixels').data.wave.length > 0")
+    np.testing.assert_allclose(again.column("pixels", "wave"), view.column("pixels", "wave"))
+    again.page.close()
+    assert again.errors == []
+
+
+def test_keys_act_on_the_page_but_not_while_typing(view: Watched, catalog: pd.DataFrame) -> None:
+    view.click_object(catalog, alone(catalog))
+    view.wait_for("get('map selected').data.x.length === 1")
+    first = view.column("map selected", "x")[0]
+    view.page.keyboard.press("ArrowRight")
+    view.wait_for(f"get('map selected').data.x[0] !== {first}")
+    second = view.column("map selected", "x")[0]
+    box = view.page.get_by_placeholder("object id, plate-mjd-fiber")
+    box.click()
+    view.page.keyboard.type("?n")
+    view.page.keyboard.press("ArrowLeft")
+    view.page.wait_for_timeout(800)
+    assert view.page.get_by_role("dialog").count() == 0
+    assert view.column("map selected", "x")[0] == second
+    assert view.column("map neighbours", "x").size == 0
+    box.fill("")
+    view.page.locator("body").click(position={"x": 100, "y": 700})
+    view.page.keyboard.press("n")
+    view.wait_for("get('map neighbours').data.x.length === 10")
+    view.page.keyboard.press("?")
+    view.page.get_by_role("dialog").get_by_text("this list").wait_for()
+
+
+def test_theme_toggle_repaints_the_figures(view: Watched) -> None:
+    assert view.shot("map")[5, 5].min() > 240
+    view.page.get_by_label("Toggle theme").click()
+    view.wait_for("get('map').background_fill_color === '#121417'")
+    view.page.wait_for_timeout(600)
+    for figure in ("map", "flux", "residual"):
+        assert view.shot(figure)[3, -3].max() < 40, figure
+    view.page.wait_for_url("**theme=dark**")
+
+
+def test_selection_is_saved_as_a_file(
+    browser: Any, url: str, catalog: pd.DataFrame, tmp_path: Path
+) -> None:
+    watched = Watched(browser, url + "?filters=%7B%22class%22%3A%5B%22QSO%22%5D%7D")
+    watched.wait_for_map()
+    expected = catalog[catalog["class"] == "QSO"]
+    watched.page.get_by_text(f"{len(expected)} shown").first.wait_for()
+    with watched.page.expect_download() as event:
+        watched.page.get_by_role("button", name="Save").click()
+        watched.page.get_by_text("Selection as CSV").click()
+    path = tmp_path / "selection.csv"
+    event.value.save_as(path)
+    saved = pd.read_csv(path)
+    assert list(saved["object_id"]) == list(expected["object_id"])
+    watched.page.close()
+    assert watched.errors == []
+
+
+def test_every_tab_opens_without_complaint(view: Watched, catalog: pd.DataFrame) -> None:
+    view.click_object(catalog, 3)
+    tabs = view.page.get_by_role("tab")
+    for place in [*range(tabs.count()), 0]:
+        tabs.nth(place).click()
+        view.page.wait_for_timeout(1500)
+
+
+def test_tour_is_shown_once(browser: Any, url: str) -> None:
+    visitor = browser.new_context(**VIEWPORT)
+    first = Watched(visitor, url)
+    card = first.page.get_by_label("Tour")
+    card.wait_for(timeout=30_000)
+    for _step in range(4):
+        card.get_by_role("button").last.click()
+    assert card.count() == 0
+    second = Watched(visitor, url)
+    second.wait_for_map()
+    assert second.page.get_by_label("Tour").count() == 0
+    visitor.close()
+    assert first.errors == second.errors == []
+
+
+def test_sky_image_offline_fails_quietly(view: Watched, catalog: pd.DataFrame) -> None:
+    view.click_object(catalog, 3)
+    view.wait_for("get('pixels').data.wave.length > 0")
+    view.page.route("https://www.legacysurvey.org/**", lambda route: route.abort())
+    view.page.get_by_role("button", name="Sky image").click()
+    view.page.get_by_text("no image").wait_for(timeout=20_000)
+    assert all("legacysurvey.org/viewer/cutout" in address for address in view.outside)
+    view.outside.clear()
+    view.errors[:] = [error for error in view.errors if "Failed to load resource" not in error]
+
+
+def test_sessions_do_not_disturb_each_other(browser: Any, url: str, catalog: pd.DataFrame) -> None:
+    one, two = Watched(browser, url), Watched(browser, url)
+    one.wait_for_map()
+    two.wait_for_map()
+    one.click_object(catalog, alone(catalog))
+    one.wait_for("get('map selected').data.x.length === 1")
+    two.page.wait_for_timeout(500)
+    assert two.column("map selected", "x").size == 0
+    for watched in (one, two):
+        watched.page.close()
+        assert watched.errors == []
+
+
+@pytest.mark.slow
+def test_atlas_of_real_spectra_opens_and_shows_what_was_observed(
+    browser: Any, real_spectra: Path, tmp_path: Path
+) -> None:
+    from data.__main__ import main as data_main
+    from model.__main__ import main as model_main
+
+    files = sorted((real_spectra / "sdss").glob("spec-*.fits"))
+    survey, model, atlas = (str(tmp_path / name) for name in ("survey", "model", "atlas"))
+    assert data_main(["ingest", *map(str, files), "--out", survey, "--jobs", "1"]) == 0
+    assert model_main(["train", survey, "--out", model, "--model", "pca"]) == 0
+    assert model_main(["atlas", survey, model, "--out", atlas]) == 0
+    catalog = pd.read_parquet(Path(atlas) / "catalog.parquet")
+    row = alone(catalog, among=(catalog["snr"] > 8).to_numpy())
+    with serving(atlas, log=tmp_path / "server.log") as address:
+        watched = Watched(browser, address)
+        watched.wait_for_map()
+        watched.click_object(catalog, row)
+        watched.wait_for_text(catalog["object_id"].iloc[row])
+        watched.wait_for("get('pixels').data.flux.length > 0")
+        spectra = Survey(survey).read([row])
+        flux = np.where(spectra.ivar[0] > 0, spectra.flux[0], np.nan)
+        np.testing.assert_allclose(watched.column("pixels", "flux"), flux, rtol=1e-5)
+        residual = watched.column("pixels", "residual")
+        assert np.nanmedian(abs(residual)) < 2  # sigma: the reconstruction fits
         watched.page.close()
         assert watched.errors == []
         assert watched.outside == []

@@ -122,7 +122,7 @@ def test_fits_passes_fitsverify(tiny_atlas_path: Path, tmp_path: Path, what: str
     path = tmp_path / exported.name
     path.write_bytes(exported.content)
     run = subprocess.run(["fitsverify", str(path)], capture_output=True, text=True, check=False)
-    assert "0 warnings and 0 errors" in run.stdout, run.stdout
+    assert "found 0 warning(s) and 0 error(s)" in run.stdout, run.stdout
 
 
 @pytest.mark.parametrize("colour", ["z", "class", "density"])

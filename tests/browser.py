@@ -1,0 +1,147 @@
+"""Serves the app and drives it in real Chromium: what the browser tests share."""
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@contextmanager
+def serving(*arguments: str, log: Path) -> Iterator[str]:
+    """Serve launch.py on a free port; yields the address of the page."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "panel", "serve", "launch.py", "--port", str(port)]
+    command += ["--args", *arguments] if arguments else []
+    with log.open("w") as output:
+        server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+    url = f"http://localhost:{port}/launch"
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            assert server.poll() is None, log.read_text()
+            try:
+                urllib.request.urlopen(url, timeout=60).close()
+                break
+            except (urllib.error.URLError, TimeoutError, ConnectionError):
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.3)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+VIEWPORT = {"viewport": {"width": 1440, "height": 900}}
+
+
+class Watched:
+    """A page, with the complaints of its console and its requests to elsewhere."""
+
+    def __init__(self, browser: Any, url: str) -> None:
+        """Open a page as a first-time visitor; `browser` may be a browser or a context."""
+        self.page = browser.new_page(**({} if hasattr(browser, "cookies") else VIEWPORT))
+        self.errors: list[str] = []
+        self.outside: list[str] = []
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", self._on_request)
+        self.page.goto(url)
+
+    def _on_console(self, message: Any) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def _on_request(self, request: Any) -> None:
+        if not request.url.startswith(("http://localhost:", "ws://localhost:", "data:", "blob:")):
+            self.outside.append(request.url)
+
+    def wait_for_map(self) -> None:
+        self.page.wait_for_function(
+            "window.Bokeh?.documents[0]?.get_model_by_name('map image')?.data.image.length === 1",
+            timeout=60_000,
+        )
+        self.page.wait_for_timeout(300)
+
+    def column(self, source: str, column: str) -> np.ndarray:
+        """Return a column of a named data source, as the browser holds it."""
+        script = (
+            "([s, c]) => Array.from(Bokeh.documents[0].get_model_by_name(s).data[c],"
+            " v => Number.isFinite(v) ? v : null)"
+        )
+        values = self.page.evaluate(script, [source, column])
+        return np.array([np.nan if value is None else value for value in values], dtype=float)
+
+    def pixel(self, figure: str, x: float, y: float) -> tuple[float, float]:
+        """Return where a point of a figure is on the page."""
+        script = """([name, x, y]) => {
+            const model = Bokeh.documents[0].get_model_by_name(name);
+            const view = Bokeh.index.find_one_by_id(model.id);
+            const box = view.el.getBoundingClientRect();
+            const {x_scale, y_scale} = view.frame;
+            return [box.left + x_scale.compute(x), box.top + y_scale.compute(y)];
+        }"""
+        left, top = self.page.evaluate(script, [figure, float(x), float(y)])
+        return left, top
+
+    def shot(self, figure: str) -> np.ndarray:
+        """Return the pixels of a figure as painted, shape (height, width, 3)."""
+        script = """(name) => {
+            const model = Bokeh.documents[0].get_model_by_name(name);
+            const box = Bokeh.index.find_one_by_id(model.id).el.getBoundingClientRect();
+            return {x: box.left, y: box.top, width: box.width, height: box.height};
+        }"""
+        png = self.page.screenshot(clip=self.page.evaluate(script, figure))
+        return np.asarray(Image.open(BytesIO(png)).convert("RGB")).astype(int)
+
+    def click_object(self, catalog: pd.DataFrame, row: int) -> None:
+        x, y = catalog["umap_x"].iloc[row], catalog["umap_y"].iloc[row]
+        self.page.mouse.click(*self.pixel("map", x, y))
+
+    def model(self, expression: str) -> Any:
+        """Evaluate JavaScript on the page, where `get(name)` finds a Bokeh model."""
+        return self.page.evaluate(
+            f"() => {{ const get = (n) => Bokeh.documents[0].get_model_by_name(n);"
+            f" return {expression} }}"
+        )
+
+    def wait_for(self, expression: str) -> None:
+        """Wait until JavaScript is true; `get(name)` finds a Bokeh model."""
+        self.page.wait_for_function(
+            f"() => {{ const get = (n) => Bokeh.documents[0]?.get_model_by_name(n);"
+            f" return {expression} }}",
+            timeout=30_000,
+        )
+
+    def wait_for_text(self, text: str) -> None:
+        self.page.get_by_text(text, exact=True).first.wait_for(timeout=20_000)
+
+
+def alone(catalog: pd.DataFrame, *, among: np.ndarray | None = None) -> int:
+    """Return the row farthest from its nearest neighbour on the map: a click can only mean it."""
+    xy = catalog[["umap_x", "umap_y"]].to_numpy()
+    distance = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))
+    np.fill_diagonal(distance, np.inf)
+    lonely = distance.min(axis=1)
+    if among is not None:
+        lonely[~among] = -1
+    return int(np.argmax(lonely))
