@@ -88,6 +88,7 @@ class LatentsView(pn.viewable.Viewer):
         for slider in self.sliders:
             slider.param.watch(lambda *_: self._move(), "value")
         self.axes.param.watch(lambda *_: self._turn(), "value")
+        self.shown.param.watch(lambda *_: self._open_traversal(), "value")
         self.reset.on_click(lambda _event: self._restart(force=True))
         self.mark.param.watch(lambda *_: self._mark(), "value")
 
@@ -104,7 +105,6 @@ class LatentsView(pn.viewable.Viewer):
             self.traversal, sizing_mode="stretch_both", margin=0,
             visible=self.shown.param.value.rx() == TRAVERSAL,
         )  # fmt: skip
-        self.shown.param.watch(lambda *_: self._open_traversal(), "value")
         return pn.Column(
             pn.Row(self.shown, self.axes, **wide), sliders, traversal,
             sizing_mode="stretch_both", scroll="y-auto", margin=(6, 4),

@@ -58,7 +58,7 @@ class TracksView(pn.viewable.Viewer):
         self._make_widgets()
         state.param.watch(lambda *_: self._drawn(), "path")
         state.param.watch(lambda *_: self._place(), ["embedding", "latent_x", "latent_y"])
-        self.recipes.n_knot.param.watch(lambda *_: self._drawn(), "value")
+        self.recipes.n_knot.param.watch(lambda *_: self._redraw(), "value")
 
     def _make_widgets(self) -> None:
         small: dict[str, Any] = {"size": "small", "margin": (4, 4), "sx": PLAIN}
@@ -103,9 +103,11 @@ class TracksView(pn.viewable.Viewer):
     def _drawn(self) -> None:
         """Follow a path drawn on the map."""
         state = self._state
-        if state.path is self._own_path or self.recipes.recipe.value != DRAW:
-            return
-        make = self.recipes.drawn()
+        if state.path is not self._own_path:
+            self._redraw()
+
+    def _redraw(self) -> None:
+        make = self.recipes.drawn() if self.recipes.recipe.value == DRAW else None
         if make is not None:
             self.make(make)
 
