@@ -15,7 +15,7 @@ from explorer.address import NAMES, from_query, to_query
 from explorer.dataset import Dataset
 from explorer.filters_view import counts_text
 from explorer.help import Help
-from explorer.screen import Screen, beside_map
+from explorer.screen import USUAL, Screen, beside_map
 from explorer.search_box import SearchBox
 from explorer.session import Session
 from explorer.theme import FIGURE_THEME, PAGE_SX, PAGE_THEME
@@ -56,7 +56,7 @@ def build_page(dataset: Dataset) -> pmui.Page:
         contextbar_open=True,
         contextbar_variant="persistent",
         contextbar_resizable=True,
-        contextbar_width=640,
+        contextbar_width=USUAL,
         theme_config=PAGE_THEME,
         sx=PAGE_SX,
     )

@@ -70,14 +70,18 @@ def aggregate(frame: pd.DataFrame, viewport: Viewport) -> dict[str, FloatArray]:
     names = [name for name in frame.columns if name not in ("x", "y")]
     reductions: dict[str, Any] = {"count": ds.count("x")}
     for name in names:
-        reductions |= {f"sum_{name}": ds.sum(name), f"n_{name}": ds.count(name)}
+        reductions[f"sum_{name}"] = ds.sum(name)
+    if VALUES[0] in names:  # the others have no gaps
+        reductions["finite"] = ds.count(VALUES[0])
     image = viewport.canvas().points(frame, "x", "y", agg=ds.summary(**reductions))
     count = image["count"].to_numpy()
     radius = disc_radius(count)
     result = {"count": _spread(count.astype(np.float32), radius=radius)}
+    finite = result["count"]
+    if VALUES[0] in names:
+        finite = _spread(image["finite"].to_numpy().astype(np.float32), radius=radius)
     for name in names:
         total = np.nan_to_num(image[f"sum_{name}"].to_numpy()).astype(np.float32)
-        finite = _spread(image[f"n_{name}"].to_numpy().astype(np.float32), radius=radius)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = _spread(total, radius=radius) / finite
         result[name] = np.where(finite > 1e-6, mean, np.float32(np.nan))

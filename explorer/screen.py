@@ -5,6 +5,9 @@ from __future__ import annotations
 import param
 from panel.custom import JSComponent
 
+USUAL = 640
+"""Width of the panel beside the map until the width of the screen is known."""
+
 _ESM = """
 export function render({model, el}) {
   el.style.display = 'none'
@@ -22,5 +25,6 @@ class Screen(JSComponent):
 
 
 def beside_map(width: int) -> int:
-    """Return how wide the panel beside the map should be, pixels."""
-    return min(max(int(0.43 * width), 560), 1000)
+    """Return how wide the panel beside the map should be on a screen, pixels."""
+    wanted = min(max(int(0.43 * width), 560), 1000)
+    return USUAL if abs(wanted - USUAL) < 60 else wanted  # not worth drawing the map again

@@ -51,15 +51,15 @@ export function render({model, el}) {
 }
 """
 _STYLE = """
-:host {position: fixed; left: 12px; bottom: 12px; z-index: 1300; width: 300px; height: auto}
+:host {position: fixed; left: 8px; bottom: 8px; z-index: 1300; width: 200px; height: auto}
 .tour-card {background: var(--panel-surface-color, #fff);
   color: var(--panel-on-surface-color, #111);
-  border: 1px solid rgba(128, 128, 128, .5); border-radius: 8px; padding: 12px 14px;
+  border: 1px solid rgba(128, 128, 128, .5); border-radius: 8px; padding: 10px 12px;
   box-shadow: 0 6px 24px rgba(0, 0, 0, .25); font-size: 13px; line-height: 1.45}
 .tour-card p {margin: 0 0 10px}
 .tour-card div {display: flex; gap: 8px; align-items: center}
 .tour-card span {flex: 1; opacity: .6}
-.tour-card button {font: inherit; padding: 3px 12px; border-radius: 5px; cursor: pointer;
+.tour-card button {font: inherit; padding: 3px 9px; border-radius: 5px; cursor: pointer;
   border: 1px solid rgba(128, 128, 128, .6); background: none; color: inherit}
 .tour-card button:last-child {background: var(--panel-primary-color); border-color: transparent;
   color: var(--panel-on-primary-color)}

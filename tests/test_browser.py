@@ -264,7 +264,7 @@ def test_selection_is_saved_as_a_file(
 
 
 def test_every_tab_opens_without_complaint(view: Watched, catalog: pd.DataFrame) -> None:
-    view.click_object(catalog, 3)
+    view.click_object(catalog, alone(catalog))
     tabs = view.page.get_by_role("tab")
     for place in [*range(tabs.count()), 0]:
         tabs.nth(place).click()
@@ -287,7 +287,7 @@ def test_tour_is_shown_once(browser: Any, url: str) -> None:
 
 
 def test_sky_image_offline_fails_quietly(view: Watched, catalog: pd.DataFrame) -> None:
-    view.click_object(catalog, 3)
+    view.click_object(catalog, alone(catalog))
     view.wait_for("get('pixels').data.wave.length > 0")
     view.page.route("https://www.legacysurvey.org/**", lambda route: route.abort())
     view.page.get_by_role("button", name="Sky image").click()
