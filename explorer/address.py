@@ -84,7 +84,7 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
     return complaints
 
 
-def _limits(value: list[Any]) -> tuple[float, ...]:
+def _limits(value: Any) -> tuple[float, ...]:  # noqa: ANN401 - JSON
     """Return pairs of limits, each lower before upper."""
     limits = tuple(float(item) for item in value)
     if len(limits) % 2 or not all(

@@ -75,14 +75,15 @@ class FactsView(pn.viewable.Viewer):
         """Show the sky around the object, where asked for and reachable; else nothing."""
         row = self._state.selected
         ra, dec = (np.nan, np.nan) if row is None else position(self._state.dataset, row)
-        wanted = bool(self._show_image.value) and np.isfinite(ra) and np.isfinite(dec)
+        wanted = bool(self._show_image.value and np.isfinite(ra) and np.isfinite(dec))
         self._image.visible = wanted
         if wanted:
             address = escape(cutout_address(ra=ra, dec=dec))
+            # What <object> holds is shown where its data does not load.
             self._image.object = (
-                f'<img src="{address}" width="140" height="140" alt="Legacy Survey image, '
-                f'{CUTOUT_SIZE:.0f} arcsec on a side" onerror="this.outerHTML='
-                "'no image: not covered, or offline'\">"
+                f'<object data="{address}" type="image/jpeg" width="140" height="140" '
+                f'aria-label="Legacy Survey image, {CUTOUT_SIZE:.0f} arcsec on a side">'
+                "no image: not covered, or offline</object>"
             )
 
     def __panel__(self) -> pn.viewable.Viewable:
