@@ -19,7 +19,7 @@ FIRST = ("ra", "dec", "z", "z_err", "class", "subclass", "snr", "log_mass", "log
 
 _STYLE = """
 .name {font-size: 15px; font-weight: 600; user-select: all; margin-right: 12px}
-.links a {margin-right: 12px; font-size: 12px; color: var(--panel-primary-color)}
+.links a {display: inline-block; margin-right: 12px; white-space: nowrap; font-size: 12px; color: var(--panel-primary-color)}
 dl {display: grid; grid-template-columns: repeat(auto-fill, minmax(178px, 1fr)); gap: 1px 14px;
   margin: 6px 0 0; font-size: 12px; font-variant-numeric: tabular-nums}
 dl > div {display: flex; justify-content: space-between; gap: 8px; min-width: 0;
@@ -39,7 +39,9 @@ class FactsView(pn.viewable.Viewer):
         """Follow the selection."""
         super().__init__()
         self._state = state
-        self._image = Html("", width=150, visible=False, margin=(6, 10))
+        self._image = Html(
+            "", width=150, visible=False, margin=(6, 10), styles={"font-size": "12px"}
+        )
         self._show_image = pmui.Toggle(
             label="Sky image", icon="image", size="small", variant="outlined", margin=(4, 10)
         )

@@ -292,6 +292,7 @@ def test_sky_image_offline_fails_quietly(view: Watched, catalog: pd.DataFrame) -
     view.page.route("https://www.legacysurvey.org/**", lambda route: route.abort())
     view.page.get_by_role("button", name="Sky image").click()
     view.page.get_by_text("no image").wait_for(timeout=20_000)
+    view.page.wait_for_timeout(500)
     assert all("legacysurvey.org/viewer/cutout" in address for address in view.outside)
     view.outside.clear()
     view.errors[:] = [error for error in view.errors if "Failed to load resource" not in error]
