@@ -58,7 +58,7 @@ class AttentionGallery(pn.viewable.Viewer):
         self._state = state
         self._working = Latest()
         self.ordered: Ordered | None = None
-        self.lines: Any = ColumnDataSource({"xs": [], "ys": [], "colour": []})
+        self.lines: Any = ColumnDataSource({"xs": [], "ys": [], "colour": []}, name="gallery lines")
         self.names: Any = ColumnDataSource({"x": [], "y": [], "name": [], "colour": []})
         self.figure: Any = new_figure(
             height=230, sizing_mode="stretch_width", tools=[], x_axis_label="rest wavelength [Å]",

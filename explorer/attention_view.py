@@ -43,7 +43,9 @@ class AttentionView(pn.viewable.Viewer):
         self.attention: Attention | None = None
         self.gallery = AttentionGallery(state)
         self._make_widgets()
-        self.bars: Any = ColumnDataSource({name: [] for name in ("x0", "x1", "value", "colour")})
+        self.bars: Any = ColumnDataSource(
+            {name: [] for name in ("x0", "x1", "value", "colour")}, name="attention bars"
+        )
         self.target: Any = ColumnDataSource({"x0": [], "x1": []})
         self.image: Any = ColumnDataSource({name: [] for name in ("image", "x", "y", "dw", "dh")})
         self.mapper: Any = LinearColorMapper(palette=diverging(ink(False)), low=-1, high=1)
@@ -115,7 +117,7 @@ class AttentionView(pn.viewable.Viewer):
     def _channel_figure(self) -> Any:  # noqa: ANN401 - Bokeh's figure
         fig = self._axis.strip(
             height=MAP_HEIGHT, y_label="channel", y_range=Range1d(start=0, end=1), tools=[],
-            name="channels",
+            name="attention channels",
         )  # fmt: skip
         fig.image("image", "x", "y", "dw", "dh", source=self.image, color_mapper=self.mapper)
         fig.xgrid.visible = fig.ygrid.visible = False

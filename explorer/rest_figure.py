@@ -43,11 +43,14 @@ class RestFigure(pn.viewable.Viewer):
         )
         self.figure: Any = new_figure(
             x_axis_label="rest wavelength [Å]", y_axis_label="flux / norm", min_height=min_height,
-            x_range=Range1d(start=float(wave[0]), end=float(wave[-1])), y_range=Range1d(start=0, end=2),
+            x_range=Range1d(start=float(wave[0]), end=float(wave[-1])),
+            y_range=Range1d(start=0, end=2),
             tools=[pan, wheel, reset], toolbar_location="above",
         )  # fmt: skip
         self.figure.toolbar.update(active_drag=pan, active_scroll=wheel)
-        self.sources = {name: ColumnDataSource({"wave": [], "flux": []}) for name in roles}
+        self.sources = {
+            name: ColumnDataSource({"wave": [], "flux": []}, name=f"rest {name}") for name in roles
+        }
         self._add_glyphs()
         state.param.watch(lambda *_: self._repaint(), "dark")
         self._repaint()

@@ -36,9 +36,13 @@ class TrackSpectra(pn.viewable.Viewer):
         self._inks: list[tuple[Any, str, str]] = []
         wave = state.dataset.atlas.model.wave_rest
         self._range = Range1d(start=float(wave[0]), end=float(wave[-1]))
-        self.stack: Any = ColumnDataSource({"xs": [], "ys": [], "colour": [], "width": []})
-        self.model: Any = ColumnDataSource({"wave": [], "flux": []})
-        self.data: Any = ColumnDataSource({"wave": [], "flux": [], "low": [], "high": []})
+        self.stack: Any = ColumnDataSource(
+            {"xs": [], "ys": [], "colour": [], "width": []}, name="track spectra"
+        )
+        self.model: Any = ColumnDataSource({"wave": [], "flux": []}, name="track decoded")
+        self.data: Any = ColumnDataSource(
+            {"wave": [], "flux": [], "low": [], "high": []}, name="track observed"
+        )
         self.figures = [self._stack_figure(), self._knot_figure()]
         state.param.watch(lambda *_: self._repaint(), "dark")
         self._repaint()

@@ -107,7 +107,8 @@ class TracksView(pn.viewable.Viewer):
             self._redraw()
 
     def _redraw(self) -> None:
-        make = self.recipes.drawn() if self.recipes.recipe.value == DRAW else None
+        wanted = self.recipes.recipe.value == DRAW
+        make = self.recipes.drawn() if wanted else None
         if make is not None:
             self.make(make)
 
