@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 5006
 ATLAS ?=
+PYTEST_ARGS ?= -n auto --dist loadfile
 PIP_FLAGS := --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: explore test check bench clean
@@ -14,7 +15,7 @@ explore: $(VENV)/.run
 	$(BIN)/panel serve launch.py --port $(PORT) --show $(if $(ATLAS),--args $(ATLAS))
 
 test: $(VENV)/.test chromium
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
