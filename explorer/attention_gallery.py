@@ -76,13 +76,18 @@ class AttentionGallery(pn.viewable.Viewer):
             pn.pane.Bokeh(self.figure, sizing_mode="stretch_width", height=230, margin=0),
             sizing_mode="stretch_width", margin=0, visible=False,
         )  # fmt: skip
-        state.param.watch(lambda *_: paint(self.figure, dark=state.dark), "dark")
+        state.param.watch(lambda *_: self._repaint(), "dark")
         state.param.watch(lambda *_: self._content.param.update(visible=False), "target")
         paint(self.figure, dark=state.dark)
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the figure, once it is filled."""
         return self._content
+
+    def _repaint(self) -> None:
+        paint(self.figure, dark=self._state.dark)
+        if self.ordered is not None:
+            self.draw(self.ordered)
 
     def fill(self, attention: Attention) -> None:
         """Order a sample of the selected objects by the top channel of an attention."""
@@ -95,20 +100,21 @@ class AttentionGallery(pn.viewable.Viewer):
         offset = 0.7 * float(np.max(np.ptp(ordered.models, axis=1), initial=0.1))
         places = np.arange(len(ordered.rows))[::-1] * offset
         models = ordered.models - np.median(ordered.models, axis=1, keepdims=True)
-        shades = [Plasma256[round(at)] for at in np.linspace(60, 200, len(ordered.rows))]
+        first, last = (110, 240) if self._state.dark else (40, 190)
+        shades = [Plasma256[round(at)] for at in np.linspace(first, last, len(ordered.rows))]
         ids = self._state.dataset.ids[ordered.rows]
         names = [f"{name}  {value:.3g}" for name, value in zip(ids, ordered.values, strict=True)]
         self.lines.data = {
             "xs": [ordered.wave] * len(models), "ys": list(models + places[:, None]),
             "colour": shades,
         }  # fmt: skip
-        first, last = float(ordered.wave[0]), float(ordered.wave[-1])
-        left = first - 0.35 * (last - first)
+        start, end = float(ordered.wave[0]), float(ordered.wave[-1])
+        left = start - 0.35 * (end - start)
         self.names.data = {
             "x": [left] * len(models), "y": places,
             "name": names, "colour": shades,
         }  # fmt: skip
-        self.figure.x_range.update(start=left, end=last)
+        self.figure.x_range.update(start=left, end=end)
         top = float((models + places[:, None]).max())
         low = float((models + places[:, None]).min())
         self.figure.y_range.update(start=low - 0.2 * offset, end=top + 0.2 * offset)

@@ -103,7 +103,7 @@ class TrackPlanes(pn.viewable.Viewer):
         self._decoded = decoded
         for name, (across, up, *_labels) in PLANES.items():
             parts, fig = self.sources[name], self.figures[name]
-            colour = shades(len(decoded.track))
+            colour = shades(len(decoded.track), dark=self._state.dark)
             parts["track"].data = {
                 "x": decoded.trends[across].to_numpy(float),
                 "y": decoded.trends[up].to_numpy(float), "colour": colour,

@@ -43,6 +43,7 @@ class TrackRecipes(pn.viewable.Viewer):
         self.n_knot = pmui.IntInput(
             label="knots", value=20, start=3, end=60, width=80, **self._small
         )
+        self.n_knot.visible = self.recipe.param.value.rx() != CENTROIDS
         self._make_draw()
         self._make_centroids()
         self._make_path()
@@ -58,7 +59,9 @@ class TrackRecipes(pn.viewable.Viewer):
             LATENT: [self.axes, self.latent, self.held, self.go_latent],
         }
         return pn.Column(
-            pn.Row(self.recipe, self.n_knot, sizing_mode="stretch_width", margin=0),
+            pn.Row(
+                self.recipe, self.n_knot, sizing_mode="stretch_width", margin=(6, 0, 0, 0),
+            ),
             *(
                 pn.Row(*widgets, visible=self.recipe.param.value.rx() == name,
                        sizing_mode="stretch_width", margin=0)

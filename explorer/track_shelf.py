@@ -82,3 +82,4 @@ class TrackShelf(pn.viewable.Viewer):
         names = list(self.store.names())
         self.saved.options = names
         self.saved.value = chosen if chosen in names else (names[0] if names else None)
+        self.saved.visible = self.open.visible = bool(names)

@@ -21,9 +21,10 @@ MOST_PIXELS = 1500
 """Pixels of each spectrum of the offset stack; the single knot shows all."""
 
 
-def shades(n_knot: int) -> list[str]:
-    """Return the colours of the knots, from the first to the last."""
-    return [Viridis256[round(at)] for at in np.linspace(0, 235, n_knot)]
+def shades(n_knot: int, *, dark: bool) -> list[str]:
+    """Return the colours of the knots, from the first to the last, all readable on the paper."""
+    first, last = (75, 255) if dark else (0, 225)
+    return [Viridis256[round(at)] for at in np.linspace(first, last, n_knot)]
 
 
 class TrackSpectra(pn.viewable.Viewer):
@@ -108,15 +109,19 @@ class TrackSpectra(pn.viewable.Viewer):
         # The highest of neighbouring pixels, so that narrow lines keep their height.
         n_pixel = len(wave) // thin * thin
         flux = decoded.spectra[:, :n_pixel].reshape(len(decoded.spectra), -1, thin).max(axis=2)
-        offset = 0.25 * float(np.median(np.ptp(flux, axis=1))) if len(flux) else 1.0
+        low_end, high_end = np.percentile(flux, [1, 99], axis=1)
+        offset = 0.6 * float(np.median(high_end - low_end)) or 1.0
         stacked = flux + offset * np.arange(len(flux))[:, None]
         self.stack.data = {
             "xs": [wave[:n_pixel:thin].astype(np.float32)] * len(flux),
-            "ys": list(stacked.astype(np.float32)), "colour": shades(len(flux)),
+            "ys": list(stacked.astype(np.float32)),
+            "colour": shades(len(flux), dark=self._state.dark),
             "width": self._widths(len(flux), knot),
         }  # fmt: skip
-        low, high = float(stacked.min()), float(stacked.max())
-        self.figures[0].y_range.update(start=low - 0.03 * (high - low), end=high)
+        # The strongest lines may leave the figure, so that the continua stay readable.
+        low, high = float(stacked.min()), float(np.percentile(stacked, 99.7, axis=1).max())
+        pad = 0.05 * (high - low) or 1.0
+        self.figures[0].y_range.update(start=low - pad, end=high + 2 * pad)
 
     def draw_knot(self, decoded: Decoded, observed: Observed | None, knot: int) -> None:
         """Show one knot; `observed` is None while it is read."""
@@ -142,6 +147,9 @@ class TrackSpectra(pn.viewable.Viewer):
 
     def _repaint(self) -> None:
         colours = ink(self._state.dark)
+        n_knot = len(self.stack.data["colour"])
+        if n_knot:
+            self.stack.patch({"colour": [(slice(None), shades(n_knot, dark=self._state.dark))]})
         for fig in self.figures:
             paint(fig, dark=self._state.dark)
         for glyph, name, role in self._inks:

@@ -99,7 +99,8 @@ class TrackTrends(pn.viewable.Viewer):
         lost = knot[track.extrapolated]
         self.lost.data = {"x0": lost - 0.5, "x1": lost + 0.5}
         self.decoded.data = {
-            "knot": knot, SUPPORT: track.support, "colour": shades(len(track)),
+            "knot": knot, SUPPORT: track.support,
+            "colour": shades(len(track), dark=self._state.dark),
         } | {name: decoded.trends[name].to_numpy(float) for name in FEATURES}  # fmt: skip
         self.observed.data = observed_columns(None if observed is None else observed.trends)
         self.figures[SUPPORT].y_range.update(start=0, end=1.1 * max(int(track.support.max()), 1))
