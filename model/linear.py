@@ -140,10 +140,14 @@ class PCA(nn.Module):
         return to_rest_frame(flux, weight, z, grid=grid, rest_grid=self.rest_grid)
 
     def _coefficients(self, rest: Tensor, weight: Tensor) -> Tensor:
-        normal = _products(weight, self.components.T)  # (n_galaxy, n_latent, n_latent)
-        normal = normal + torch.diag(1 / self.variance)
-        right = (weight * (rest - self.mean)) @ self.components.T  # (n_galaxy, n_latent)
-        return torch.linalg.solve(normal.double(), right.double()).to(rest.dtype)
+        axes, weight = (
+            self.components.T.double(),
+            weight.double(),
+        )  # float32 is not repeatable
+        normal = _products(weight, axes)  # (n_galaxy, n_latent, n_latent)
+        normal = normal + torch.diag(1 / self.variance.double())
+        right = (weight * (rest - self.mean)) @ axes  # (n_galaxy, n_latent)
+        return torch.linalg.solve(normal, right).to(rest.dtype)
 
     def encode(self, spectra: Spectra) -> FloatArray:
         """Return latents, float32, shape (n_galaxy, n_latent)."""
