@@ -129,11 +129,11 @@ class Watched:
         self.page.wait_for_function(
             f"() => {{ const get = (n) => Bokeh.documents[0]?.get_model_by_name(n);"
             f" return {expression} }}",
-            timeout=30_000,
+            timeout=60_000,
         )
 
     def wait_for_text(self, text: str) -> None:
-        self.page.get_by_text(text, exact=True).first.wait_for(timeout=20_000)
+        self.page.get_by_text(text, exact=True).first.wait_for(timeout=60_000)
 
 
 def alone(catalog: pd.DataFrame, *, among: np.ndarray | None = None) -> int:

@@ -118,7 +118,7 @@ def test_wheel_zooms_and_the_map_is_drawn_anew(view: Watched) -> None:
     before = view.page.evaluate(script)
     view.page.mouse.move(*view.pixel("map", *view_centre(view)))
     view.page.mouse.wheel(0, -300)
-    view.page.wait_for_function(f"{script} < {0.95 * before}", timeout=10_000)
+    view.page.wait_for_function(f"{script} < {0.95 * before}", timeout=60_000)
 
 
 def view_centre(view: Watched) -> tuple[float, float]:
@@ -134,7 +134,7 @@ def test_bad_path_is_explained_and_the_server_lives_on(browser: Any, tmp_path: P
     with serving(str(missing), log=tmp_path / "server.log") as address:
         for _attempt in range(2):
             watched = Watched(browser, address)
-            watched.page.get_by_text("can not be opened").first.wait_for(timeout=30_000)
+            watched.page.get_by_text("can not be opened").first.wait_for(timeout=60_000)
             watched.page.get_by_text(str(missing), exact=True).first.wait_for()
             watched.page.close()
             assert watched.errors == []
@@ -144,7 +144,7 @@ def test_without_an_atlas_the_three_commands_are_shown(browser: Any, tmp_path: P
     with serving(log=tmp_path / "server.log") as address:
         watched = Watched(browser, address)
         for command in ("data ingest", "model train", "model atlas"):
-            watched.page.get_by_text(f"python -m {command}").first.wait_for(timeout=30_000)
+            watched.page.get_by_text(f"python -m {command}").first.wait_for(timeout=60_000)
         watched.page.close()
         assert watched.errors == []
         assert watched.outside == []
@@ -185,7 +185,7 @@ def test_lasso_dims_the_rest_and_escape_frees_it(view: Watched) -> None:
     for point in path[1:]:
         view.page.mouse.move(*point, steps=4)
     view.page.mouse.up()
-    view.page.get_by_text("selected").first.wait_for(timeout=20_000)
+    view.page.get_by_text("selected").first.wait_for(timeout=60_000)
     assert view.column("map region", "x").size > 4
     grey = (abs(view.shot("map") - [216, 216, 219]).max(axis=-1) < 25).sum()
     assert grey > 200
@@ -275,7 +275,7 @@ def test_tour_is_shown_once(browser: Any, url: str) -> None:
     visitor = browser.new_context(**VIEWPORT)
     first = Watched(visitor, url)
     card = first.page.get_by_label("Tour")
-    card.wait_for(timeout=30_000)
+    card.wait_for(timeout=60_000)
     for _step in range(4):
         card.get_by_role("button").last.click()
     assert card.count() == 0
@@ -291,7 +291,7 @@ def test_sky_image_offline_fails_quietly(view: Watched, catalog: pd.DataFrame) -
     view.wait_for("get('pixels').data.wave.length > 0")
     view.page.route("https://www.legacysurvey.org/**", lambda route: route.abort())
     view.page.get_by_role("button", name="Sky image").click()
-    view.page.get_by_text("no image").wait_for(timeout=20_000)
+    view.page.get_by_text("no image").wait_for(timeout=60_000)
     view.page.wait_for_timeout(500)
     assert all("legacysurvey.org/viewer/cutout" in address for address in view.outside)
     view.outside.clear()

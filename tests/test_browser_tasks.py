@@ -100,7 +100,7 @@ def test_contact_sheet_is_walked_and_labelled_by_keys(
 ) -> None:
     view = visit("tab=Outliers")
     cards = view.page.locator(".card")
-    cards.nth(11).wait_for(timeout=30_000)
+    cards.nth(11).wait_for(timeout=60_000)
     order = ranked(catalog)
     assert cards.locator(".id").all_inner_texts() == order[:12]
     assert view.page.locator(".card svg.flux path.data").first.get_attribute("d").count("L") > 100
@@ -134,7 +134,7 @@ def test_contact_sheet_is_walked_and_labelled_by_keys(
 
 def test_table_shows_hostile_cells_as_text(visit: Any, catalog: pd.DataFrame) -> None:
     view = visit("tab=Outliers")
-    view.page.locator(".card").first.wait_for(timeout=30_000)
+    view.page.locator(".card").first.wait_for(timeout=60_000)
     title = view.page.title()
     view.page.get_by_role("button", name="table", exact=True).click()
     rows = view.page.locator("tbody tr")
@@ -153,7 +153,7 @@ def test_table_shows_hostile_cells_as_text(visit: Any, catalog: pd.DataFrame) ->
 
 def test_address_holds_score_and_options(visit: Any, catalog: pd.DataFrame) -> None:
     view = visit('tab=Outliers&score=lof&only=["unlabelled first"]')
-    view.page.locator(".card").first.wait_for(timeout=30_000)
+    view.page.locator(".card").first.wait_for(timeout=60_000)
     best = catalog.sort_values("lof", ascending=False)["object_id"].iloc[:12].tolist()
     first = view.page.locator(".card .id").all_inner_texts()
     assert len(set(best) & set(first)) >= 10  # those labelled in other tests come last
@@ -199,12 +199,12 @@ def test_moving_a_slider_decodes_live(visit: Any, catalog: pd.DataFrame) -> None
     assert np.abs(after - before).max() > 1e-6
     np.testing.assert_array_equal(before, view.column("rest start", "flux"))
     view.page.get_by_role("button", name="traversal").click()
-    view.page.get_by_text("blue continuum").wait_for(timeout=30_000)
+    view.page.get_by_text("blue continuum").wait_for(timeout=60_000)
 
 
 def test_attention_lies_under_the_spectrum(visit: Any, catalog: pd.DataFrame) -> None:
     view = visit(f"id={catalog['object_id'][7]}")
-    view.page.get_by_text("Grad-FAM (Melchior+2022): top channel").wait_for(timeout=30_000)
+    view.page.get_by_text("Grad-FAM (Melchior+2022): top channel").wait_for(timeout=60_000)
     assert view.column("attention bars", "value").size > 10
     for wave in (4500.0, 8000.0):
         across = [view.pixel(name, wave, 0)[0] for name in ("flux", "residual", "attention")]
@@ -225,7 +225,7 @@ def test_attention_lies_under_the_spectrum(visit: Any, catalog: pd.DataFrame) ->
 def test_window_is_dragged_on_the_spectrum(visit: Any, catalog: pd.DataFrame) -> None:
     z = float(catalog["z"][7])
     view = visit(f"id={catalog['object_id'][7]}")
-    view.page.get_by_text("top channel").wait_for(timeout=30_000)
+    view.page.get_by_text("top channel").wait_for(timeout=60_000)
     view.page.get_by_role("button", name="drag a window").click()
     view.page.get_by_role("button", name="drag on the spectrum").wait_for()
     (left, top), (right, _top) = (
@@ -237,7 +237,7 @@ def test_window_is_dragged_on_the_spectrum(visit: Any, catalog: pd.DataFrame) ->
     view.page.mouse.move(right, top, steps=5)
     view.page.mouse.up()
     text = view.page.get_by_text("Å of the model")
-    text.wait_for(timeout=20_000)
+    text.wait_for(timeout=60_000)
     low, high = (float(word) for word in text.inner_text().split(" ")[0].split("-"))
     assert abs(low - 4900) < 15
     assert abs(high - 5100) < 15
@@ -248,7 +248,7 @@ def test_track_drawn_freehand_is_decoded_named_and_saved(
 ) -> None:
     view = visit("tab=Tracks")
     view.page.get_by_role("button", name="freehand").click()
-    view.page.get_by_text("Drag on the map").wait_for(timeout=30_000)
+    view.page.get_by_text("Drag on the map").wait_for(timeout=60_000)
     order = catalog.sort_values("activity")[["umap_x", "umap_y"]].to_numpy()
     path = [np.median(part, axis=0) for part in np.array_split(order, 6)]
     places = [view.pixel("map", *point) for point in path]
@@ -274,7 +274,7 @@ def test_track_drawn_freehand_is_decoded_named_and_saved(
 
 def test_recipe_makes_a_track_without_drawing(visit: Any) -> None:
     view = visit("tab=Tracks")
-    view.page.get_by_role("button", name="binned centroids").click(timeout=30_000)
+    view.page.get_by_role("button", name="binned centroids").click(timeout=60_000)
     view.page.get_by_role("button", name="make", exact=True).first.click()
     view.wait_for("get('track spectra')?.data.xs.length === 5")
     view.wait_for("get('map knots').data.x.length === 5")
