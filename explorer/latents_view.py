@@ -20,6 +20,7 @@ from explorer.rest_figure import RestFigure
 from explorer.state import ExplorerState
 from explorer.traversal_view import TraversalView
 from explorer.wording import PLAIN, Html, line
+from model.interface import SpectrumModel
 from model.track_trends import trends
 
 FloatArray = NDArray[np.floating[Any]]
@@ -36,7 +37,6 @@ class Probe:
     Attributes:
         start: Decoded spectrum where the sliders started, shape (n_rest,).
         now: Decoded spectrum where they are, same shape.
-        html: Table of measured features.
         nearest: Row of the nearest object.
         distance: Its distance in the latents.
         usual: Distance within which 99 % of the objects have a neighbour.
@@ -44,7 +44,6 @@ class Probe:
 
     start: FloatArray
     now: FloatArray
-    html: str
     nearest: int
     distance: float
     usual: float
@@ -57,7 +56,7 @@ class LatentsView(pn.viewable.Viewer):
         """Make the widgets; they start when the tab opens."""
         super().__init__()
         self._state = state
-        self._decoding = Latest()
+        self._decoding, self._measuring = Latest(), Latest()
         self._filling = False
         self._stale = True
         self.start: FloatArray = state.dataset.atlas.latents.mean(axis=0, dtype=float)
@@ -170,7 +169,11 @@ class LatentsView(pn.viewable.Viewer):
         self.probe = result
         state = self._state
         self.figure.draw({"start": result.start, "now": result.now})
-        self.features.object = result.html
+        model, start, place = state.dataset.atlas.model, self.start, self.place
+        self._measuring.submit(
+            lambda: measure_both(model, start, place),
+            lambda html: self.features.param.update(object=html),
+        )
         begun = state.selected_id or "the mean of all objects"
         text = (
             f"Started from {begun}. Nearest object: {state.dataset.ids[result.nearest]} at "
@@ -190,23 +193,32 @@ class LatentsView(pn.viewable.Viewer):
 
 
 def decode_probe(dataset: Dataset, start: FloatArray, place: FloatArray) -> Probe:
-    """Decode and measure two places in latent space; slow.
+    """Decode two places in latent space; slow.
 
     Args:
         dataset: The atlas.
         start: Latents, shape (n_latent,).
         place: Latents, shape (n_latent,).
     """
-    model = dataset.atlas.model
-    both = np.stack([start, place]).astype(np.float32)
-    spectra = model.decode(both)
-    measured = trends(model, both)
+    spectra = dataset.atlas.model.decode(np.stack([start, place]).astype(np.float32))
     tree, usual = dataset.keep(("latent tree",), lambda: _tree(dataset))
     distance, nearest = tree.query(place)
     return Probe(
         start=spectra[0], now=spectra[1], nearest=int(nearest), distance=float(distance),
-        usual=usual, html=compared(measured.iloc[0].to_dict(), measured.iloc[1].to_dict()),
+        usual=usual,
     )  # fmt: skip
+
+
+def measure_both(model: SpectrumModel, start: FloatArray, place: FloatArray) -> str:
+    """Return the table of what is measured on the spectra of two places; slow.
+
+    Args:
+        model: Decodes them.
+        start: Latents, shape (n_latent,).
+        place: Latents, shape (n_latent,).
+    """
+    measured = trends(model, np.stack([start, place]).astype(np.float32))
+    return compared(measured.iloc[0].to_dict(), measured.iloc[1].to_dict())
 
 
 def _tree(dataset: Dataset) -> tuple[KDTree, float]:
