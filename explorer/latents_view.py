@@ -170,10 +170,7 @@ class LatentsView(pn.viewable.Viewer):
         state = self._state
         self.figure.draw({"start": result.start, "now": result.now})
         model, start, place = state.dataset.atlas.model, self.start, self.place
-        self._measuring.submit(
-            lambda: measure_both(model, start, place),
-            lambda html: self.features.param.update(object=html),
-        )
+        self._measuring.submit(lambda: measure_both(model, start, place), self._show_measures)
         begun = state.selected_id or "the mean of all objects"
         text = (
             f"Started from {begun}. Nearest object: {state.dataset.ids[result.nearest]} at "
@@ -183,6 +180,9 @@ class LatentsView(pn.viewable.Viewer):
             text += ", farther than 99 % of objects are from theirs: the decoder extrapolates here"
         self.where.object = escape(text + ".")
         self._mark()
+
+    def _show_measures(self, html: str) -> None:
+        self.features.object = html
 
     def _mark(self) -> None:
         state = self._state

@@ -8,10 +8,10 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.document import Document
 from panel.io.resources import get_dist_path
-from panel.util.parameters import edit_readonly
 
 from explorer import background
 from explorer.address import NAMES, from_query, to_query
+from explorer.busy_bar import BusyBar
 from explorer.dataset import Dataset
 from explorer.filters_view import counts_text
 from explorer.help import Help
@@ -41,8 +41,9 @@ def build_page(dataset: Dataset) -> pmui.Page:
         lambda *_: counts.param.update(object=counts_text(state)), ["shown", "subset"]
     )
     counts.align = "center"
+    busy = BusyBar()
     header = pn.Row(
-        counts, pn.Spacer(sizing_mode="stretch_width"), SearchBox(state), Help(state),
+        busy, counts, pn.Spacer(sizing_mode="stretch_width"), SearchBox(state), Help(state),
         sizing_mode="stretch_width", height=38, margin=0, align="center",
     )  # fmt: skip
     screen = Screen()
@@ -66,8 +67,10 @@ def build_page(dataset: Dataset) -> pmui.Page:
     page.param.watch(lambda event: state.param.update(dark=event.new), "dark_theme")
     state.dark = page.dark_theme
     if document is not None and document.session_context is not None:
+        # What was sent before the page was ready may be lost: draw once more.
+        pn.state.onload(session.map.redraw)
         _follow_address(session, document, defaults)
-        background.watch_activity(document, lambda busy: _show_busy(page, busy))
+        background.watch_activity(document, busy.follow)
     return page
 
 
@@ -96,8 +99,3 @@ def _follow_address(session: Session, document: Document, defaults: dict[str, An
             waiting.append(document.add_timeout_callback(write, ADDRESS_DELAY))
 
     state.param.watch(changed, ["selected", "dark", *NAMES.values()])
-
-
-def _show_busy(page: pmui.Page, busy: bool) -> None:
-    with edit_readonly(page):
-        page.busy = busy

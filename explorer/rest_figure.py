@@ -78,9 +78,10 @@ class RestFigure(pn.viewable.Viewer):
 
     def draw(self, spectra: Mapping[str, FloatArray]) -> None:
         """Show spectra, each of shape (n_rest,), NaN where there is nothing."""
-        wave = self._state.dataset.atlas.model.wave_rest
+        wave = self._state.dataset.atlas.model.wave_rest.astype(np.float32)
         for name, flux in spectra.items():
-            self.sources[name].data = {"wave": wave, "flux": np.asarray(flux, dtype=np.float32)}
+            if not np.array_equal(flux, self.sources[name].data["flux"], equal_nan=True):
+                self.sources[name].data = {"wave": wave, "flux": np.asarray(flux, dtype=np.float32)}
         finite = [flux[np.isfinite(flux)] for flux in spectra.values()]
         values = np.concatenate(finite) if finite else np.empty(0)
         if len(values):
