@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,25 +31,26 @@ WINDOWS = (
     Window("H\N{GREEK SMALL LETTER ALPHA} + [N II]", 6510.0, 6630.0),
 )
 HEIGHT = 138
+PIXEL_COLUMNS = ("wave", "flux", "low", "high", "model")
 
 
 class Insets:
-    """A row of small figures that share the spectrum's pixels."""
+    """A row of small figures, each with the pixels of its window."""
 
-    def __init__(self, pixels: ColumnDataSource, *, shading: dict[str, ColumnDataSource]) -> None:
-        """Draw from the sources of the spectrum.
+    def __init__(self, shading: dict[str, ColumnDataSource]) -> None:
+        """Make empty figures.
 
         Args:
-            pixels: Columns `wave`, `flux`, `low`, `high`, `model`.
             shading: Stretches `x0`, `x1` to shade, by name of their ink.
         """
         self.lines: Any = ColumnDataSource({"x": [], "name": [], "y": [], "colour": []})
         self._inks: list[tuple[Any, str, str]] = []
-        self.figures: list[Any] = [self._figure(window, pixels, shading) for window in WINDOWS]
+        self._pixels: list[Any] = []
+        self.figures: list[Any] = [self._figure(window, shading) for window in WINDOWS]
 
-    def _figure(
-        self, window: Window, pixels: ColumnDataSource, shading: dict[str, ColumnDataSource]
-    ) -> Any:  # noqa: ANN401 - Bokeh's figure
+    def _figure(self, window: Window, shading: dict[str, ColumnDataSource]) -> Any:  # noqa: ANN401 - Bokeh's figure
+        pixels: Any = ColumnDataSource({name: [] for name in PIXEL_COLUMNS})
+        self._pixels.append(pixels)
         fig = new_figure(
             name=f"inset {window.title}", title=window.title, height=HEIGHT, tools=[],
             sizing_mode="stretch_width", min_border_left=30, min_border_right=4,
@@ -85,17 +87,20 @@ class Insets:
         ]
         return pn.Row(*panes, sizing_mode="stretch_width", height=HEIGHT, margin=0)
 
-    def show(self, item: Inspection | None, flux: np.ndarray, *, factor: float, ink: Ink) -> None:
+    def show(
+        self, item: Inspection | None, pixels: Mapping[str, Any], *, factor: float, ink: Ink
+    ) -> None:
         """Move the windows to an object.
 
         Args:
             item: The object, or None.
-            flux: Its flux as drawn, shape (n_pixel,).
+            pixels: What is drawn of it: columns `PIXEL_COLUMNS`, each of shape (n_pixel,).
             factor: From rest to drawn wavelengths.
             ink: Colours of lines.
         """
         if item is None:
-            self.lines.data = {name: [] for name in self.lines.data}
+            for source in (self.lines, *self._pixels):
+                source.data = {name: [] for name in source.data}
             return
         inside = [
             line
@@ -109,10 +114,11 @@ class Insets:
             "colour": [getattr(ink, line.kind) for line in inside],
         }
         rest = item.wave / (1.0 + item.z)
-        for window, fig in zip(WINDOWS, self.figures, strict=True):
+        for window, fig, source in zip(WINDOWS, self.figures, self._pixels, strict=True):
             fig.x_range.update(start=window.low * factor, end=window.high * factor)
             here = (rest >= window.low) & (rest <= window.high)
-            values = np.concatenate([flux[here], item.model[here]])
+            source.data = {name: np.asarray(pixels[name])[here] for name in PIXEL_COLUMNS}
+            values = np.concatenate([source.data["flux"], source.data["model"]])
             values = values[np.isfinite(values)]
             covered = values.size > 0
             fig.title.text = window.title if covered else f"{window.title}: not covered"

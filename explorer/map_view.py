@@ -23,7 +23,7 @@ from bokeh.models import (
 )
 from numpy.typing import NDArray
 
-from explorer.background import Latest
+from explorer.background import Latest, together
 from explorer.dataset import DENSITY, LATENTS
 from explorer.map_geometry import home_view, nearest_object
 from explorer.map_image import MapImage, MapRequest, draw_map
@@ -105,7 +105,7 @@ class MapView(pn.viewable.Viewer):
         plane = ["embedding", "latent_x", "latent_y"]
         others = ["highlight", "region", "path", "knots", "path_plane"]
         for names, react in (
-            (looks, self._request),
+            (looks, self.redraw),
             (plane, self._change_plane),
             (["view"], self._follow_view),
             (["dark"], self._repaint),
@@ -121,7 +121,7 @@ class MapView(pn.viewable.Viewer):
 
     def _on_resize(self, _name: str, old: object, new: object) -> None:
         if old != new and inner_size(self.figure) is not None:
-            self._go_home() if self._state.view is None else self._request()
+            self._go_home() if self._state.view is None else self.redraw()
 
     def _on_ranges(self, event: Any) -> None:  # noqa: ANN401 - Bokeh's event
         self._shown = (event.x0, event.x1, event.y0, event.y1)
@@ -138,11 +138,13 @@ class MapView(pn.viewable.Viewer):
 
     def _select(self, row: int | None) -> None:
         if row is not None:
-            self._state.selected = row
+            with together():
+                self._state.selected = row
 
     def _on_pointer(self, _name: str, _old: object, new: Any) -> None:  # noqa: ANN401
         if self._state.plane.indexed:
-            self._state.hovered = self.finder(new["x"][0], new["y"][0])()
+            with together():
+                self._state.hovered = self.finder(new["x"][0], new["y"][0])()
 
     def _on_geometry(self, event: Any) -> None:  # noqa: ANN401
         shape = event.geometry or {}
@@ -154,7 +156,8 @@ class MapView(pn.viewable.Viewer):
         else:
             return
         if event.final and len(x) >= 3:
-            self._state.region = {"plane": self._state.plane.key, "x": x, "y": y}
+            with together():
+                self._state.region = {"plane": self._state.plane.key, "x": x, "y": y}
 
     def _on_draft(self, _name: str, _old: object, new: Any) -> None:  # noqa: ANN401
         if len(new["xs"]) and len(new["xs"][-1]) >= 2:
@@ -177,7 +180,7 @@ class MapView(pn.viewable.Viewer):
             self._shown = view
             self.figure.x_range.update(start=view[0], end=view[1])
             self.figure.y_range.update(start=view[2], end=view[3])
-        self._request()
+        self.redraw()
 
     def _follow_view(self) -> None:
         self._go_home() if self._state.view is None else self._set_view(self._state.view)
@@ -205,7 +208,7 @@ class MapView(pn.viewable.Viewer):
         self._mark_others()
         self._go_home()
 
-    def _request(self) -> None:
+    def redraw(self) -> None:
         """Ask for a new image."""
         shown = self.on_screen()
         if shown is not None:
@@ -296,7 +299,7 @@ class MapView(pn.viewable.Viewer):
         self.marks.paint(dark=dark)
         self.key.paint(dark=dark)
         self._draft.glyph.line_color = ink(dark).model
-        self._request()
+        self.redraw()
 
 
 def hover_text(state: ExplorerState, row: int) -> str:

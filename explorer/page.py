@@ -8,6 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.document import Document
 from panel.io.resources import get_dist_path
+from panel.util.parameters import edit_readonly
 
 from explorer import background
 from explorer.address import NAMES, from_query, to_query
@@ -61,6 +62,9 @@ def build_page(dataset: Dataset) -> pmui.Page:
         theme_config=PAGE_THEME,
         sx=PAGE_SX,
     )
+    with edit_readonly(page):
+        # Cuts the tie to the whole process's busy flag: each turn of it walks all of the page.
+        page.busy = False
     screen.param.watch(
         lambda event: page.param.update(contextbar_width=beside_map(event.new)), "width_seen"
     )

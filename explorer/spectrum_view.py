@@ -59,7 +59,7 @@ class SpectrumView(pn.viewable.Viewer):
         self.residual = self._residual_figure()
         for fig in (self.flux, self.residual):
             self._add_tools(fig)
-        self.insets = Insets(self.pixels, shading={"masked": self.masked, "sky": self.sky})
+        self.insets = Insets({"masked": self.masked, "sky": self.sky})
         state.param.watch(lambda *_: self._read(), ["selected", "overplot_neighbours"])
         state.param.watch(lambda *_: self._change_frame(), ["frame"])
         state.param.watch(lambda *_: self._fill(), ["smoothing"])
@@ -119,9 +119,7 @@ class SpectrumView(pn.viewable.Viewer):
         self._shade(fig)
         band = fig.varea("wave", "low", "high", source=self.pixels, fill_alpha=0.30).glyph
         others = fig.multi_line("xs", "ys", source=self.neighbours, line_width=0.8, line_alpha=0.6)
-        flux = fig.step(
-            "wave", "flux", source=self.pixels, line_width=0.9, mode="center", legend_label="data"
-        )
+        flux = fig.line("wave", "flux", source=self.pixels, line_width=0.9, legend_label="data")
         rest = fig.line(
             "wave", "flux", source=self.rest, line_width=1.0, line_dash=[4, 2],
             legend_label="decoded", line_alpha=0.9,
@@ -161,7 +159,7 @@ class SpectrumView(pn.viewable.Viewer):
         self._shade(fig)
         fig.hspan([0.0], line_width=1, line_color="#888888")
         fig.harea([-1, -1], [1, 1], [0, 1], visible=False)
-        line = fig.step("wave", "residual", source=self.pixels, line_width=0.8, mode="center")
+        line = fig.line("wave", "residual", source=self.pixels, line_width=0.8)
         self._inks.append((line.glyph, "line_color", "text"))
         return fig
 
@@ -220,7 +218,7 @@ class SpectrumView(pn.viewable.Viewer):
         if inspection is None:
             for source in (self.pixels, self.rest, self.masked, self.sky, self.neighbours):
                 source.data = {name: [] for name in source.data}
-            self.insets.show(None, np.empty(0), factor=1.0, ink=ink(self._state.dark))
+            self.insets.show(None, {}, factor=1.0, ink=ink(self._state.dark))
             self._draw_lines()
             return
         self._fill()
@@ -253,7 +251,7 @@ class SpectrumView(pn.viewable.Viewer):
                 for _w, flux in self._neighbours
             ],
         }
-        self.insets.show(item, flux, factor=shift, ink=ink(self._state.dark))
+        self.insets.show(item, self.pixels.data, factor=shift, ink=ink(self._state.dark))
         low, high = flux_limits(flux, item.model)
         self.flux.y_range.update(start=low, end=high)
         limit = residual_limit(item.residual)
