@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from data.commands import setting
 from data.grid import FloatArray, WaveGrid
 from data.mock_instrument import MOCK_INSTRUMENTS
-from data.mock_objects import MockObjects
+from data.mock_objects import MockObjects, object_ids
 from data.mock_random import IntArray
 from data.spectra import Spectra
 from data.survey import SurveyWriter
@@ -70,6 +71,11 @@ class MockSurvey:
     def grid(self) -> WaveGrid:
         """Observed-frame grid."""
         return self.instrument.grid
+
+    @property
+    def ids(self) -> NDArray[Any]:
+        """`object_id` of each row, as text; at once, unlike the catalogue."""
+        return np.array(object_ids(self.seed, np.arange(self._n)), dtype=object)
 
     @property
     def catalog(self) -> pd.DataFrame:

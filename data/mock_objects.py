@@ -29,6 +29,11 @@ _SECOND = np.uint64(1) << np.uint64(62)
 _STAR = OUTLIER_KINDS.index("star")
 
 
+def object_ids(seed: int, index: IntArray) -> list[str]:
+    """Return the `object_id` of objects of a survey."""
+    return [f"mock-{seed}-{i}" for i in index.tolist()]
+
+
 class MockObjects:
     """Objects drawn by (seed, index); ordinary galaxies get no spectrum until asked."""
 
@@ -67,7 +72,7 @@ class MockObjects:
         known = np.where(self.outlier == _STAR, np.nan, 1.0)  # a star has no galaxy's truth
         return pd.DataFrame(
             {
-                "object_id": [f"mock-{random.seed}-{i}" for i in random.index],
+                "object_id": object_ids(random.seed, random.index),
                 "ra": random.uniform("ra", 110.0, 260.0),
                 "dec": np.degrees(np.arcsin(random.uniform("dec", -0.06, 0.88))),
                 "z": self.z,

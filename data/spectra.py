@@ -56,6 +56,11 @@ class SpectrumSource(Protocol):
         """One row per object, row i = spectrum i."""
         ...
 
+    @property
+    def ids(self) -> NDArray[Any]:
+        """`object_id` of each row as text, without the rest of the catalogue being made."""
+        ...
+
     def __len__(self) -> int:
         """Return the number of objects."""
         ...

@@ -67,6 +67,11 @@ class Survey:
         return len(self.catalog)
 
     @property
+    def ids(self) -> NDArray[Any]:
+        """`object_id` of each row, as text."""
+        return self.catalog["object_id"].astype(str).to_numpy()
+
+    @property
     def chunk_rows(self) -> int:
         """Rows of one compressed chunk; reading whole chunks is fastest."""
         return int(self._flux.chunks[0])

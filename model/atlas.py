@@ -115,7 +115,7 @@ class Atlas:
             ValueError: The survey is not where it was, or is another one now.
         """
         source = open_source(self._source_reference())
-        ids = source.catalog["object_id"].astype(str).to_numpy()
+        ids = source.ids
         own = self.catalog["object_id"].astype(str).to_numpy()
         if not np.array_equal(ids, own):
             raise ValueError(

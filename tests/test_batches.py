@@ -23,6 +23,7 @@ class CountingSource:
     def __init__(self, n: int, *, chunk_rows: int = 4) -> None:
         self.grid, self.chunk_rows, self.n = GRID, chunk_rows, n
         self.catalog = pd.DataFrame({"object_id": np.arange(n).astype(str), "z": np.zeros(n)})
+        self.ids = self.catalog["object_id"].to_numpy()
         self.reads = np.zeros(n, dtype=int)
         self.largest = 0
 
