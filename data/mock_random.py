@@ -29,7 +29,8 @@ class ObjectRandom:
         """Draw for the objects `index` (>= 0) of the mock survey `seed` (>= 0)."""
         self.seed = seed
         self.index = np.asarray(index, dtype=np.uint64)
-        self._key = _mix(self.index + _mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15)))
+        counter = (int(seed) + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        self._key = _mix(self.index + _mix(np.uint64(counter)))
 
     def uniform(self, purpose: str, low: float = 0.0, high: float = 1.0) -> FloatArray:
         """Return uniform numbers in (low, high), float64, one an object."""
