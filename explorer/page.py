@@ -37,7 +37,7 @@ def build_page(dataset: Dataset) -> pmui.Page:
     session = Session(dataset)
     state = session.state
     defaults = {parameter: getattr(state, parameter) for parameter in NAMES.values()}
-    counts = line(counts_text(state), width=320, margin=(0, 12))
+    counts = line(counts_text(state), name="counts", width=320, margin=(0, 12))
     state.param.watch(
         lambda *_: counts.param.update(object=counts_text(state)), ["shown", "subset"]
     )

@@ -46,7 +46,7 @@ class SpectrumView(pn.viewable.Viewer):
             {name: [] for name in ("wave", "flux", "low", "high", "model", "residual")},
             name="pixels",
         )
-        self.rest: Any = ColumnDataSource({"wave": [], "flux": []})
+        self.rest: Any = ColumnDataSource({"wave": [], "flux": []}, name="decoded")
         self.masked: Any = ColumnDataSource({"x0": [], "x1": []})
         self.sky: Any = ColumnDataSource({"x0": [], "x1": []})
         self.neighbours: Any = ColumnDataSource({"xs": [], "ys": []})

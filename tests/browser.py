@@ -25,16 +25,16 @@ FLAGS = [
 
 
 @contextmanager
-def serving(*arguments: str, log: Path) -> Iterator[str]:
-    """Serve launch.py on a free port; yields the address of the page."""
+def serving(*arguments: str, log: Path, script: str = "launch.py") -> Iterator[str]:
+    """Serve a script on a free port; yields the address of its page."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "panel", "serve", "launch.py", "--port", str(port)]
+    command = [sys.executable, "-m", "panel", "serve", script, "--port", str(port)]
     command += ["--args", *arguments] if arguments else []
     with log.open("w") as output:
         server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
-    url = f"http://localhost:{port}/launch"
+    url = f"http://localhost:{port}/{Path(script).stem}"
     try:
         deadline = time.monotonic() + 120
         while True:

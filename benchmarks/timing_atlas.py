@@ -1,0 +1,136 @@
+"""A large atlas to time the explorer on: made from the mock survey in minutes, then kept.
+
+The catalogue is the mock survey's, and its spectra are made on demand, so every click does real
+work with a SPENDER of full size. What would take hours is replaced: the latents are drawn from a
+flow fitted to a few encoded spectra, and `umap` and `tsne` are projections of them with noise.
+Above `BLOCK` objects, catalogue, latents and neighbours repeat.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from data.grid import FloatArray
+from data.mock import MockSurvey
+from data.survey import read_json, write_json
+from model.atlas_build import EMBEDDINGS, SCHEMA_VERSION
+from model.encoding import latent_columns
+from model.flow import FlowConfig, LatentFlow, fit_flow
+from model.linear import PCAConfig
+from model.neighbours import Neighbours, find_neighbours
+from model.scores import LOF_NEIGHBOURS, SCORES, local_outlier_factor
+from model.spender import Spender, SpenderConfig
+from model.storage import save_model
+from model.warm_start import start_from_data
+
+BLOCK = 531_890
+"""Objects of SDSS in Liang+2023; more are repeats of these."""
+SEED = 5
+N_ENCODED = 512
+"""Spectra encoded: the decoder starts from their mean, the flow learns their latents."""
+SPREAD = 0.15
+"""Noise added to the maps, in standard deviations of the latents."""
+FOLDER = Path(__file__).parent / "results" / "atlases"
+"""Where atlases are kept; git ignores it."""
+
+
+def timing_atlas(n_object: int) -> Path:
+    """Return the folder of an atlas of `n_object` objects, made the first time."""
+    path = FOLDER / f"mock-{n_object}"
+    if not (path / "atlas.json").exists():
+        partial = path.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        sys.stderr.write(f"making {path} (minutes, once)\n")
+        _make(partial, n_object)
+        partial.rename(path)
+    return path
+
+
+def _make(path: Path, n_object: int) -> None:
+    n_block = min(n_object, BLOCK)
+    block = MockSurvey(n=n_block, seed=SEED)
+    model, flow = _model_and_flow(block)
+    latents = flow.sample(n_block, seed=SEED)
+    graph = find_neighbours(latents, k=min(LOF_NEIGHBOURS, n_block - 1))
+    columns = dict(zip(latent_columns(model.n_latent), latents.T, strict=True))
+    catalog = block.catalog.assign(**columns)
+    catalog["neg_log_p"] = -flow.log_p(latents).astype(np.float32)
+    catalog["lof"] = local_outlier_factor(latents, graph)
+    survey = MockSurvey(n=n_object, seed=SEED)
+    rows = np.arange(n_object)
+    catalog = catalog.iloc[rows % n_block].reset_index(drop=True)
+    catalog["object_id"] = survey.ids
+    rng = np.random.default_rng(SEED)
+    for number, item in enumerate(EMBEDDINGS):
+        catalog[item.x], catalog[item.y] = _map(catalog, flow, number, rng)
+    catalog.to_parquet(path / "catalog.parquet", index=False)
+    _repeat(graph, rows).save(path / "neighbours.npz")
+    flow.save(path / "flow.safetensors")
+    save_model(model, path / "model")
+    write_json(path / "atlas.json", _info(path, survey, model, flow))
+
+
+def _model_and_flow(survey: MockSurvey) -> tuple[Spender, LatentFlow]:
+    """Return a SPENDER that decodes the mean spectrum, and a flow over its latents."""
+    config = SpenderConfig(grids={"sdss": survey.grid})
+    with torch.random.fork_rng():
+        torch.manual_seed(SEED)
+        model = Spender(config)
+    rows = np.linspace(0, len(survey) - 1, min(N_ENCODED, len(survey))).astype(np.int64)
+    start = PCAConfig(n_latent=10, rest_grid=config.rest_grid)
+    start_from_data(model.decoder, survey, rows, config=start, seed=SEED)
+    latents = model.encode(survey.read(rows))
+    return model, fit_flow(latents, FlowConfig(seed=SEED, max_steps=600))[0]
+
+
+def _map(
+    catalog: pd.DataFrame, flow: LatentFlow, number: int, rng: np.random.Generator
+) -> FloatArray:
+    """Return positions on a map, shape (2, n_object): a projection of the latents, with noise."""
+    latents = catalog[latent_columns(len(flow.mean))].to_numpy(np.float32)
+    axes = np.linalg.qr(np.random.default_rng(number).normal(size=(latents.shape[1], 2)))[0]
+    plane = ((latents - flow.mean) / flow.std).astype(np.float32) @ axes.astype(np.float32)
+    return (plane + rng.normal(0, SPREAD, plane.shape)).astype(np.float32).T
+
+
+def _repeat(graph: Neighbours, rows: FloatArray) -> Neighbours:
+    """Repeat a graph: neighbours lie in the same copy, or where that ends, in the one before."""
+    n_block = len(graph)
+    first = (rows // n_block * n_block)[:, None]
+    indices = graph.indices[rows % n_block] + first
+    indices = np.where(indices < len(rows), indices, indices - n_block)
+    return Neighbours(indices.astype(np.int32), graph.distances[rows % n_block])
+
+
+def _info(path: Path, survey: MockSurvey, model: Spender, flow: LatentFlow) -> dict[str, Any]:
+    weights = read_json(path / "model" / "model.json", what="model")["weights_sha256"]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": f"timing atlas of {len(survey):,} mock galaxies",
+        "n_object": len(survey),
+        "source": json.loads(json.dumps(survey.reference())),
+        "embeddings": [asdict(item) | {"settings": {}} for item in EMBEDDINGS],
+        "scores": [
+            score.to_dict() for score in SCORES if score.column in ("neg_log_p", "lof")
+        ],
+        "latent_mean": flow.mean.tolist(),
+        "latent_std": flow.std.tolist(),
+        "model": {"kind": model.kind, "n_latent": model.n_latent, "weights_sha256": weights},
+        "seed": SEED,
+        "settings": {},
+        "versions": {},
+        "notes": [
+            "For timing alone: the model is not trained, the latents are drawn from a flow, the "
+            "maps are projections of the latents with noise."
+        ],
+    }  # fmt: skip
