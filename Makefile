@@ -5,7 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 5006
 ATLAS ?=
-PYTEST_ARGS ?= -n auto --dist loadfile
 PIP_FLAGS := --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: explore test check bench clean
@@ -15,7 +14,8 @@ explore: $(VENV)/.run
 	$(BIN)/panel serve launch.py --port $(PORT) --show $(if $(ATLAS),--args $(ATLAS))
 
 test: $(VENV)/.test chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m 'not ui'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m ui  # alone: a browser shares no processor with other tests
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .

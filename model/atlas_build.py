@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ from data.commands import setting
 from data.grid import FloatArray
 from data.source import open_source
 from data.spectra import SpectrumSource
-from data.survey import read_json, write_json
+from data.survey import Survey, read_json, write_json
 from model.device import choose_device
 from model.embedding import (
     Embedding,
@@ -42,7 +42,7 @@ from model.flow import FlowConfig, FlowReport, LatentFlow, fit_flow
 from model.interface import SpectrumModel
 from model.neighbours import Neighbours, find_neighbours
 from model.scores import LOF_NEIGHBOURS, SCORES, local_outlier_factor
-from model.storage import load_model, read_model_info
+from model.storage import StoredModel, load_model, read_model_info, save_model
 
 SCHEMA_VERSION = 1
 MIN_OBJECTS = 50
@@ -70,6 +70,11 @@ class AtlasConfig:
     device: str = setting(
         help="where the model runs", default="auto", choices=("auto", "cpu", "cuda")
     )
+    compact: bool = setting(
+        help="an atlas to pass on: weights in half precision, and a mock survey's spectra made "
+        "on demand instead of read from SURVEY",
+        default=False,
+    )
     jobs: int = setting(help="threads for neighbours and t-SNE; -1 is all cores", default=-1)
 
     def __post_init__(self) -> None:
@@ -80,8 +85,9 @@ class AtlasConfig:
 
 def build_atlas(config: AtlasConfig) -> None:
     """Build an atlas of a survey on disk; see `make_atlas`."""
-    source = open_source({"kind": "survey", "path": str(config.survey)})
-    make_atlas(source, config)
+    survey = Survey(config.survey)
+    on_demand = survey.info.get("provenance", {}).get("source")
+    make_atlas(open_source(on_demand) if config.compact and on_demand else survey, config)
 
 
 def make_atlas(source: SpectrumSource, config: AtlasConfig, *, progress: bool = True) -> None:
@@ -101,10 +107,10 @@ def make_atlas(source: SpectrumSource, config: AtlasConfig, *, progress: bool = 
         raise ValueError(f"{config.out} exists; choose another --out or remove it")
     if len(source) < MIN_OBJECTS:
         raise ValueError(f"an atlas needs at least {MIN_OBJECTS} objects, got {len(source)}")
-    model_info = read_model_info(config.model)
-    model = load_model(config.model, device=choose_device(config.device))
-    folder = _working_folder(out, source, model_info, config)
-    _Builder(source, model, model_info, config, folder, progress).run()
+    folder = _working_folder(out, source, read_model_info(config.model), config)
+    _copy_model(config.model, folder / "model", half=config.compact)
+    model = load_model(folder / "model", device=choose_device(config.device))
+    _Builder(source, model, read_model_info(folder / "model"), config, folder, progress).run()
     shutil.rmtree(folder / "work")
     os.rename(folder, out)
 
@@ -141,7 +147,6 @@ class _Builder:
             neighbours.first(min(STORED_NEIGHBOURS, neighbours.k)).save(
                 self.folder / "neighbours.npz"
             )
-            self._copy_model()
 
     def _neighbours(self, latents: FloatArray, settings: EmbeddingConfig) -> Neighbours:
         k = min(len(latents) - 1, max(settings.k, STORED_NEIGHBOURS))
@@ -228,13 +233,6 @@ class _Builder:
         }
         write_json(self.folder / "atlas.json", info)
 
-    def _copy_model(self) -> None:
-        target = self.folder / "model"
-        target.mkdir(exist_ok=True)
-        for name in MODEL_FILES:
-            if (self.config.model / name).exists():
-                shutil.copyfile(self.config.model / name, target / name)
-
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
         """Say how long a stage took."""
@@ -254,6 +252,7 @@ def _working_folder(
         "source": source.reference(),
         "weights_sha256": model_info["weights_sha256"],
         "seed": config.seed,
+        "compact": config.compact,
         "schema_version": SCHEMA_VERSION,
     }
     folder = out.with_name(f".{out.name}.partial")
@@ -265,6 +264,20 @@ def _working_folder(
     said.parent.mkdir(parents=True)
     write_json(said, job)
     return folder
+
+
+def _copy_model(model: Path, target: Path, *, half: bool) -> None:
+    """Copy a model without its checkpoints; `half` rounds its weights to float16."""
+    target.mkdir(exist_ok=True)
+    for name in MODEL_FILES:
+        if (model / name).exists():
+            shutil.copyfile(model / name, target / name)
+    if half:
+        info, loaded = read_model_info(model), load_model(model)
+        save_model(
+            cast("StoredModel", loaded), target, half=True,
+            training=info["training"], metrics=info["metrics"],
+        )  # fmt: skip
 
 
 def _portable(reference: dict[str, Any], out: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from data.commands import setting
 from data.source import open_source
 from data.spectra import SpectrumSource
 from data.survey import write_json
+from model.card import EVALUATION, write_card
 from model.device import choose_device
 from model.evaluation_figures import draw_distances, draw_example
 from model.interface import SpectrumModel
@@ -86,9 +87,11 @@ def evaluate(config: EvaluateConfig) -> None:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {name: version(name) for name in ("torch", "numpy")},
     }  # fmt: skip
-    out = config.out or config.model / "evaluation"
+    out = config.out or (config.model / EVALUATION).parent
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "evaluation.json", result)
+    write_json(out / EVALUATION.name, result)
+    if config.out is None:
+        write_card(config.model)
     draw_distances(invariance, out / "latent_distances.png", title=config.model.name)
     draw_example(model, source, rows, out / "reconstruction.png", z_max=config.z_max)
     sys.stdout.write(_as_text(result) + f"\nsaved in {out}\n")

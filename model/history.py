@@ -89,10 +89,17 @@ def read_history(path: Path) -> list[Row]:
 class ProgressBar:
     """Live progress of a training: share done, time left, losses, spectra per second."""
 
-    def __init__(self, *, shown: bool) -> None:
-        """Start the bar; `shown` is false in all processes but the first."""
+    def __init__(self, *, shown: bool, start: float = 0.0) -> None:
+        """Start the bar.
+
+        Args:
+            shown: False in all processes but the first.
+            start: Share done by earlier runs.
+        """
         self._bar = tqdm(
             total=1.0,
+            initial=start,
+            miniters=0,
             desc="train",
             disable=not shown,
             file=sys.stderr,

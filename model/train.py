@@ -18,6 +18,7 @@ from typing import Any, Self, get_type_hints
 from data.commands import setting
 from data.grid import REST_RANGE, WaveGrid, linear_grid
 from data.survey import Survey
+from model.card import write_card
 from model.checkpoints import read_checkpoint
 from model.splits import SPLIT_RULE, split_source
 from model.storage import save_model
@@ -248,6 +249,7 @@ def train(config: TrainConfig) -> None:
         "config": config.to_dict(),
         "seed": config.seed,
         "survey": source.reference(),
+        "provenance": source.info.get("provenance", {}),
         "split": {"rule": SPLIT_RULE, **{name: len(rows) for name, rows in splits.sets().items()}},
         "left_out": splits.left_out,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -257,5 +259,6 @@ def train(config: TrainConfig) -> None:
     }
     metrics = fidelities(trained.model, source, splits, limit=config.valid_max)
     save_model(trained.model, config.out, training=training, metrics=metrics)
+    write_card(config.out)
     shown = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
     sys.stderr.write(f"{config.out}: {shown}\n")

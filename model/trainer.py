@@ -175,7 +175,7 @@ class Trainer:
             history = History(self.folder, keep_to_step=keep, tensorboard=board)
         else:
             history = None
-        bar = ProgressBar(shown=main)
+        bar = ProgressBar(shown=main, start=self.clock.progress(self.position.step))
         try:
             with _stop_signals() as stopped:
                 self._loop(history, bar, stopped)
