@@ -1,4 +1,7 @@
-"""Run benchmarks: `python -m benchmarks [NAME...]` calls `main()` of benchmarks/bench_NAME.py."""
+"""Run benchmarks: `python -m benchmarks [NAME...]` calls `main()` of benchmarks/bench_NAME.py.
+
+Options go to the benchmark, which must then be one: `python -m benchmarks explorer --help`.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run the named benchmarks, or all; 1 if one failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names())}")
+    argv = sys.argv[1:] if argv is None else argv
+    if len(argv) > 1 and argv[0] in names() and argv[1].startswith("-"):
+        import_module(f"benchmarks.bench_{argv[0]}").main(argv[1:])
+        return 0
     chosen = parser.parse_args(argv).names or names()
     unknown = sorted(set(chosen) - set(names()))
     if unknown:

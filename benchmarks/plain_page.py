@@ -1,0 +1,69 @@
+"""The plain scatter in a browser: how long until all points are painted (again)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.browser import Watched
+
+_SCRIPT = """
+window.timing = {input: 0, first: null};
+for (const type of ['pointerdown', 'pointermove', 'wheel'])
+  window.addEventListener(type, (event) => { timing.input = event.timeStamp }, true);
+timing.painted = () => new Promise((done) =>
+  requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))));
+timing.moved = async () => {
+  const {start} = Bokeh.documents[0].get_model_by_name('map').x_range;
+  timing.input = 0;
+  timing.answer = new Promise(async (done) => {
+    while (Bokeh.documents[0].get_model_by_name('map').x_range.start === start)
+      await new Promise((next) => setTimeout(next, 1));
+    done(await timing.painted() - timing.input);
+  });
+};
+const look = async () => {
+  const document = window.Bokeh?.documents[0];
+  if (document?.get_model_by_name('map') && document.is_idle) timing.first = await timing.painted();
+  else setTimeout(look, 5);
+};
+look();
+"""
+
+
+class PlainPage(Watched):
+    """One visitor of the plain scatter."""
+
+    def __init__(self, context: Any, url: str) -> None:
+        """Open the page and wait until all points are painted."""
+        context.add_init_script(_SCRIPT)
+        super().__init__(context, url)
+        self.page.wait_for_function("window.timing?.first != null", timeout=300_000)
+        self.page.wait_for_timeout(1000)
+
+    @property
+    def first_paint(self) -> float:
+        """Seconds from the start of the navigation to all points painted."""
+        return float(self.page.evaluate("timing.first")) / 1e3
+
+    def wheel(self, x: float, y: float, *, turn: int) -> float:
+        """Zoom with one turn of the wheel; return seconds."""
+        self.page.mouse.move(*self.pixel("map", x, y))
+        self.page.evaluate("() => { timing.moved() }")
+        self.page.mouse.wheel(0, turn)
+        return self._seconds()
+
+    def drag(self, x: float, y: float, *, right: float) -> float:
+        """Move by some pixels at once; return seconds."""
+        left, top = self.pixel("map", x, y)
+        self.page.mouse.move(left, top)
+        self.page.mouse.down()
+        self.page.evaluate("() => { timing.moved() }")
+        self.page.mouse.move(left + right, top)
+        seconds = self._seconds()
+        self.page.mouse.up()
+        return seconds
+
+    def _seconds(self) -> float:
+        seconds = float(self.page.evaluate("timing.answer")) / 1e3
+        self.page.wait_for_timeout(300)
+        return seconds
