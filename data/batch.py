@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from data.grid import INSTRUMENTS, WaveGrid
 from data.prepare import pixel_shift, prepare
+from data.processes import start_pool as _pool
 from data.readers import RawSpectrum, plain_text, read_file
 
 if TYPE_CHECKING:  # a process that reads spectra starts in half the time without pandas
@@ -163,27 +162,6 @@ def _catalog(path: Path, match: Match) -> Catalog:
     from data.catalog import Catalog
 
     return Catalog(path, match=match)
-
-
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    """Return fresh processes; not forked, since the parent runs threads."""
-    return ProcessPoolExecutor(
-        jobs,
-        mp_context=multiprocessing.get_context("forkserver"),
-        initializer=_end_with_parent,
-    )
-
-
-def _end_with_parent() -> None:
-    """Let this process end when the one that asked for it does, however that ends."""
-
-    def wait() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def _result(files: list[str], future: Future[Batch], selection: Selection) -> Batch:

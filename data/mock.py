@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,12 @@ from data.grid import FloatArray, WaveGrid
 from data.mock_instrument import MOCK_INSTRUMENTS
 from data.mock_objects import MockObjects, object_ids
 from data.mock_random import IntArray
+from data.processes import map_in_order
 from data.spectra import Spectra
 from data.survey import SurveyWriter
 
-ROWS_AT_ONCE = 128
-WRITE_ROWS = 4096
+ROWS_AT_ONCE = 512
+WRITE_ROWS = 512
 CATALOG_ROWS = 8192
 
 
@@ -113,27 +113,24 @@ class MockSurvey:
             "outliers": self.outliers,
         }
 
-    def blocks(self, rows: int, *, jobs: int = 1) -> Iterator[tuple[pd.DataFrame, Any, Any]]:
-        """Yield catalogue rows, flux and ivar of the whole survey in order, `rows` at a time."""
-        with ThreadPoolExecutor(jobs) as pool:
-            for block in _blocks(self._n, rows):
-                parts = [block[part] for part in _slices(len(block), ROWS_AT_ONCE)]
-                made = list(pool.map(self._synthesise, parts))
-                frame = pd.concat([part[0] for part in made], ignore_index=True)
-                yield (
-                    frame,
-                    np.concatenate([part[1] for part in made]),
-                    np.concatenate([part[2] for part in made]),
-                )
+    def blocks(
+        self, rows: int, *, jobs: int = 1
+    ) -> Iterator[tuple[pd.DataFrame, FloatArray, FloatArray]]:
+        """Yield catalogue rows, flux and ivar of the whole survey in order, `rows` at a time.
+
+        Each block is made by one of `jobs` processes (none besides this one if `jobs` is 1).
+
+        Raises:
+            ChildProcessError: A process was killed.
+        """
+        jobs = min(jobs, -(-self._n // rows))
+        make = partial(_make, seed=self.seed, name=self.instrument.name, outliers=self.outliers)
+        return map_in_order(make, _blocks(self._n, rows), jobs=jobs)
 
     def _objects(self, index: IntArray) -> MockObjects:
         return MockObjects(
             seed=self.seed, index=index, instrument=self.instrument, outliers=self.outliers
         )
-
-    def _synthesise(self, index: IntArray) -> tuple[pd.DataFrame, FloatArray, FloatArray]:
-        objects = self._objects(index)
-        return objects.frame(), *objects.spectra()
 
     def _indices(self, indices: FloatArray | IntArray | list[int] | slice) -> IntArray:
         if isinstance(indices, slice):
@@ -157,7 +154,7 @@ class MockConfig:
         help="whose grid, resolution and noise", default="sdss", choices=tuple(MOCK_INSTRUMENTS)
     )
     outliers: float = setting(help="part of the objects made strange", default=0.01)
-    jobs: int = setting(help="threads; the result does not depend on it", default=2)
+    jobs: int = setting(help="processes; the result does not depend on it", default=2)
 
     def __post_init__(self) -> None:
         """Refuse settings out of range."""
@@ -185,6 +182,15 @@ def mock(config: MockConfig) -> None:
         for rows, flux, ivar in survey.blocks(WRITE_ROWS, jobs=config.jobs):
             writer.append(rows, flux, ivar)
             progress.update(len(rows))
+
+
+def _make(
+    index: IntArray, *, seed: int, name: str, outliers: float
+) -> tuple[pd.DataFrame, FloatArray, FloatArray]:
+    """Return catalogue rows, flux and ivar of some objects."""
+    instrument = MOCK_INSTRUMENTS[name]
+    objects = MockObjects(seed=seed, index=index, instrument=instrument, outliers=outliers)
+    return objects.frame(), *objects.spectra()
 
 
 def _blocks(n: int, rows: int) -> Iterator[IntArray]:

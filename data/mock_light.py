@@ -5,7 +5,8 @@ Works on spectra averaged over wide bins, so that the catalogue of a survey cost
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
 
 import numpy as np
 
@@ -78,6 +79,10 @@ class Light:
     power: FloatArray
     power_slope: FloatArray
     halpha_ew: FloatArray
+
+    def take(self, rows: IntArray | slice) -> Light:
+        """Return some of the galaxies."""
+        return _take(self, rows)
 
 
 def draw_light(random: ObjectRandom, instrument: Instrument, outlier: IntArray) -> Light:
@@ -155,6 +160,13 @@ def _coefficients(
     nebular = (spread * gas[:, :, None, None] * ions[:, None, :, None]).sum(axis=(1, 2))
     live = (row_product(formed, templates.live_fraction.T.astype(float)) * stars).sum(axis=1)
     return result[0], result[1], nebular.astype(np.float32), live
+
+
+def _take(values: Any, rows: IntArray | slice) -> Any:  # noqa: ANN401 - a table or a column
+    if not is_dataclass(values):
+        return values[rows]
+    columns = {f.name: _take(getattr(values, f.name), rows) for f in fields(values)}
+    return type(values)(**columns)
 
 
 def _interpolation(values: FloatArray, nodes: FloatArray) -> FloatArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from data.grid import FloatArray
@@ -15,42 +17,51 @@ _BAD_COLUMNS = 0.04
 
 
 def observe(
-    flux: FloatArray, random: ObjectRandom, instrument: Instrument, *, exposure: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return recorded spectra and their inverse variance.
+    flux: FloatArray, ivar: FloatArray, random: ObjectRandom, instrument: Instrument, *,
+    exposure: FloatArray,
+) -> None:  # fmt: skip
+    """Record spectra in place.
 
     Args:
-        flux: True flux, 1e-17 cgs, float32, shape (n_galaxy, n_pixel).
+        flux: True flux, 1e-17 cgs, float32, shape (n_galaxy, n_pixel); replaced by the recorded.
+        ivar: Same shape and type; set to the inverse variance, 0 where masked: cosmic rays, bad
+            columns, wavelengths not covered (flux 0 there), and strong sky lines.
         random: The objects' random numbers.
         instrument: What records them.
         exposure: Noise over the usual, shape (n_galaxy,).
-
-    Returns:
-        Flux and ivar, float32; ivar 0 where masked: cosmic rays, bad columns, wavelengths not
-        covered (flux 0 there), and strong sky lines.
     """
-    flux = flux * _calibration(random, instrument.grid.n_pixel)
-    variance = (instrument.sky_error * exposure[:, None].astype(np.float32)) ** 2
-    variance += instrument.source_variance * np.maximum(flux, 0)
-    ivar = 1 / variance
-    error = np.sqrt(variance)
-    for row, generator in enumerate(random.generators()):
-        noise = generator.standard_normal(flux.shape[1], dtype=np.float32)
-        flux[row] += error[row] * noise
-        _hit(flux[row], ivar[row], error[row], generator, instrument)
+    waves = _calibration_waves(flux.shape[1])
+    calibration = _calibration(random)
+    usable = (~instrument.sky_mask).astype(np.float32)
+    noise = np.empty(flux.shape[1], dtype=np.float32)
+    objects = zip(flux, ivar, calibration, exposure.astype(np.float32), random.generators(),
+                  strict=True)  # fmt: skip
+    for recorded, inverse, sizes, times, generator in objects:
+        recorded *= 1 + sizes @ waves
+        error = (instrument.sky_error * times) ** 2
+        error += instrument.source_variance * np.maximum(recorded, 0)
+        np.divide(1, error, out=inverse)
+        np.sqrt(error, out=error)
+        generator.standard_normal(dtype=np.float32, out=noise)
+        noise *= error
+        recorded += noise
+        _hit(recorded, inverse, error, generator, instrument)
+        inverse *= usable
     _blank(flux, ivar, random, instrument)
-    ivar[:, instrument.sky_mask] = 0
-    return flux, ivar
 
 
-def _calibration(random: ObjectRandom, n_pixel: int) -> FloatArray:
-    """Return smooth factors near 1, float32, shape (n_galaxy, n_pixel)."""
+def _calibration(random: ObjectRandom) -> FloatArray:
+    """Return amplitudes of smooth errors of the calibration, float32, (n_galaxy, _N_WAVE)."""
+    orders = range(1, _N_WAVE + 1)
+    sizes = [random.normal(f"calibration {i}", 0.0, _CALIBRATION_ERROR / i) for i in orders]
+    return np.stack(sizes, axis=1).astype(np.float32)
+
+
+@cache
+def _calibration_waves(n_pixel: int) -> FloatArray:
+    """Return their shapes, float32, (_N_WAVE, n_pixel)."""
     x = np.linspace(0, np.pi, n_pixel, dtype=np.float32)
-    factor = np.ones((len(random.index), n_pixel), dtype=np.float32)
-    for order in range(1, _N_WAVE + 1):
-        size = random.normal(f"calibration {order}", 0.0, _CALIBRATION_ERROR / order)
-        factor += size[:, None].astype(np.float32) * np.cos(order * x)
-    return factor
+    return np.cos(np.arange(1, _N_WAVE + 1, dtype=np.float32)[:, None] * x)
 
 
 def _hit(
@@ -59,12 +70,14 @@ def _hit(
 ) -> None:  # fmt: skip
     """Put cosmic rays on one spectrum, in place; the pipeline finds and masks nearly all."""
     n_hit = generator.poisson(instrument.cosmic_rays * len(flux) / 2)
+    if not n_hit:
+        return
     start = generator.integers(0, len(flux) - 1, n_hit)
-    strength = generator.pareto(1.0, n_hit).clip(0, 100).astype(np.float32) * 5
-    for offset in (0, 1):
-        flux[start + offset] += strength * error[start + offset]
-        ivar[start + offset] = 0
-    if n_hit and generator.random() < 0.02:  # one escaped
+    strength = np.minimum(generator.pareto(1.0, n_hit), 100).astype(np.float32) * 5
+    for place in (start, start + 1):
+        flux[place] += strength * error[place]
+        ivar[place] = 0
+    if generator.random() < 0.02:  # one escaped
         ivar[start[0]] = 1 / error[start[0]] ** 2
 
 

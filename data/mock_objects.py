@@ -23,10 +23,11 @@ from data.mock_photometry import NORM_RANGE
 from data.mock_population import KINDS, NUCLEI
 from data.mock_random import IntArray, ObjectRandom
 from data.mock_synthesis import galaxy_flux
+from data.mock_templates import BLOCK
 
 _SECOND = np.uint64(1) << np.uint64(62)
 """Added to the index of an object to draw the galaxy blended with it."""
-_STAR = OUTLIER_KINDS.index("star")
+_STAR, _GALAXY_BLEND = OUTLIER_KINDS.index("star"), OUTLIER_KINDS.index("galaxy blend")
 
 
 def object_ids(seed: int, index: IntArray) -> list[str]:
@@ -55,9 +56,13 @@ class MockObjects:
 
     def spectra(self) -> tuple[FloatArray, FloatArray]:
         """Return normalised flux and its ivar as recorded, float32, (n_galaxy, n_pixel)."""
-        flux = galaxy_flux(self.light, self.instrument)
+        flux = np.empty((len(self.z), self.instrument.grid.n_pixel), dtype=np.float32)
+        ivar = np.empty_like(flux)
+        for start in range(0, len(flux), BLOCK):
+            part = slice(start, start + BLOCK)
+            flux[part] = galaxy_flux(self.light.take(part), self.instrument)
         flux[self._strange] = self._strange_flux
-        flux, ivar = observe(flux, self.random, self.instrument, exposure=self.exposure)
+        observe(flux, ivar, self.random, self.instrument, exposure=self.exposure)
         if len(self._strange):
             damage(flux, ivar, self.random, self.outlier, level=self.norm,
                    instrument=self.instrument)  # fmt: skip
@@ -103,15 +108,15 @@ class MockObjects:
         """Return the true spectra of strange objects, 1e-17 cgs, (n_row, n_pixel)."""
         if not len(rows):
             return np.zeros((0, self.instrument.grid.n_pixel), dtype=np.float32)
-        random = ObjectRandom(seed=self.random.seed, index=self.random.index[rows])
-        other = ObjectRandom(seed=self.random.seed, index=random.index + _SECOND)
-        outlier = self.outlier[rows]
-        light = draw_light(random, self.instrument, outlier)
-        second = draw_light(other, self.instrument, np.zeros_like(outlier))
-        return distort(
-            galaxy_flux(light, self.instrument), random, outlier, z=light.z,
-            second=galaxy_flux(second, self.instrument), instrument=self.instrument,
-        )  # fmt: skip
+        random, outlier, light = self.random.take(rows), self.outlier[rows], self.light.take(rows)
+        flux = galaxy_flux(light, self.instrument)
+        second = np.zeros_like(flux)
+        blends = np.flatnonzero(outlier == _GALAXY_BLEND)
+        if len(blends):
+            others = ObjectRandom(seed=random.seed, index=random.index[blends] + _SECOND)
+            other = draw_light(others, self.instrument, np.zeros_like(blends))
+            second[blends] = galaxy_flux(other, self.instrument)
+        return distort(flux, random, outlier, z=light.z, second=second, instrument=self.instrument)
 
     def _measure(self, row: int, flux: FloatArray) -> tuple[float, float]:
         """Return norm (1e-17 cgs) and median S/N per pixel of a true spectrum."""

@@ -32,6 +32,10 @@ class ObjectRandom:
         counter = (int(seed) + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
         self._key = _mix(self.index + _mix(np.uint64(counter)))
 
+    def take(self, rows: IntArray | slice) -> ObjectRandom:
+        """Return the draws for some of the objects."""
+        return ObjectRandom(seed=self.seed, index=self.index[rows])
+
     def uniform(self, purpose: str, low: float = 0.0, high: float = 1.0) -> FloatArray:
         """Return uniform numbers in (low, high), float64, one an object."""
         bits = _mix(self._key ^ _mix(np.uint64(_name_hash(purpose))))

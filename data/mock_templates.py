@@ -107,10 +107,11 @@ def row_product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
     """Return `rows @ matrix`, each row bit for bit the same whatever rows come with it."""
     padded = np.zeros((-(-len(rows) // BLOCK) * BLOCK, rows.shape[1]), dtype=rows.dtype)
     padded[: len(rows)] = rows
-    parts = [padded[i : i + BLOCK] @ matrix for i in range(0, len(padded), BLOCK)]
-    if not parts:
-        return np.zeros((0, matrix.shape[1]), dtype=rows.dtype)
-    return np.concatenate(parts)[: len(rows)]
+    product = np.empty((len(padded), matrix.shape[1]), dtype=np.result_type(rows, matrix))
+    for start in range(0, len(padded), BLOCK):
+        block = slice(start, start + BLOCK)
+        np.matmul(padded[block], matrix, out=product[block])
+    return product[: len(rows)]
 
 
 def _bin_ages(values: FloatArray, ages: FloatArray, edges: FloatArray, *, axis: int) -> Any:  # noqa: ANN401

@@ -63,16 +63,18 @@ def test_spectrum_depends_on_seed_and_index_alone(seed, n, data):
     assert (rows["norm"] > 0).all()
 
 
-@pytest.mark.parametrize("instrument", ["sdss", "desi"])
-def test_jobs_and_block_size_change_nothing(instrument):
+@pytest.mark.parametrize(
+    ("instrument", "rows", "jobs"), [("sdss", 97, 2), ("desi", 200, 1), ("sdss", 300, 3)]
+)
+def test_jobs_and_block_size_change_nothing(instrument, rows, jobs):
     survey = MockSurvey(n=300, seed=2, instrument=instrument, outliers=0.05)
     whole = survey.read(slice(None))
-    for rows, jobs in ((300, 1), (97, 3)):
-        parts = list(survey.blocks(rows, jobs=jobs))
-        assert np.array_equal(np.concatenate([part[1] for part in parts]), whole.flux)
-        assert np.array_equal(np.concatenate([part[2] for part in parts]), whole.ivar)
-        names = np.concatenate([part[0]["object_id"] for part in parts])
-        assert np.array_equal(names, survey.catalog["object_id"])
+    parts = list(survey.blocks(rows, jobs=jobs))
+    assert len(parts) == -(-300 // rows)
+    assert np.array_equal(np.concatenate([part[1] for part in parts]), whole.flux)
+    assert np.array_equal(np.concatenate([part[2] for part in parts]), whole.ivar)
+    names = np.concatenate([part[0]["object_id"] for part in parts])
+    assert np.array_equal(names, survey.catalog["object_id"])
 
 
 def test_catalogue_rows_are_those_of_single_objects():
