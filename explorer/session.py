@@ -44,7 +44,7 @@ class Session:
         self._pages = [pn.Column(sizing_mode="stretch_both", margin=0) for _title in self._titles]
         self.tabs = pmui.Tabs(
             *zip(self._titles, self._pages, strict=True),
-            dynamic=True, sizing_mode="stretch_both", margin=0,
+            sizing_mode="stretch_both", margin=0,
         )  # fmt: skip
         self.tabs.param.watch(lambda *_: self._follow_tabs(), "active")
         self.state.param.watch(lambda *_: self._follow_state(), "tab")
