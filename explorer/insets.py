@@ -85,7 +85,7 @@ class Insets:
             pn.pane.Bokeh(fig, sizing_mode="stretch_width", height=HEIGHT, margin=0)
             for fig in self.figures
         ]
-        return pn.Row(*panes, sizing_mode="stretch_width", height=HEIGHT, margin=0)
+        return pn.Row(*panes, sizing_mode="stretch_width", height=HEIGHT, margin=(0, 10, 0, 0))
 
     def show(
         self, item: Inspection | None, pixels: Mapping[str, Any], *, factor: float, ink: Ink

@@ -30,6 +30,10 @@ FloatArray = NDArray[np.floating[Any]]
 
 RESIDUAL_LIMIT = 6.0
 """Residuals are drawn to at least this many sigma."""
+LABEL_ROOM = 16
+"""Pixels from the left end, within which a line has its name at its right."""
+RESIDUAL_HEIGHT = 126
+"""Pixels."""
 
 
 class SpectrumView(pn.viewable.Viewer):
@@ -51,7 +55,7 @@ class SpectrumView(pn.viewable.Viewer):
         self.sky: Any = ColumnDataSource({"x0": [], "x1": []})
         self.neighbours: Any = ColumnDataSource({"xs": [], "ys": []})
         self.lines: dict[str, Any] = {
-            kind: ColumnDataSource({"x": [], "name": [], "y": []})
+            kind: ColumnDataSource({name: [] for name in ("x", "name", "y", "beside")})
             for kind in ("emission", "absorption")
         }
         self._inks: list[tuple[Any, str, str]] = []
@@ -65,6 +69,7 @@ class SpectrumView(pn.viewable.Viewer):
         state.param.watch(lambda *_: self._fill(), ["smoothing"])
         state.param.watch(lambda *_: self._draw_lines(), ["lines"])
         state.param.watch(lambda *_: self._repaint(), ["dark"])
+        self._name_axis()
         self._repaint()
         self._read()
 
@@ -73,7 +78,9 @@ class SpectrumView(pn.viewable.Viewer):
         return pn.Column(
             self._toolbar(),
             pn.pane.Bokeh(self.flux, sizing_mode="stretch_both", margin=0, min_height=250),
-            pn.pane.Bokeh(self.residual, sizing_mode="stretch_width", height=110, margin=0),
+            pn.pane.Bokeh(
+                self.residual, sizing_mode="stretch_width", height=RESIDUAL_HEIGHT, margin=0
+            ),
             sizing_mode="stretch_both",
             min_height=400,
             margin=0,
@@ -81,21 +88,21 @@ class SpectrumView(pn.viewable.Viewer):
 
     def _toolbar(self) -> pn.Row:
         parameters = self._state.param
-        plain: dict[str, Any] = {"size": "small", "description": ""}
+        plain: dict[str, Any] = {"size": "small", "description": "", "align": "center"}
         return pn.Row(
             pmui.RadioButtonGroup.from_param(
-                parameters.frame, label="", options=["observed", "rest"], margin=(6, 10, 2, 10),
+                parameters.frame, label="", options=["observed", "rest"], margin=(0, 10),
                 **plain,
             ),
             pmui.Select.from_param(
-                parameters.lines, label="Lines", width=92, margin=(6, 4, 2, 4), **plain
+                parameters.lines, label="Lines", width=92, margin=(4, 4, 0, 4), **plain
             ),
             pmui.IntSlider.from_param(
                 parameters.smoothing, label="Smoothing [pixels]", width=130, throttled=True,
                 margin=(0, 14), **plain,
             ),
             pmui.Checkbox.from_param(
-                parameters.overplot_neighbours, label="Neighbours", margin=(6, 0, 0, 0), **plain
+                parameters.overplot_neighbours, label="Neighbours", margin=0, **plain
             ),
             sizing_mode="stretch_width", height=40, margin=0,
         )  # fmt: skip
@@ -136,7 +143,7 @@ class SpectrumView(pn.viewable.Viewer):
         for kind, source in self.lines.items():
             labels = fig.text(
                 "x", "y", "name", source=source, y_range_name="unit", angle=np.pi / 2,
-                text_font_size="10px", text_baseline="middle",
+                text_font_size="10px", text_baseline="middle", x_offset="beside",
                 text_align="right" if kind == "emission" else "left",
             )  # fmt: skip
             self._inks.append((labels.glyph, "text_color", kind))
@@ -151,14 +158,16 @@ class SpectrumView(pn.viewable.Viewer):
 
     def _residual_figure(self) -> figure:
         fig = self._axis.strip(
-            height=120,
+            height=RESIDUAL_HEIGHT,
             y_label="residual [\N{GREEK SMALL LETTER SIGMA}]",
             y_range=Range1d(start=-6, end=6),
             name="residual",
         )
         self._shade(fig)
+        fig.yaxis.ticker.desired_num_ticks = 4
+        sigma = fig.hstrip([-1.0], [1.0], fill_alpha=0.22, line_color=None).glyph
+        self._inks.append((sigma, "fill_color", "noise"))
         fig.hspan([0.0], line_width=1, line_color="#888888")
-        fig.harea([-1, -1], [1, 1], [0, 1], visible=False)
         line = fig.line("wave", "residual", source=self.pixels, line_width=0.8)
         self._inks.append((line.glyph, "line_color", "text"))
         return fig
@@ -258,8 +267,12 @@ class SpectrumView(pn.viewable.Viewer):
         self.residual.y_range.update(start=-limit, end=limit)
 
     def _change_frame(self) -> None:
+        self._name_axis()
         self._fill()
         self._go_home()
+
+    def _name_axis(self) -> None:
+        self.residual.xaxis.axis_label = f"{self._state.frame} wavelength [Å]"
 
     def _go_home(self) -> None:
         if self.inspection is not None:
@@ -271,6 +284,8 @@ class SpectrumView(pn.viewable.Viewer):
         item, state = self.inspection, self._state
         found = [] if item is None else line_positions(state.lines, z=item.z, frame=state.frame)
         x_range = self._axis.x_range
+        width = float((inner_size(self.flux) or (600, 0))[0])
+        edge = x_range.start + (x_range.end - x_range.start) * LABEL_ROOM / width
         for kind, source in self.lines.items():
             chosen = sorted(
                 ((line, x) for line, x in found if line.kind == kind),
@@ -278,7 +293,7 @@ class SpectrumView(pn.viewable.Viewer):
             )
             legible = readable(
                 [x for _line, x in chosen], start=x_range.start, end=x_range.end,
-                width=float((inner_size(self.flux) or (600, 0))[0]),
+                width=width,
             )  # fmt: skip
             source.data = {
                 "x": [x for _line, x in chosen],
@@ -287,6 +302,7 @@ class SpectrumView(pn.viewable.Viewer):
                     for (line, _x), good in zip(chosen, legible, strict=True)
                 ],
                 "y": [0.985 if kind == "emission" else 0.02] * len(chosen),
+                "beside": [7 if x < edge else -7 for _line, x in chosen],
             }
 
     def _repaint(self) -> None:
