@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
-from bokeh.models import ColumnDataSource, LinearColorMapper, Range1d
+from bokeh.models import ColumnDataSource, FixedTicker, LinearColorMapper, Range1d
 
 from explorer.attention import (
     OFF,
@@ -22,7 +22,7 @@ from explorer.attention import (
     target_of,
 )
 from explorer.attention_gallery import AttentionGallery
-from explorer.background import Latest
+from explorer.background import Latest, together
 from explorer.state import ExplorerState
 from explorer.theme import ink, paint
 from explorer.wavelength_axis import WavelengthAxis
@@ -53,29 +53,28 @@ class AttentionView(pn.viewable.Viewer):
         self.channels = self._channel_figure()
         state.param.watch(lambda *_: self._ask(), ["selected", "target", "window"])
         state.param.watch(lambda *_: self._picked(), "window")
-        state.param.watch(lambda *_: self._fill(), ["frame", "dark"])
+        state.param.watch(lambda *_: self._fill(), "frame")
+        state.param.watch(lambda *_: self._repaint(), "dark")
         self._repaint()
         self._ask()
 
     def _make_widgets(self) -> None:
         parameters = self._state.param
-        small: dict[str, Any] = {"size": "small", "sx": PLAIN}
+        small: dict[str, Any] = {"size": "small", "sx": PLAIN, "align": "center"}
         self.choice = pmui.Select.from_param(
             parameters.target, label="attention of", options=choices(self._state.dataset),
-            width=130, margin=(8, 4, 2, 10), description="", **small,
+            width=130, margin=(6, 4, 0, 10), description="", **small,
         )  # fmt: skip
-        self.pick = pmui.Button(
-            label="drag a window", variant="outlined", margin=(8, 4, 2, 4), **small
-        )
-        self.map_shown = pmui.Checkbox(label="channels", value=False, margin=(8, 2), **small)
+        self.pick = pmui.Button(label="drag a window", variant="outlined", margin=(2, 4), **small)
+        self.map_shown = pmui.Checkbox(label="channels", value=False, margin=(0, 2), **small)
         self.order = pmui.Button(
-            label="order objects by the top channel", variant="outlined", margin=(8, 4, 2, 4),
+            label="order objects by the top channel", variant="outlined", margin=(2, 4),
             visible=False, **small,
         )  # fmt: skip
         self.said = line("", margin=(0, 10))
         self.pick.on_click(lambda _event: self._arm())
         self.order.on_click(lambda _event: self._order())
-        self.map_shown.param.watch(lambda *_: self._show_map(), "value")
+        self.map_shown.param.watch(lambda *_: self._open_map(), "value")
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return controls, strips and the gallery."""
@@ -120,6 +119,8 @@ class AttentionView(pn.viewable.Viewer):
             name="attention channels",
         )  # fmt: skip
         fig.image("image", "x", "y", "dw", "dh", source=self.image, color_mapper=self.mapper)
+        self._ticker = FixedTicker(ticks=[])  # a new ticker would make Bokeh walk the whole page
+        fig.yaxis.ticker = self._ticker
         fig.xgrid.visible = fig.ygrid.visible = False
         return fig
 
@@ -173,13 +174,17 @@ class AttentionView(pn.viewable.Viewer):
     def _say(self, text: str) -> None:
         self.said.object = escape(text)
 
+    def _open_map(self) -> None:
+        with together():
+            self._fill_map()
+            self._show_map()
+
     def _show_map(self) -> None:
         if hasattr(self, "_map_pane"):
             self._strip.visible = self.attention is not None
             self._map_pane.visible = self.map_shown.visible and self.map_shown.value
 
     def _fill(self) -> None:
-        self._repaint()
         answer = self.attention
         if answer is None:
             for source in (self.bars, self.target, self.image):
@@ -195,10 +200,13 @@ class AttentionView(pn.viewable.Viewer):
         }  # fmt: skip
         shift = factor * (1 + answer.z)
         self.target.data = {"x0": [answer.target.first * shift], "x1": [answer.target.last * shift]}
-        if answer.attribution.map is not None:
-            self._fill_map(answer, factor)
+        self._fill_map()
 
-    def _fill_map(self, answer: Attention, factor: float) -> None:
+    def _fill_map(self) -> None:
+        answer = self.attention
+        if answer is None or answer.attribution.map is None or not self.map_shown.value:
+            return
+        factor = self._axis.factor(answer.z)
         picture, left, right = channel_image(answer)
         limit = float(np.abs(picture).max()) or 1.0
         self.mapper.update(low=-limit, high=limit)
@@ -210,7 +218,7 @@ class AttentionView(pn.viewable.Viewer):
         self.channels.y_range.update(start=0, end=n_channel)
         names = answer.channels()[::-1]
         shown = range(n_channel - 1, -1, -3)
-        self.channels.yaxis.ticker = [at + 0.5 for at in shown]
+        self._ticker.ticks = [at + 0.5 for at in shown]
         self.channels.yaxis.major_label_overrides = {at + 0.5: str(names[at]) for at in shown}
 
     def _order(self) -> None:

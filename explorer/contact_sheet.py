@@ -14,7 +14,8 @@ PER_PAGE = 12
 
 _CSS = """
 :host { width: 100%; }
-.sheet { display: grid; gap: 6px; font: 11px/1.35 system-ui, sans-serif; padding: 2px;
+.sheet { display: grid; gap: 6px; padding: 2px;
+  font: 11px/1.35 Inter, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 185px), 1fr)); color: var(--text); }
 .card { border: 1px solid var(--faint); border-radius: 5px; padding: 3px 5px 4px; cursor: pointer;
   background: var(--paper); min-width: 0; }

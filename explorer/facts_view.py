@@ -19,7 +19,8 @@ FIRST = ("ra", "dec", "z", "z_err", "class", "subclass", "snr", "log_mass", "log
 
 _STYLE = """
 .name {font-size: 15px; font-weight: 600; user-select: all; margin-right: 12px}
-.links a {display: inline-block; margin-right: 12px; white-space: nowrap; font-size: 12px; color: var(--panel-primary-color)}
+.links a {display: inline-block; margin-right: 12px; white-space: nowrap; font-size: 12px;
+  color: var(--panel-primary-color)}
 dl {display: grid; grid-template-columns: repeat(auto-fill, minmax(178px, 1fr)); gap: 1px 14px;
   margin: 6px 0 0; font-size: 12px; font-variant-numeric: tabular-nums}
 dl > div {display: flex; justify-content: space-between; gap: 8px; min-width: 0;

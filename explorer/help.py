@@ -58,14 +58,14 @@ class Help(pn.viewable.Viewer):
             title="Keys", open=False, close_on_click=True, show_close_button=True,
         )  # fmt: skip
         self.button = pmui.IconButton(
-            icon="help_outline", description="Keys and help (?)", size="small", margin=(2, 2),
-            on_click=lambda _event: self.window.param.update(open=True),
+            icon="help_outline", description="Keys and help (?)", size="medium", margin=0,
+            align="center", on_click=lambda _event: self.window.param.update(open=True),
         )  # fmt: skip
         self.keyboard = Keyboard(self._actions())
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the button; the window opens over the page."""
-        return pn.Row(self.button, self.window, self.keyboard, margin=0)
+        return pn.Row(self.button, self.window, self.keyboard, margin=0, align="center")
 
     def _actions(self) -> dict[str, Callable[[], Any]]:
         state = self._state

@@ -41,7 +41,9 @@ class LabelBar(pn.viewable.Viewer):
         super().__init__()
         self._state, self._store, self._on_change = state, store, on_change
         self._filling = False
-        small: dict[str, Any] = {"size": "small", "margin": (4, 4), "sx": PLAIN}
+        small: dict[str, Any] = {
+            "size": "small", "margin": (4, 4), "sx": PLAIN, "align": "center",
+        }  # fmt: skip
         self.grade = pmui.RadioButtonGroup(
             options=[NO_GRADE, *map(str, GRADES)], value=NO_GRADE, label="", **small
         )
@@ -55,7 +57,7 @@ class LabelBar(pn.viewable.Viewer):
         self.who = pmui.TextInput(
             label="your name", value=user or _account(), disabled=bool(user), width=120, **small
         )
-        self.said = line("")
+        self.said = line("", align="center")
         self.grade.param.watch(lambda event: self._put(grade=_number(event.new)), "value")
         self.kind.param.watch(lambda event: self._put(kind=event.new or ""), "value")
         self.note.param.watch(lambda event: self._put(note=event.new or ""), "value")

@@ -70,7 +70,9 @@ class LatentsView(pn.viewable.Viewer):
         self._restart()
 
     def _make_widgets(self) -> None:
-        small: dict[str, Any] = {"size": "small", "margin": (3, 4), "sx": PLAIN}
+        small: dict[str, Any] = {
+            "size": "small", "margin": (3, 4), "sx": PLAIN, "align": "center",
+        }  # fmt: skip
         self.shown = pmui.RadioButtonGroup(
             label="", options=[SLIDERS, TRAVERSAL], value=SLIDERS, **small
         )

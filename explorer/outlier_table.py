@@ -15,7 +15,8 @@ from explorer.label import Label
 FACTS = {"z": "z", "class": "class", "snr": "S/N", "chi2_red": "χ²"}
 _CSS = """
 :host { width: 100%; }
-.frame { overflow-x: auto; color: var(--text); font: 12px/1.3 system-ui, sans-serif; }
+.frame { overflow-x: auto; color: var(--text);
+  font: 12px/1.3 Inter, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 600; border-bottom: 1px solid var(--faint); }
 th, td { padding: 3px 7px; white-space: nowrap; max-width: 150px; overflow: hidden;

@@ -55,7 +55,9 @@ class OutliersView(pn.viewable.Viewer):
 
     def _make_widgets(self) -> None:
         state, parameters = self._state, self._state.param
-        small: dict[str, Any] = {"size": "small", "margin": (3, 4), "description": "", "sx": PLAIN}
+        small: dict[str, Any] = {
+            "size": "small", "margin": (3, 4), "description": "", "sx": PLAIN, "align": "center",
+        }  # fmt: skip
         labels = {score.label: score.column for score in state.dataset.atlas.scores}
         outlined = small | {"variant": "outlined"}
         self.score = pmui.Select.from_param(
@@ -70,7 +72,7 @@ class OutliersView(pn.viewable.Viewer):
         self.again = pmui.Button(label="sort again", **outlined)
         self.options = pmui.CheckBoxGroup.from_param(
             parameters.outlier_options, label="", options=available_options(state.dataset),
-            inline=True, **small,
+            inline=True, **small | {"align": "start"},
         )  # fmt: skip
         self.shown = pmui.RadioButtonGroup(label="", options=[SHEET, TABLE], value=SHEET, **small)
         self.back = pmui.Button(label="◀", **outlined)
@@ -78,7 +80,7 @@ class OutliersView(pn.viewable.Viewer):
         self.save = pmui.Button(label="labels as CSV", icon="download", **outlined)
         self.download = Download()
         self.explanation = line("")
-        self.count = line("", width=100)
+        self.count = line("", width=104, align="center")
         self.shown.param.watch(lambda *_: self._switch(), "value")
         self._switch()
         self.save.on_click(lambda _event: self.download.send(self.csv()))
@@ -108,7 +110,9 @@ class OutliersView(pn.viewable.Viewer):
             self.options,
             *([warning] if self._notice else []),
             *([self.bar] if self.bar else []),
-            pn.Row(self.back, self.forth, self.count, line(_LEGEND), self.save, **wide),
+            pn.Row(
+                self.back, self.forth, self.count, line(_LEGEND, align="center"), self.save, **wide
+            ),
             self.sheet,
             self.table,
             self.download,

@@ -20,7 +20,7 @@ class SearchBox(pn.viewable.Viewer):
         self._searching = Latest()
         self.box = pmui.TextInput(
             placeholder="object id, plate-mjd-fiber, targetid, or ra dec [radius]", label="",
-            size="small", width=330, margin=(4, 8), max_length=200,
+            size="small", width=330, margin=(0, 8), max_length=200, align="center",
         )  # fmt: skip
         self.box.param.watch(lambda event: self.search(event.new), "value")
 

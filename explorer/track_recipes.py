@@ -36,7 +36,9 @@ class TrackRecipes(pn.viewable.Viewer):
         super().__init__()
         self._state, self._on_make = state, on_make
         self._ends: list[int | None] = [None, None]
-        self._small: dict[str, Any] = {"size": "small", "margin": (4, 4), "sx": PLAIN}
+        self._small: dict[str, Any] = {
+            "size": "small", "margin": (4, 4), "sx": PLAIN, "align": "center",
+        }  # fmt: skip
         self.recipe = pmui.RadioButtonGroup(
             label="", options=[DRAW, CENTROIDS, PATH, LATENT], value=DRAW, **self._small
         )
@@ -79,9 +81,12 @@ class TrackRecipes(pn.viewable.Viewer):
 
     def _make_draw(self) -> None:
         state = self._state
-        self.freehand = pmui.Toggle(label="freehand", variant="outlined", **self._small)
-        self.by_knots = pmui.Toggle(label="point by point", variant="outlined", **self._small)
-        self.hint = line("")
+        toggle: dict[str, Any] = self._small | {
+            "variant": "outlined", "sx": PLAIN | {"padding": "5px 10px"},
+        }  # fmt: skip
+        self.freehand = pmui.Toggle(label="freehand", **toggle)
+        self.by_knots = pmui.Toggle(label="point by point", **toggle)
+        self.hint = line("", align="center")
         pairs = ((self.freehand, "freehand"), (self.by_knots, "knots"))
 
         def chosen(mode: str, wanted: bool) -> None:

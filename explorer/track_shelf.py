@@ -34,7 +34,9 @@ class TrackShelf(pn.viewable.Viewer):
         super().__init__()
         self._current, self._on_open = current, on_open
         self.store = TrackStore.of(state.dataset.atlas.path)
-        small: dict[str, Any] = {"size": "small", "margin": (4, 4), "sx": PLAIN}
+        small: dict[str, Any] = {
+            "size": "small", "margin": (4, 4), "sx": PLAIN, "align": "center",
+        }  # fmt: skip
         self.title = pmui.TextInput(label="name", value="track", width=170, **small)
         self.save = pmui.Button(label="save", variant="outlined", **small)
         self.saved = pmui.Select(label="saved tracks", options=[], width=170, **small)

@@ -61,14 +61,16 @@ class TracksView(pn.viewable.Viewer):
         self.recipes.n_knot.param.watch(lambda *_: self._redraw(), "value")
 
     def _make_widgets(self) -> None:
-        small: dict[str, Any] = {"size": "small", "margin": (4, 4), "sx": PLAIN}
+        small: dict[str, Any] = {
+            "size": "small", "margin": (4, 4), "sx": PLAIN, "align": "center",
+        }  # fmt: skip
         self.shown = pmui.RadioButtonGroup(
             label="", options=[SPECTRA, TRENDS, PLANES], value=SPECTRA, **small
         )
         self.knot = pmui.Player(
             start=0, end=1, value=0, interval=250, loop_policy="reflect", width=230,
             show_loop_controls=False, visible_buttons=["previous", "pause", "play", "next"],
-            margin=(0, 4), disabled=True,
+            margin=(0, 4), disabled=True, align="center",
         )  # fmt: skip
         self.export = pmui.MenuButton(
             label="Take away", variant="outlined", on_click=self._export,
