@@ -20,10 +20,11 @@ from model.traversal import FEATURES, Traversal, traverse
 MEAN, SELECTED = "mean", "selected object"
 HEIGHT = 165
 N_STEP = 5
+EN_SPACE = "\N{EN SPACE}"
 _TEXT = (
     "Each panel varies one axis from the 1st (blue) to the 99th percentile (red), the others held; "
-    "spectra are offset upwards. Below: the measured change from the first to the last, its sign "
-    "where it exceeds a tenth of the spread among the objects."
+    "spectra are offset upwards. Below: the measured change from the first to the last, with "
+    "an arrow where it exceeds a tenth of the spread among the objects."
 )
 
 
@@ -36,7 +37,9 @@ class TraversalView(pn.viewable.Viewer):
         self._state = state
         self._working = Latest()
         self.result: Traversal | None = None
-        small: dict[str, Any] = {"size": "small", "margin": (3, 4), "sx": PLAIN}
+        small: dict[str, Any] = {
+            "size": "small", "margin": (3, 4), "sx": PLAIN, "align": "center",
+        }  # fmt: skip
         self._rotated = False
         self.held = pmui.RadioButtonGroup(label="", options=[MEAN, SELECTED], value=MEAN, **small)
         self.changes = Html("", stylesheets=[TABLE_STYLE], margin=(4, 6))
@@ -58,7 +61,7 @@ class TraversalView(pn.viewable.Viewer):
             for fig in self.figures
         ]
         return pn.Column(
-            pn.Row(line("others held at", width=80), self.held, margin=0),
+            pn.Row(line("others held at", width=84, align="center"), self.held, margin=0),
             line(_TEXT),
             pn.GridBox(*panes, ncols=2, sizing_mode="stretch_width", margin=0),
             pn.Column(self.changes, scroll="x-auto", sizing_mode="stretch_width", margin=0),
@@ -114,8 +117,9 @@ class TraversalView(pn.viewable.Viewer):
                 "ys": stacked,
                 "colour": self._colours(),
             }
-            low, high = np.min(stacked), np.max(stacked)
-            fig.y_range.update(start=low - 0.05 * (high - low), end=high + 0.05 * (high - low))
+            # The strongest lines may leave the panel, so that the continua stay readable.
+            low, high = np.percentile(stacked, [0.3, 99.7])
+            fig.y_range.update(start=low - 0.1 * (high - low), end=high + 0.1 * (high - low))
             fig.title.text = f"{name}: {number(steps[0])} to {number(steps[-1])}"
         self.changes.object = changes_table(result, names)
 
@@ -133,7 +137,12 @@ class TraversalView(pn.viewable.Viewer):
 def changes_table(result: Traversal, names: list[str]) -> str:
     """Return the HTML table of what each axis changes: sign, and by how much."""
     rows = [
-        [name] + [f"{row[column]} {number(row[f'{column}_change'])}" for column in FEATURES]
+        [name, *(_change(row[f"{column}_change"], sign=row[column]) for column in FEATURES)]
         for name, row in zip(names, result.table.to_dict("records"), strict=True)
     ]
     return table(["", *FEATURES.values()], rows)
+
+
+def _change(value: float, *, sign: str) -> str:
+    """Return a change, with its arrow; the place of the arrow is kept where there is none."""
+    return f"{number(value)} {sign if sign in '↑↓' else EN_SPACE}"
