@@ -13,7 +13,7 @@ import pandas as pd
 import panel as pn
 
 from explorer.state import ExplorerState
-from explorer.theme import ink
+from explorer.theme import ink, paint
 
 hv.renderer("bokeh")  # loads the plotting backend
 
@@ -61,12 +61,17 @@ class AboutView(pn.viewable.Viewer):
             return pn.pane.HTML(
                 "<p>This model came without a training history.</p>", margin=(4, 10)
             )
-        colours = {"train_loss": ink(dark).decoded, "valid_loss": ink(dark).model}
-        colours |= {"train_fidelity": ink(dark).faint, "valid_fidelity": ink(dark).text}
+        train, valid = ink(dark).emission, ink(dark).model
+        colours = {"train_loss": train, "valid_loss": valid}
+        colours |= {"train_fidelity": ink(dark).decoded, "valid_fidelity": ink(dark).text}
         drawn = [
             hv.Curve(
                 history.dropna(subset=[name]), "step", name, label=name.replace("_", " ")
-            ).opts(color=colour, line_width=1.5)
+            ).opts(
+                color=colour,
+                line_width=1.8,
+                line_dash="dashed" if name.endswith("fidelity") else "solid",
+            )  # fmt: skip
             for name, colour in colours.items()
             if name in history and bool(history[name].notna().any())
         ]
@@ -74,7 +79,7 @@ class AboutView(pn.viewable.Viewer):
             return pn.pane.HTML("<p>The training history holds no losses.</p>", margin=(4, 10))
         overlay = hv.Overlay(drawn).opts(
             responsive=True, height=260, ylabel="loss", legend_position="top_right", logy=False,
-            toolbar=None, bgcolor=ink(dark).paper,
+            toolbar=None, hooks=[lambda plot, _element: _style(plot.state, dark=dark)],
         )  # fmt: skip
         return pn.pane.HoloViews(overlay, sizing_mode="stretch_width", height=260, margin=(4, 10))
 
@@ -85,6 +90,13 @@ class AboutView(pn.viewable.Viewer):
         )
         curves = pn.bind(self.curves, self._state.param.dark)
         return pn.Column(curves, card, sizing_mode="stretch_both", scroll=True, margin=0)
+
+
+def _style(figure: Any, *, dark: bool) -> None:  # noqa: ANN401 - Bokeh's figure
+    """Let a figure of HoloViews look like the others."""
+    paint(figure, dark=dark)
+    figure.update(outline_line_color=None, min_border_right=10)
+    figure.legend.update(label_text_font_size="11px", padding=3, spacing=1, click_policy="hide")
 
 
 def _atlas_facts(state: ExplorerState) -> dict[str, Any]:
