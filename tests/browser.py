@@ -77,8 +77,9 @@ class Watched:
 
     def wait_for_map(self) -> None:
         self.page.wait_for_function(
-            "window.Bokeh?.documents[0]?.get_model_by_name('map image')?.data.image.length === 1",
-            timeout=60_000,
+            "window.Bokeh?.documents[0]?.get_model_by_name('map image')?.data.image.length === 1"
+            " && document.getElementById('loader').style.display === 'none'",
+            timeout=120_000,
         )
         self.page.wait_for_timeout(300)
 

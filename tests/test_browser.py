@@ -23,11 +23,6 @@ pytestmark = [
     pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"{CHROMIUM} is not installed"),
 ]
 
-idle_machine = pytest.mark.skipif(
-    os.environ.get("CI") == "true",
-    reason="times out where the browser shares its processors with other tests",
-)
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
@@ -118,7 +113,6 @@ def test_click_far_from_all_objects_selects_nothing(view: Watched, catalog: pd.D
     assert view.column("map selected", "x").size == 0
 
 
-@idle_machine
 def test_wheel_zooms_and_the_map_is_drawn_anew(view: Watched) -> None:
     script = "Bokeh.documents[0].get_model_by_name('map image').data.dw[0]"
     before = view.page.evaluate(script)
@@ -162,8 +156,8 @@ def test_classes_get_a_key_with_counts(browser: Any, url: str, catalog: pd.DataF
     labels = watched.model("get('map key').items.map(item => item.label.value)")
     counts = catalog["class"].value_counts()
     assert labels == [f"{name}  {count}" for name, count in counts.items()]
-    blue = (abs(watched.shot("map") - [0, 114, 178]).max(axis=-1) < 12).sum()
-    assert blue > 500  # the first class's colour of the key
+    red, _, blue = watched.shot("map").transpose(2, 0, 1)
+    assert (blue - red > 100).sum() > 2000  # dots of the first class's colour, #0072B2
     watched.page.close()
     assert watched.errors == []
 
@@ -218,7 +212,6 @@ def test_search_selects_and_the_address_brings_back_the_same_view(
     assert again.errors == []
 
 
-@idle_machine
 def test_keys_act_on_the_page_but_not_while_typing(view: Watched, catalog: pd.DataFrame) -> None:
     view.click_object(catalog, alone(catalog))
     view.wait_for("get('map selected').data.x.length === 1")
@@ -293,13 +286,12 @@ def test_tour_is_shown_once(browser: Any, url: str) -> None:
     assert first.errors == second.errors == []
 
 
-@idle_machine
 def test_sky_image_offline_fails_quietly(view: Watched, catalog: pd.DataFrame) -> None:
     view.click_object(catalog, alone(catalog))
     view.wait_for("get('pixels').data.wave.length > 0")
     view.page.route("https://www.legacysurvey.org/**", lambda route: route.abort())
     view.page.get_by_role("button", name="Sky image").click()
-    view.page.get_by_text("no image").wait_for(timeout=60_000)
+    view.page.get_by_text("no image").first.wait_for(timeout=60_000)
     view.page.wait_for_timeout(500)
     assert all("legacysurvey.org/viewer/cutout" in address for address in view.outside)
     view.outside.clear()
