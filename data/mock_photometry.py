@@ -151,4 +151,6 @@ def norm_and_snr(
     norm = np.median(flux[:, middle], axis=1)
     seen = (observed > instrument.covered[0]) & (observed < instrument.covered[1])
     ratio = flux / (instrument.error(observed, flux) * noise[:, None])
-    return norm, np.nanmedian(np.where(seen, ratio, np.nan), axis=1)
+    ordered, n_seen = np.sort(np.where(seen, ratio, np.inf), axis=1), seen.sum(axis=1)
+    rows = np.arange(len(z))
+    return norm, 0.5 * (ordered[rows, (n_seen - 1) // 2] + ordered[rows, n_seen // 2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ class ObjectRandom:
 
     def uniform(self, purpose: str, low: float = 0.0, high: float = 1.0) -> FloatArray:
         """Return uniform numbers in (low, high), float64, one an object."""
-        bits = _mix(self._key ^ _mix(np.uint64(_name_hash(purpose))))
+        bits = _mix(self._key ^ _purpose_key(purpose))
         return low + (high - low) * ((bits >> np.uint64(11)).astype(float) + 0.5) * 2.0**-53
 
     def normal(self, purpose: str, mean: Any = 0.0, sigma: Any = 1.0) -> FloatArray:  # noqa: ANN401
@@ -70,9 +71,10 @@ def _mix(value: Any) -> Any:  # noqa: ANN401 - a scalar or an array of uint64
         return value ^ (value >> np.uint64(31))
 
 
-def _name_hash(name: str) -> int:
-    """Return the 64-bit FNV-1a hash of a name (`hash` differs from run to run)."""
+@cache
+def _purpose_key(name: str) -> np.uint64:
+    """Return the mixed 64-bit FNV-1a hash of a name (`hash` differs from run to run)."""
     value = 0xCBF29CE484222325
     for byte in name.encode():
         value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return value
+    return _mix(np.uint64(value))
