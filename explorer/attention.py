@@ -122,7 +122,7 @@ def channel_image(attention: Attention) -> tuple[FloatArray, float, float]:
     left, right = float(edges[0]), float(edges[-1])
     columns = left + (np.arange(N_COLUMN) + 0.5) * (right - left) / N_COLUMN
     segment = np.clip(np.searchsorted(edges, columns) - 1, 0, len(found.wave) - 1)
-    return found.map[0][attention.channels()[::-1]][:, segment], left, right
+    return found.aligned[0][attention.channels()[::-1]][:, segment], left, right
 
 
 def diverging(colours: Ink, *, n_colour: int = 101) -> list[str]:

@@ -4,12 +4,18 @@ Grad-FAM (Melchior+2022, Eq. 4): the gradient of a scalar of the rest-frame mode
 to the attention weights, times those weights, for every channel and wavelength segment. The
 sign is kept: positive pulls the scalar up. Models without attention get input x gradient.
 
+A channel need not look at the middle of its segments: training decides which of the 21 taps of
+the last kernel carry its attention. What is shown on the wavelength axis is therefore moved, for
+each channel, to the middle of its effective receptive field (Luo+2016, NeurIPS 29), which the
+kernel's weights tell.
+
     attribute(model, spectra, line_target("Hα")) -> Attribution
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -141,9 +147,12 @@ class Attribution:
         value: The scalar, shape (n_galaxy,).
         wave: Observed wavelengths of the positions (segment centres, or pixels), Angstrom,
             shape (n_position,).
-        projection: Signed contribution of each position, shape (n_galaxy, n_position).
+        projection: Signed contribution of each position, shape (n_galaxy, n_position); with
+            attention the sum of `aligned` over the channels.
         map: Signed contribution of channel and segment, shape (n_galaxy, n_channel,
             n_segment); None without attention.
+        offset: Segments from a segment's centre to where each channel looks, int, shape
+            (n_channel,); None without attention.
     """
 
     method: str
@@ -151,6 +160,14 @@ class Attribution:
     wave: FloatArray
     projection: FloatArray
     map: FloatArray | None = None
+    offset: IntArray | None = None
+
+    @cached_property
+    def aligned(self) -> FloatArray:
+        """`map` with every channel moved to where it looks, 0 where that leaves no segment."""
+        if self.map is None or self.offset is None:
+            raise ValueError("this model has no attention channels")
+        return _moved(self.map, self.offset)
 
     def peaks(self) -> FloatArray:
         """Return each channel's strongest contribution, signed, shape (n_galaxy, n_channel)."""
@@ -164,10 +181,10 @@ class Attribution:
         return int(np.abs(self.peaks()).mean(axis=0).argmax())
 
     def peak_wave(self, row: int = 0) -> float:
-        """Return the observed wavelength where one spectrum's map (or its projection) peaks."""
+        """Return the observed wavelength where one spectrum's aligned map or projection peaks."""
         if self.map is None:
             return float(self.wave[np.abs(self.projection[row]).argmax()])
-        return float(self.wave[np.abs(self.map[row]).max(axis=0).argmax()])
+        return float(self.wave[np.abs(self.aligned[row]).max(axis=0).argmax()])
 
 
 def attribute(model: SpectrumModel, spectra: Spectra, target: Target) -> Attribution:
@@ -186,12 +203,14 @@ def attribute(model: SpectrumModel, spectra: Spectra, target: Target) -> Attribu
     if isinstance(model, Spender):
         parts = [_grad_fam(model, spectra, target, grid, rows) for rows in _batches(len(spectra))]
         value, maps = (np.concatenate(part) for part in zip(*parts, strict=True))
+        offset = channel_offset(model, grid)
         return Attribution(
             method="grad-fam",
             value=value,
             wave=segment_wave(grid, maps.shape[2]),
-            projection=maps.sum(axis=1),
+            projection=_moved(maps, offset).sum(axis=1),
             map=maps,
+            offset=offset,
         )
     if isinstance(model, PCA):
         parts = [_input_gradient(model, spectra, target, grid, rows)
@@ -222,6 +241,24 @@ def order_by_channel(
     return rows[order], peaks[order]
 
 
+def channel_offset(model: Spender, grid: WaveGrid) -> IntArray:
+    """Return how far from a segment's centre each attention channel looks, in segments.
+
+    It is the centre of gravity of the weights' energy over the taps of the channel's kernel,
+    above the median tap: sharp in a trained network, 0 on average in an untrained one.
+
+    Returns:
+        Whole segments, shape (n_channel,).
+    """
+    encoder: Any = model.encoders[model.instrument(grid)]
+    weight = encoder.conv3.weight.detach().cpu().numpy()
+    keys = weight[len(weight) // 2 :]  # (channel, input, tap): the second half is the attention
+    energy = np.square(keys, dtype=float).sum(axis=1)
+    excess = (energy - np.median(energy, axis=1, keepdims=True)).clip(0)
+    tap = np.arange(energy.shape[1]) - energy.shape[1] // 2
+    return np.rint(excess @ tap / excess.sum(axis=1).clip(1e-30)).astype(np.int64)
+
+
 def segment_wave(grid: WaveGrid, n_segment: int) -> FloatArray:
     """Return the observed wavelengths of the segments' centres, Angstrom, shape (n_segment,).
 
@@ -229,6 +266,14 @@ def segment_wave(grid: WaveGrid, n_segment: int) -> FloatArray:
     """
     uniform = grid.start + grid.step * SEGMENT_STEP * np.arange(n_segment)
     return 10.0**uniform if grid.scale == "log" else uniform
+
+
+def _moved(maps: FloatArray, offset: IntArray) -> FloatArray:
+    """Move the rows of each channel by its offset, 0 where nothing comes."""
+    place = np.arange(maps.shape[2]) - offset[:, None]  # (channel, segment): where it comes from
+    inside = (place >= 0) & (place < maps.shape[2])
+    channel = np.arange(len(offset))[:, None]
+    return np.where(inside, maps[:, channel, place.clip(0, maps.shape[2] - 1)], 0)
 
 
 def _grad_fam(

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -130,6 +132,22 @@ def test_grad_fam_is_gradient_times_attention(spender):
             assert result.map[0, channel, segment] == pytest.approx(expected, rel=2e-3, abs=1e-9)
 
 
+def test_channels_are_shown_where_their_kernels_look(spender):
+    """A kernel with one strong tap, 6 segments to the right: its map moves there."""
+    model, spectra = copy.deepcopy(spender.model), spender.source.read([0, 1])
+    with torch.no_grad():
+        conv3 = model.encoders["test"].conv3.weight
+        conv3[256:, :, 16] *= 5
+        conv3[256 + 9, :, 16] /= 5
+        conv3[256 + 9, :, 10] *= 5
+    result = attribute(model, spectra, line_target("Hα"))
+    assert result.offset[9] == 0
+    assert (np.delete(result.offset, 9) == 6).all()
+    np.testing.assert_array_equal(result.aligned[:, 3, 6:], result.map[:, 3, :-6])
+    assert (result.aligned[:, 3, :6] == 0).all()
+    np.testing.assert_array_equal(result.aligned[:, 9], result.map[:, 9])
+
+
 def test_grad_fam_has_signs_shapes_and_a_projection(spender):
     spectra = spender.source.read([3, 8, 20])
     result = attribute(spender.model, spectra, d4000_target())
@@ -138,7 +156,7 @@ def test_grad_fam_has_signs_shapes_and_a_projection(spender):
     assert result.map.shape == (3, 256, n_segment)
     assert (result.map > 0).any()
     assert (result.map < 0).any()
-    np.testing.assert_allclose(result.projection, result.map.sum(axis=1), rtol=1e-4, atol=1e-8)
+    np.testing.assert_allclose(result.projection, result.aligned.sum(axis=1), rtol=1e-4, atol=1e-8)
     decoded = torch.tensor(spender.model.decode(spender.model.encode(spectra)))
     expected = d4000_target().value(decoded, spender.model.wave_rest)
     np.testing.assert_allclose(result.value, expected, rtol=1e-4)
