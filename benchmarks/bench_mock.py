@@ -46,7 +46,7 @@ def _stream(instrument: str, n: int, jobs: int, tell: int = 0) -> None:
     watch, start = Watch(), 0.0
     for rows, _, _ in blocks:
         if made == 0:
-            start = time.perf_counter()
+            watch, start = Watch(), time.perf_counter()
         if tell and made // tell != (made + len(rows)) // tell:
             print(
                 f"{made + len(rows):8d} spectra: {sum(map(_rss, _family())):.0f} MB held now",
@@ -85,7 +85,8 @@ class Watch:
 
     def __init__(self) -> None:
         """Start watching, ten times a second."""
-        self._before, self._last, self._peak = _cpu(os.getpid()), {}, 0.0
+        self._last, self._peak = {}, 0.0
+        self._before = sum(map(_cpu, _family()))
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
