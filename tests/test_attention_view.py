@@ -67,11 +67,11 @@ def test_spender_shows_channels_and_names_the_top_one(tiny_spender_atlas_path: P
     assert left < found.wave[0] < found.wave[-1] < right
     top = found.aligned[0, found.top_channel()]
     np.testing.assert_allclose(np.abs(picture[-1]).max(), np.abs(top).max(), rtol=1e-6)
-    limit = view.mapper.high
-    assert (view.mapper.low, limit) == (-limit, pytest.approx(np.abs(picture).max()))
     assert not view._map_pane.visible
     view.map_shown.value = True
     assert view._map_pane.visible
+    limit = view.mapper.high
+    assert (view.mapper.low, limit) == (-limit, pytest.approx(np.abs(picture).max()))
 
 
 def test_picture_puts_the_strongest_segment_at_its_wavelength(
