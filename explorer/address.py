@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
+
+from explorer.selection import plane_of
 from explorer.state import ExplorerState
 
 NAMES = {
@@ -27,6 +30,7 @@ NAMES = {
     "lines": "lines",
     "over": "overplot_neighbours",
     "window": "window",
+    "path": "path",
     "target": "target",
     "score": "score",
     "ordinary": "ordinary_first",
@@ -35,6 +39,8 @@ NAMES = {
 }
 """Name in the address -> parameter of the state. `id` and `theme` are beside these."""
 DIGITS = 6
+MOST_VERTICES = 60
+"""A path drawn by hand has hundreds; the address keeps this many."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +51,7 @@ def to_query(state: ExplorerState, *, defaults: Mapping[str, Any]) -> str:
     if state.selected is not None:
         query["id"] = state.selected_id
     for name, parameter in NAMES.items():
-        value = getattr(state, parameter)
+        value = _drawn(state) if parameter == "path" else getattr(state, parameter)
         if value != defaults[parameter]:
             plain = isinstance(value, str)
             query[name] = value if plain else json.dumps(_rounded(value), separators=(",", ":"))
@@ -68,6 +74,9 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
         try:
             is_text = isinstance(getattr(state, parameter), str)
             value = text if is_text else json.loads(text)
+            if parameter == "path":
+                _draw(state, value)
+                continue
             if parameter in ("clip", "view", "window") and value is not None:
                 value = _limits(value)
             setattr(state, parameter, value)
@@ -82,6 +91,28 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
         else:
             state.selected = row
     return complaints
+
+
+def _drawn(state: ExplorerState) -> dict[str, Any] | None:
+    """Return the path drawn on the map, thinned; None where there is none or a recipe made it."""
+    path = state.path
+    if path is None or path is state.knots or len(path) < 2:
+        return None
+    kept = np.unique(np.linspace(0, len(path) - 1, MOST_VERTICES).round().astype(int))
+    x, y = path[kept].T.tolist()
+    return {"plane": state.path_plane, "x": x, "y": y}
+
+
+def _draw(state: ExplorerState, value: Any) -> None:  # noqa: ANN401 - JSON
+    """Draw a path on the map.
+
+    Raises:
+        ValueError: It is no path, or on a plane that the atlas does not have.
+    """
+    path = np.array([value["x"], value["y"]], dtype=float).T
+    if path.ndim != 2 or not 2 <= len(path) <= 10 * MOST_VERTICES or not np.isfinite(path).all():
+        raise ValueError(f"a path needs 2 to {10 * MOST_VERTICES} finite vertices")
+    state.param.update(path=path, path_plane=plane_of(state.dataset, str(value["plane"])).key)
 
 
 def _limits(value: Any) -> tuple[float, ...]:  # noqa: ANN401 - JSON

@@ -1,7 +1,8 @@
-"""The tracks of Portillo+2020, and percentiles written as text."""
+"""The tracks of Portillo+2020; combinations of axes and percentiles written as text."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -24,6 +25,34 @@ PRESETS = {
     "active nuclei (PC 5 − PC 6)": Preset({4: 1, 5: -1}, "0 95 98 99 99.75 100"),
     "post-starburst (PC 2)": Preset({1: 1}, "0 1 5 95 99 100"),
 }
+
+
+OWN = "combination of axes"
+"""The choice to write a combination of one's own."""
+_TERM = re.compile(r"([+\-\N{MINUS SIGN}]?)\s*(\d*\.?\d*)\s*\*?\s*PC\s*(\d+)\s*", re.IGNORECASE)
+
+
+def weights_of(text: str) -> dict[int, float]:
+    """Read a linear combination of principal axes: `PC1`, `PC5 - PC6`, `0.5 PC1 + 2 PC3`.
+
+    Returns:
+        Principal axis (from 0) -> factor.
+
+    Raises:
+        ValueError: The text is no such combination.
+    """
+    weights: dict[int, float] = {}
+    place = 0
+    for match in _TERM.finditer(text.strip()):
+        sign, factor, axis = match.groups()
+        if match.start() != place or int(axis) < 1 or (place > 0 and not sign):
+            break
+        place = match.end()
+        weight = float(factor or 1) * (1 if sign in ("", "+") else -1)
+        weights[int(axis) - 1] = weights.get(int(axis) - 1, 0.0) + weight
+    if not weights or place != len(text.strip()):
+        raise ValueError(f"a combination must be written like PC1 or 0.5 PC5 - PC6, got {text!r}")
+    return weights
 
 
 def percentiles_of(text: str) -> list[float]:

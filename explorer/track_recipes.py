@@ -11,7 +11,7 @@ import panel_material_ui as pmui
 
 from explorer.latent_basis import RAW, ROTATED
 from explorer.state import ExplorerState
-from explorer.track_presets import PRESETS, percentiles_of
+from explorer.track_presets import OWN, PRESETS, percentiles_of, weights_of
 from explorer.track_result import track_maker
 from explorer.wording import PLAIN, line
 from model.latent_axes import combine
@@ -56,7 +56,13 @@ class TrackRecipes(pn.viewable.Viewer):
         """Return the choice of recipe and the widgets of the one chosen."""
         rows = {
             DRAW: [self.freehand, self.by_knots, self.hint],
-            CENTROIDS: [self.quantity, self.percentiles, self.classes, self.go_centroids],
+            CENTROIDS: [
+                self.quantity,
+                self.weights,
+                self.percentiles,
+                self.classes,
+                self.go_centroids,
+            ],
             PATH: [self.start, self.stop, self.go_path],
             LATENT: [self.axes, self.latent, self.held, self.go_latent],
         }
@@ -134,14 +140,17 @@ class TrackRecipes(pn.viewable.Viewer):
         n_latent = dataset.atlas.latents.shape[1]
         presets = [name for name, item in PRESETS.items() if max(item.weights) < n_latent]
         options = {name: name for name in presets}
+        options |= {OWN: OWN}
         options |= {dataset.label(name): name for name in dataset.numeric_columns}
         self.quantity = pmui.Select(
-            label="bins of", options=options, value=next(iter(options.values())), width=200,
+            label="bins of", options=options, value=next(iter(options.values())), width=185,
             **self._small,
         )  # fmt: skip
+        self.weights = pmui.TextInput(label="axes", value="PC1", width=120, **self._small)
+        self.weights.visible = self.quantity.param.value.rx() == OWN
         first = PRESETS[presets[0]].percentiles if presets else "0 20 40 60 80 100"
         self.percentiles = pmui.TextInput(
-            label="edges [percentiles]", value=first, width=170, **self._small
+            label="edges [percentiles]", value=first, width=155, **self._small
         )
         names = list(dataset.classes("class").names) if "class" in dataset.class_columns else []
         self.classes = pmui.Select(
@@ -159,7 +168,7 @@ class TrackRecipes(pn.viewable.Viewer):
         """Make the track of binned centroids."""
         dataset, among = self._state.dataset, self._state.rows()
         quantity, wanted = str(self.quantity.value), str(self.classes.value)
-        text = self.percentiles.value
+        text, combination = self.percentiles.value, self.weights.value
 
         def make() -> Track:
             edges = percentiles_of(text)
@@ -168,15 +177,19 @@ class TrackRecipes(pn.viewable.Viewer):
             if wanted != ALL:
                 classes = dataset.classes("class")
                 keep &= classes.codes == classes.names.index(wanted)
-            preset = PRESETS.get(quantity)
+            name, weights = quantity, None
+            if quantity in PRESETS:
+                weights = PRESETS[quantity].weights
+            elif quantity == OWN:
+                name, weights = combination, weights_of(combination)
             values = (
-                combine(dataset.atlas.latents, preset.weights, rotated=True)
-                if preset
+                combine(dataset.atlas.latents, weights, rotated=True)
+                if weights
                 else dataset.numeric(quantity).astype(float)
             )
             return track_maker(dataset).centroids(
-                values, name=quantity, percentiles=edges, keep=keep,
-                recipe={"quantity": quantity, "class": wanted, "n_object": int(keep.sum())},
+                values, name=name, percentiles=edges, keep=keep,
+                recipe={"quantity": name, "class": wanted, "n_object": int(keep.sum())},
             )  # fmt: skip
 
         self._on_make(make)

@@ -42,7 +42,7 @@ class TracksView(pn.viewable.Viewer):
     """Makes one track at a time and shows what lies along it."""
 
     def __init__(self, state: ExplorerState) -> None:
-        """Start without a track."""
+        """Start with the path on the map, if there is one."""
         super().__init__()
         self._state = state
         self._decoding, self._observing, self._sampling = Latest(), Latest(), Latest()
@@ -59,6 +59,7 @@ class TracksView(pn.viewable.Viewer):
         state.param.watch(lambda *_: self._drawn(), "path")
         state.param.watch(lambda *_: self._place(), ["embedding", "latent_x", "latent_y"])
         self.recipes.n_knot.param.watch(lambda *_: self._redraw(), "value")
+        self._redraw()  # a path that came with the address
 
     def _make_widgets(self) -> None:
         small: dict[str, Any] = {

@@ -4,19 +4,22 @@ import io
 import json
 import shutil
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pandas as pd
 import pytest
 from astropy.table import Table
 
+from explorer.address import NAMES, from_query, to_query
 from explorer.state import ExplorerState
 from explorer.track_planes import kauffmann, kewley
-from explorer.track_presets import percentiles_of
+from explorer.track_presets import OWN, percentiles_of, weights_of
 from explorer.track_recipes import CENTROIDS
 from explorer.track_result import places
 from explorer.track_store import TrackStore
 from explorer.tracks_view import PLANES, TracksView
+from model.latent_axes import combine
 from tests.explorer_fixture import new_state
 
 pytestmark = pytest.mark.filterwarnings(
@@ -295,3 +298,61 @@ def test_drawing_mode_and_toggles_follow_each_other(view: TracksView) -> None:
     view.recipes.freehand.value = True
     view.recipes.recipe.value = CENTROIDS
     assert view._state.drawing == "off"
+
+
+def test_combination_of_axes_is_read_as_written(view: TracksView) -> None:
+    assert weights_of("PC1") == {0: 1}
+    assert weights_of("0.5 pc5 - 2*PC6 + PC1") == {4: 0.5, 5: -2, 0: 1}
+    view.recipes.quantity.value = OWN
+    assert view.recipes.weights.visible
+    view.recipes.weights.value = "PC1 - 0.5 PC2"
+    view.recipes.percentiles.value = "0 30 70 100"
+    view.recipes.make_centroids()
+    assert view.decoded is not None
+    latents = view._state.dataset.atlas.latents
+    values = combine(latents, {0: 1, 1: -0.5}, rotated=True)
+    low, high = np.percentile(values, [30, 70])
+    middle = latents[(values >= low) & (values < high)].mean(axis=0)
+    np.testing.assert_allclose(view.decoded.track.latents[1], middle, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize("text", ["", "PC", "PC0", "PC1 PC2", "PC1 + x", "1 + PC1", "<b>"])
+def test_bad_combination_is_explained(text: str) -> None:
+    with pytest.raises(ValueError, match="must be written like"):
+        weights_of(text)
+
+
+def test_path_of_an_address_is_decoded_when_the_tab_opens(own_atlas: Path) -> None:
+    drawn = TracksView(new_state(own_atlas))
+    path = draw(drawn)
+    defaults = {name: getattr(new_state(own_atlas), name) for name in NAMES.values()}
+    query = dict(parse_qsl(to_query(drawn._state, defaults=defaults)[1:]))
+    state = new_state(own_atlas)
+    assert from_query(state, query) == []
+    np.testing.assert_allclose(state.path, path, rtol=1e-5)
+    again = TracksView(state)
+    assert again.decoded is not None
+    assert drawn.decoded is not None
+    np.testing.assert_allclose(
+        again.decoded.track.latents, drawn.decoded.track.latents, rtol=1e-3, atol=1e-3
+    )
+
+
+def test_recipe_puts_no_path_into_the_address(view: TracksView) -> None:
+    view.recipes.percentiles.value = "0 50 100"
+    view.recipes.make_centroids()
+    defaults = {name: getattr(view._state, name) for name in NAMES.values()} | {"path": None}
+    assert "path" not in to_query(view._state, defaults=defaults)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["1", "[]", "{}", '{"plane":"umap","x":[1],"y":[2]}', '{"plane":"nowhere","x":[1,2],"y":[1,2]}',
+     '{"plane":"umap","x":[1,null],"y":[1,2]}', '{"plane":"umap","x":[1,2],"y":[1]}',
+     '{"plane":"umap","x":"ab","y":"cd"}'],
+)  # fmt: skip
+def test_nonsense_for_a_path_is_told(own_atlas: Path, path: str) -> None:
+    state = new_state(own_atlas)
+    (complaint,) = from_query(state, {"path": path})
+    assert complaint.startswith("the address asks for path=")
+    assert state.path is None
