@@ -9,6 +9,7 @@ import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
+from explorer.selection import passing
 from explorer.state import ExplorerState
 
 COMPACT: dict[str, Any] = {
@@ -68,9 +69,30 @@ class FiltersView(pn.viewable.Viewer):
             self._widgets[column].value = self._to_widget(column, value)
         for column in set(self._widgets) - set(state.filters):
             del self._widgets[column]
+        self._recount()
         wanted = [self._with_remove(column, widget) for column, widget in self._widgets.items()]
         if [row.name for row in wanted] != [row.name for row in self.rows]:
             self.rows[:] = wanted
+
+    def _recount(self) -> None:
+        """Write beside each class how many objects pass the other filters."""
+        for column, widget in self._widgets.items():
+            if column in self._state.dataset.class_columns:
+                widget.options = self._class_options(column)
+
+    def _class_options(self, column: str) -> dict[str, str]:
+        """Return label with count -> class, the most frequent of the atlas first."""
+        state = self._state
+        classes = state.dataset.classes(column)
+        others = {name: value for name, value in state.filters.items() if name != column}
+        mask = passing(state.dataset, others)
+        codes = classes.codes if mask is None else classes.codes[mask]
+        counts = np.bincount(codes[codes >= 0], minlength=len(classes.names))
+        options: dict[str, str] = {}
+        for name, count in list(zip(classes.names, counts, strict=True))[:SHOWN_CLASSES]:
+            short = f"{name[:24]}  {count:,}"
+            options[f"{name}  {count:,}" if short in options else short] = name
+        return options
 
     def _to_widget(self, column: str, value: Any) -> Any:  # noqa: ANN401
         if column in self._state.dataset.class_columns:
@@ -80,13 +102,8 @@ class FiltersView(pn.viewable.Viewer):
     def _widget(self, column: str) -> Any:  # noqa: ANN401
         dataset = self._state.dataset
         if column in dataset.class_columns:
-            classes = dataset.classes(column)
-            options = {
-                f"{name[:24]}  {count:,}": name
-                for name, count in zip(classes.names, classes.counts, strict=True)
-            }
             widget = pmui.CheckBoxGroup(
-                label=dataset.label(column), options=dict(list(options.items())[:SHOWN_CLASSES]),
+                label=dataset.label(column), options=self._class_options(column),
                 sizing_mode="stretch_width", margin=(2, 10),
             )  # fmt: skip
             watched = "value"

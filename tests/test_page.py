@@ -93,6 +93,12 @@ def test_filters_follow_the_state_both_ways(tiny_atlas_path: Path) -> None:
     assert f"{int(state.shown.sum())} shown" in counts_text(state)  # type: ignore[union-attr]
     state.filters = {**state.filters, "z": (0.1, 0.2)}
     assert view._widgets["z"].value == (0.1, 0.2)
+    passing = state.dataset.catalog["z"].between(0.1, 0.2)
+    counts = state.dataset.catalog["class"][passing].value_counts()
+    assert list(view._widgets["class"].options) == [
+        f"GALAXY  {counts['GALAXY']}", f"QSO  {counts['QSO']}"
+    ]  # fmt: skip
+    assert view._widgets["class"].value == ["QSO"]
     state.filters = {}
     assert len(view.rows) == 0
     assert counts_text(state) == "120 objects"
