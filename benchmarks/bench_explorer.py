@@ -177,7 +177,10 @@ def time_peer(atlas: Path, size: tuple[int, int], catalog: pd.DataFrame) -> Time
     middle = catalog.median().to_numpy(float)
     turns, sides = cycle([-120, 120]), cycle([90, -90])
     arguments = [str(atlas), str(size[0]), str(size[1])]
-    with browser() as chromium, server(*arguments, script="benchmarks/plain_scatter.py") as (url, _):
+    with (
+        browser() as chromium,
+        server(*arguments, script="benchmarks/plain_scatter.py") as (url, _),
+    ):
         PlainPage(chromium.new_context(**VIEWPORT), url).page.context.close()
         page = PlainPage(chromium.new_context(**VIEWPORT), url)
         return {
@@ -193,7 +196,9 @@ def table(times: Times, targets: dict[str, float], peer: Times) -> str:
     for name, values in times.items():
         middle, high = np.percentile(values, [50, 95])
         verdict = "ok" if high <= targets[name] else "MISS"
-        text = f"{name:36s}{len(values):4d}{middle:9.3f}{high:9.3f}{targets[name]:9.3f} {verdict:4s}"
+        text = (
+            f"{name:36s}{len(values):4d}{middle:9.3f}{high:9.3f}{targets[name]:9.3f} {verdict:4s}"
+        )
         if name in peer:
             theirs = float(np.median(peer[name]))
             text += f" {theirs:8.2f} {theirs / middle:5.1f}"

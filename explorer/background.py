@@ -30,7 +30,8 @@ def watch_activity(document: Document, watcher: Callable[[bool], None]) -> None:
 def together() -> Iterator[None]:
     """Send the changes made inside as one message, so that the browser paints once.
 
-    Bokeh's own hold: that of Panel 1.9.4 loses changes made before the page has said it is ready.
+    Bokeh's own hold sends one message for each change, with a list of all models of the page made
+    anew for every one; that of Panel 1.9.4 loses changes made before the page has said it is ready.
     """
     document = pn.state.curdoc
     if document is None or document.callbacks.hold_value is not None:
@@ -40,7 +41,28 @@ def together() -> Iterator[None]:
     try:
         yield
     finally:
+        _release(document)
+
+
+def _release(document: Document) -> None:
+    """End a hold: Python reacts to each change as ever, the browser gets them all at once."""
+    session = getattr(document.session_context, "session", None)
+    if session is None or session._pending_writes is None:  # noqa: SLF001 - no lock: nothing is sent
         document.unhold()
+        return
+    changes: list[Any] = []
+    session._document_patched = changes.append  # noqa: SLF001
+    try:
+        document.unhold()
+    finally:
+        del session._document_patched  # noqa: SLF001
+    for connection in session._subscribed_connections if changes else ():  # noqa: SLF001
+        # As Bokeh does it with each change: what a browser told us is not told to it again.
+        own = connection is session._current_patch_connection  # noqa: SLF001
+        news = [item for item in changes if not (own and item.setter is session)]
+        if news:
+            message = connection.protocol.create("PATCH-DOC", news)
+            session._pending_writes.append(connection._socket.send_message(message))  # noqa: SLF001
 
 
 def _count(document: Document, change: int) -> None:
@@ -85,8 +107,9 @@ class Latest:
 
         def finish(future: Future[Result]) -> None:
             def on_loop() -> None:
-                _count(document, -1)
-                self._finish(future, deliver)
+                with together():
+                    _count(document, -1)
+                    self._finish(future, deliver)
 
             document.add_next_tick_callback(on_loop)
 
@@ -99,8 +122,7 @@ class Latest:
         if error is not None:
             report(error)
         elif waiting is None:
-            with together():
-                deliver(future.result())
+            deliver(future.result())
         if waiting is not None:
             self.submit(*waiting)
 

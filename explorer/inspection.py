@@ -64,7 +64,7 @@ def inspect(dataset: Dataset, row: int) -> Inspection:
     """Read one object and decode its latents; slow, run it with `explorer.background.Latest`."""
     atlas = dataset.atlas
     spectra = atlas.source.read([row])
-    latents = np.asarray(atlas.latents[row : row + 1], dtype=np.float32)
+    latents = np.array(atlas.latents[row : row + 1], dtype=np.float32)
     model, inside = atlas.model.reconstruct(latents, spectra.z, atlas.source.grid)
     return Inspection(
         row=row,

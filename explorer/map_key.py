@@ -52,6 +52,7 @@ class MapKey:
             **options,
         )  # fmt: skip
         figure.add_layout(self.classes)
+        self._rows: list[tuple[str, int, str]] = []
 
     def show_scale(self, scale: Scale, *, title: str, palette: str) -> None:
         """Show a colour bar."""
@@ -68,13 +69,16 @@ class MapKey:
     def show_classes(self, classes: Classes, mask: NDArray[np.bool_] | None) -> None:
         """Show the key, with the counts of the objects in `mask` (None = all)."""
         rows = class_rows(classes, mask)
+        self.classes.visible, self.colour_bar.visible = True, False
+        if rows == self._rows:
+            return  # new items would make Bokeh walk the whole page
+        self._rows = rows
         for swatch, (_name, _count, colour) in zip(self._swatches, rows, strict=False):
             swatch.glyph.update(fill_color=colour, line_color=colour)
         self.classes.items = [
             LegendItem(label=f"{name[:28]}  {count:,}", renderers=[swatch])
             for swatch, (name, count, _colour) in zip(self._swatches, rows, strict=False)
         ]
-        self.classes.visible, self.colour_bar.visible = True, False
 
     def paint(self, *, dark: bool) -> None:
         """Colour both for a theme; the key itself is painted with the figure."""

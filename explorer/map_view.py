@@ -42,6 +42,19 @@ if (pointer._timer == null) {
   }, 50);
 }
 """
+_RANGES_JS = """
+const send = () => {
+  ranges._timer = setTimeout(() => {
+    ranges._timer = null;
+    if (ranges._late) { ranges._late = false; send(); }
+  }, 60);
+  const {x_range, y_range} = plot;
+  ranges.data = {x: [x_range.start, x_range.end], y: [y_range.start, y_range.end]};
+};
+if (ranges._timer == null) { ranges._timer = 0; queueMicrotask(send); }
+else ranges._late = true;
+"""
+"""Bokeh itself tells of a zoom half a second after it, of a pan when it ends."""
 View = tuple[float, float, float, float]
 
 
@@ -64,6 +77,7 @@ class MapView(pn.viewable.Viewer):
         self.marks = MapMarks(self.figure)
         self.key = MapKey(self.figure)
         self._shown: View = (0.0, 1.0, 0.0, 1.0)
+        self._asked: tuple[str, Viewport] | None = None
         self._add_tools()
         self._listen()
         self._change_plane()
@@ -93,6 +107,12 @@ class MapView(pn.viewable.Viewer):
         fig.on_change("inner_width", self._on_resize)
         fig.on_change("inner_height", self._on_resize)
         fig.on_event(RangesUpdate, self._on_ranges)
+        self.ranges = ColumnDataSource({"x": [], "y": []})
+        self.ranges.on_change("data", self._on_moving)
+        follow = CustomJS(args={"ranges": self.ranges, "plot": fig}, code=_RANGES_JS)
+        for axis in (fig.x_range, fig.y_range):
+            for end in ("start", "end"):
+                axis.js_on_change(end, follow)
         fig.on_event(Reset, lambda _event: self._go_home())
         fig.on_event(Tap, self._on_tap)
         fig.on_event(SelectionGeometry, self._on_geometry)
@@ -122,6 +142,12 @@ class MapView(pn.viewable.Viewer):
     def _on_resize(self, _name: str, old: object, new: object) -> None:
         if old != new and inner_size(self.figure) is not None:
             self._go_home() if self._state.view is None else self.redraw()
+
+    def _on_moving(self, _name: str, _old: object, new: Any) -> None:  # noqa: ANN401
+        shown = (*new["x"], *new["y"])
+        if shown != self._shown:
+            self._shown = shown
+            self.redraw()
 
     def _on_ranges(self, event: Any) -> None:  # noqa: ANN401 - Bokeh's event
         self._shown = (event.x0, event.x1, event.y0, event.y1)
@@ -180,7 +206,9 @@ class MapView(pn.viewable.Viewer):
             self._shown = view
             self.figure.x_range.update(start=view[0], end=view[1])
             self.figure.y_range.update(start=view[2], end=view[3])
-        self.redraw()
+        shown = self.on_screen()
+        if shown is not None and self._asked != (self._state.plane.key, shown[1]):
+            self.redraw()
 
     def _follow_view(self) -> None:
         self._go_home() if self._state.view is None else self._set_view(self._state.view)
@@ -213,6 +241,7 @@ class MapView(pn.viewable.Viewer):
         shown = self.on_screen()
         if shown is not None:
             dataset = self._state.dataset
+            self._asked = (self._state.plane.key, shown[1])
             self._drawing.submit(lambda: draw_map(dataset, *shown), self.display)
 
     def on_screen(self) -> tuple[MapRequest, Viewport] | None:

@@ -19,6 +19,7 @@ from explorer.help import Help
 from explorer.screen import USUAL, Screen, beside_map
 from explorer.search_box import SearchBox
 from explorer.session import Session
+from explorer.style_sheets import keep_style_sheets
 from explorer.theme import FIGURE_THEME, PAGE_SX, PAGE_THEME
 from explorer.tour import Tour
 from explorer.wording import line
@@ -34,10 +35,11 @@ def build_page(dataset: Dataset) -> pmui.Page:
         document.theme = FIGURE_THEME
         # Panel sets this after the page is made: what is made on the way would ask its CDN.
         document.template_variables["dist_url"] = get_dist_path(cdn=False)
+        keep_style_sheets(document)
     session = Session(dataset)
     state = session.state
     defaults = {parameter: getattr(state, parameter) for parameter in NAMES.values()}
-    counts = line(counts_text(state), name="counts", width=320, margin=(0, 12))
+    counts = line(counts_text(state), width=320, margin=(0, 12))
     state.param.watch(
         lambda *_: counts.param.update(object=counts_text(state)), ["shown", "subset"]
     )
