@@ -28,7 +28,7 @@ from explorer.thumbnails import Thumbnails
 from explorer.wording import PLAIN, line
 
 SHEET, TABLE = "sheet", "table"
-_LEGEND = "Data; orange: reconstruction; below: residual, ±8σ."
+_LEGEND = "Orange: reconstruction; below: residual, ±8σ."
 TABLE_ROWS = 24
 _COLOURS = ("paper", "text", "faint", "model", "highlight")
 

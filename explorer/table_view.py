@@ -16,12 +16,10 @@ from explorer.wording import line
 
 MAX_ROWS = 20_000
 """Rows offered; the rest is in the exports."""
-PAGE_SIZE = 25
+PAGE_SIZE, ROW_HEIGHT = 25, 26
 _STYLE = """
 :host .tabulator {font-size: 12px}
-.tabulator .tabulator-tableholder .tabulator-table .tabulator-row {min-height: 24px}
-.tabulator .tabulator-tableholder .tabulator-table .tabulator-row .tabulator-cell {
-  padding: 3px 8px; height: 24px !important}
+.tabulator .tabulator-tableholder .tabulator-table .tabulator-row .tabulator-cell {padding: 4px 8px}
 .tabulator .tabulator-header .tabulator-col .tabulator-col-content {padding: 4px 8px}
 """
 FACTS = ("z", "class", "subclass", "snr", "log_mass", "log_ssfr")
@@ -41,6 +39,7 @@ class TableView(pn.viewable.Viewer):
             pagination="remote", page_size=PAGE_SIZE, show_index=False, disabled=True,
             selectable=1, sizing_mode="stretch_width", margin=(2, 4), layout="fit_data_fill",
             theme="simple", stylesheets=[_STYLE],
+            configuration={"rowHeight": ROW_HEIGHT},
         )  # fmt: skip
         self.table.on_click(self._clicked)
         state.param.watch(lambda *_: self._fill(), ["shown", "subset", "colour", "tab"])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bokeh.core.property.descriptors import UnsetValueError
+from bokeh.models import AllIndices
 from bokeh.plotting import figure
 from bokeh.themes import Theme
 
@@ -67,6 +68,7 @@ FIGURE_THEME = Theme(json={"attrs": {part: {} for part in _PARTS}})
 """Claims what `paint` styles, so that the page's design leaves it alone."""
 _TYPE = {"fontFamily": "Inter, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"}
 _NO_FOCUS_RING = ".bk-Canvas {--highlight-color: transparent}"
+_FAINT_DIVIDERS = ".bk-divider {opacity: .3}"
 _TAB = {"minHeight": "34px", "padding": "4px 12px", "textTransform": "none", "minWidth": "0px"}
 _COMPONENTS = {
     "MuiTab": {"styleOverrides": {"root": _TAB}},
@@ -120,11 +122,13 @@ def new_figure(**options: Any) -> Any:  # noqa: ANN401 - Bokeh's figure
     }
     made = figure(**(defaults | options))
     made.toolbar.logo = None
+    made.toolbar.stylesheets = [_FAINT_DIVIDERS]
     return made
 
 
 def paint(fig: Any, *, dark: bool) -> None:  # noqa: ANN401 - Bokeh's figure
     """Colour a figure's paper, axes, grids, titles and legends for a theme."""
+    _slim(fig)
     colours = ink(dark)
     fig.update(background_fill_color=colours.paper, border_fill_color=colours.paper)
     for axis in fig.axis:
@@ -156,6 +160,18 @@ def paint(fig: Any, *, dark: bool) -> None:  # noqa: ANN401 - Bokeh's figure
             inactive_fill_alpha=0.6,
         )
     fig.title.text_color = colours.text  # type: ignore[union-attr]
+
+
+def _slim(fig: Any) -> None:  # noqa: ANN401
+    """Drop what no figure here shows: looks of glyphs not selected or muted, filters of rows.
+
+    Three models fewer for each of some seventy renderers: a page costs by its models.
+    """
+    everything = AllIndices()
+    for renderer in fig.renderers:
+        if renderer.nonselection_glyph is not None:
+            renderer.update(nonselection_glyph=None, muted_glyph=None)
+            renderer.view.filter = everything
 
 
 def inner_size(fig: Any) -> tuple[int, int] | None:  # noqa: ANN401

@@ -119,7 +119,7 @@ class TrackSpectra(pn.viewable.Viewer):
             "width": self._widths(len(flux), knot),
         }  # fmt: skip
         # The strongest lines may leave the figure, so that the continua stay readable.
-        low, high = float(stacked.min()), float(np.percentile(stacked, 99.7, axis=1).max())
+        low, high = float(stacked.min()), float(np.percentile(stacked, 98, axis=1).max())
         pad = 0.05 * (high - low) or 1.0
         self.figures[0].y_range.update(start=low - pad, end=high + 2 * pad)
 
