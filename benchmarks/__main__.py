@@ -12,6 +12,10 @@ from importlib import import_module
 from pathlib import Path
 
 
+BY_NAME = ("recipes",)
+"""Benchmarks of half an hour or more: run when named."""
+
+
 def names() -> list[str]:
     """Return the names of all benchmarks, sorted."""
     return sorted(path.stem[6:] for path in Path(__file__).parent.glob("bench_*.py"))
@@ -25,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     if len(argv) > 1 and argv[0] in names() and argv[1].startswith("-"):
         import_module(f"benchmarks.bench_{argv[0]}").main(argv[1:])
         return 0
-    chosen = parser.parse_args(argv).names or names()
+    chosen = parser.parse_args(argv).names or [name for name in names() if name not in BY_NAME]
     unknown = sorted(set(chosen) - set(names()))
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(names())}")
