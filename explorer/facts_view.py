@@ -29,7 +29,7 @@ dl > div.long {grid-column: span 2}
 dt {opacity: .7; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; flex: 0 1 auto}
 dd {margin: 0; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; user-select: all}
 dd {flex: 0 1 auto}
-p {margin: 6px 0}
+p {margin: 6px 0; font-size: 13px; line-height: 1.45}
 """
 
 

@@ -53,7 +53,7 @@ class Insets:
         self._pixels.append(pixels)
         fig = new_figure(
             name=f"inset {window.title}", title=window.title, height=HEIGHT, tools=[],
-            sizing_mode="stretch_width", min_border_left=30, min_border_right=4,
+            sizing_mode="stretch_width", min_border_left=30, min_border_right=9,
             x_range=Range1d(start=window.low, end=window.high), y_range=Range1d(start=0, end=1),
         )  # fmt: skip
         fig.title.update(
