@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
         return
     with browser() as chromium, server(str(atlas)) as (url, process):
         times, size = time_actions(chromium, url, catalog, options)
-        if not options.only:
+        if options.only in FIRST:
             times |= time_visits(chromium, url, process)
     peer = {} if options.only else time_peer(atlas, size, catalog)
     targets = MILLIONS if options.objects >= 10**6 else TARGETS

@@ -19,7 +19,8 @@ for (const type of ['pointerdown', 'pointerup', 'wheel'])
 timing.painted = () => new Promise((done) =>
   requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))));
 timing.find = (name) => Bokeh.documents[0].get_model_by_name(name)
-  ?? [...Bokeh.documents[0]._all_models.values()].find(({text}) => typeof text === 'string' && text.match(name));
+  ?? [...Bokeh.documents[0]._all_models.values()].find(
+    ({text}) => typeof text === 'string' && text.match(name));
 timing.change = (name, property) => new Promise((done) => {
   const {change} = timing.find(name).properties[property];
   const seen = () => { change.disconnect(seen); done() };
@@ -120,8 +121,10 @@ class ExplorerPage(Watched):
 
     def recolour(self, label: str) -> list[float]:
         """Choose what colours the map."""
-        self.page.get_by_label("Colour", exact=True).click()
-        item = self.page.get_by_role("menuitem", name=label, exact=True)
+        self.page.get_by_role("combobox", name="Colour", exact=True).click()
+        item = self.page.get_by_role("option", name=label, exact=True).or_(
+            self.page.get_by_role("menuitem", name=label, exact=True)
+        )
         item.wait_for()
         item.scroll_into_view_if_needed()
         self.page.wait_for_timeout(400)  # the menu opens slowly
@@ -134,7 +137,7 @@ class ExplorerPage(Watched):
         return seconds
 
     def lasso(self, corners: np.ndarray) -> list[float]:
-        """Draw round a polygon, shape (n_corner, 2); return seconds to the dimmed map and counts."""
+        """Draw round a polygon, shape (n_corner, 2); return seconds to dimmed map and counts."""
         self.model("get('map').toolbar.tools.find(t => t.type == 'LassoSelectTool').active = true")
         self._trace(corners, LASSO)
         return self.seconds()

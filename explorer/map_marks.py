@@ -16,6 +16,8 @@ NAMES = ("region", "path", "knots", "highlight", "neighbours", "hovered", "selec
 class MapMarks:
     """Rings and outlines with a halo, so that they show on any colour.
 
+    They lie on the figure's second canvas: the image is not painted again when one moves.
+
     Attributes:
         sources: The points of each mark, by name.
         label: The text beside the pointer.
@@ -48,15 +50,16 @@ class MapMarks:
         for line_width, role in ((width + 2.5, "halo"), (width, colour)):
             glyph = self._figure.scatter(
                 "x", "y", source=self.sources[name], size=size, fill_color=None, marker=marker,
-                line_width=line_width, line_alpha=0.9,
+                line_width=line_width, line_alpha=0.9, level="overlay",
             ).glyph  # fmt: skip
             self._inks.append((glyph, "line_color", role))
 
     def _outline(self, name: str, *, width: float, dash: str, colour: str) -> None:
         for line_width, role in ((width + 2.5, "halo"), (width, colour)):
             glyph = self._figure.line(
-                "x", "y", source=self.sources[name], line_width=line_width, line_dash=dash
-            ).glyph
+                "x", "y", source=self.sources[name], line_width=line_width, line_dash=dash,
+                level="overlay",
+            ).glyph  # fmt: skip
             self._inks.append((glyph, "line_color", role))
 
     def place(self, name: str, x: NDArray[Any], y: NDArray[Any]) -> None:

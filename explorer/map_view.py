@@ -34,6 +34,12 @@ from explorer.state import ExplorerState
 from explorer.theme import ink, inner_size, new_figure, paint
 
 _POINTER_JS = """
+if (pointer._buttons == null) {
+  const follow = (event) => { pointer._buttons = event.buttons; };
+  window.addEventListener('pointermove', follow, true);
+  pointer._buttons = 0;
+}
+if (pointer._buttons > 0) return;  // dragging, not looking
 pointer._next = {x: [cb_obj.x], y: [cb_obj.y]};
 if (pointer._timer == null) {
   pointer._timer = setTimeout(() => {
@@ -90,8 +96,9 @@ class MapView(pn.viewable.Viewer):
     def _add_tools(self) -> None:
         fig = self.figure
         self._draft = fig.multi_line(
-            "xs", "ys", source=ColumnDataSource({"xs": [], "ys": []}), line_width=2.5
-        )
+            "xs", "ys", source=ColumnDataSource({"xs": [], "ys": []}), line_width=2.5,
+            level="overlay",
+        )  # fmt: skip
         drafts: list[Any] = [self._draft]
         self._pan = PanTool()
         self._freehand = FreehandDrawTool(renderers=drafts, num_objects=1, visible=False)
@@ -188,7 +195,8 @@ class MapView(pn.viewable.Viewer):
     def _on_draft(self, _name: str, _old: object, new: Any) -> None:  # noqa: ANN401
         if len(new["xs"]) and len(new["xs"][-1]) >= 2:
             path = np.column_stack([new["xs"][-1], new["ys"][-1]]).astype(float)
-            self._state.param.update(path=path, path_plane=self._state.plane.key)
+            with together():
+                self._state.param.update(path=path, path_plane=self._state.plane.key)
 
     # What follows from the state.
 
