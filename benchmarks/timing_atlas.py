@@ -26,7 +26,7 @@ from model.atlas_build import EMBEDDINGS, SCHEMA_VERSION
 from model.encoding import latent_columns
 from model.flow import FlowConfig, LatentFlow, fit_flow
 from model.linear import PCAConfig
-from model.neighbours import Neighbours, find_neighbours
+from model.neighbours import IntArray, Neighbours, find_neighbours
 from model.scores import LOF_NEIGHBOURS, SCORES, local_outlier_factor
 from model.spender import Spender, SpenderConfig
 from model.storage import save_model
@@ -89,7 +89,7 @@ def _model_and_flow(survey: MockSurvey) -> tuple[Spender, LatentFlow]:
     rows = np.linspace(0, len(survey) - 1, min(N_ENCODED, len(survey))).astype(np.int64)
     start = PCAConfig(n_latent=10, rest_grid=config.rest_grid)
     start_from_data(model.decoder, survey, rows, config=start, seed=SEED)
-    latents = model.encode(survey.read(rows))
+    latents = model.encode(survey.read(rows.tolist()))
     return model, fit_flow(latents, FlowConfig(seed=SEED, max_steps=600))[0]
 
 
@@ -103,7 +103,7 @@ def _map(
     return (plane + rng.normal(0, SPREAD, plane.shape)).astype(np.float32).T
 
 
-def _repeat(graph: Neighbours, rows: FloatArray) -> Neighbours:
+def _repeat(graph: Neighbours, rows: IntArray) -> Neighbours:
     """Repeat a graph: neighbours lie in the same copy, or where that ends, in the one before."""
     n_block = len(graph)
     first = (rows // n_block * n_block)[:, None]
