@@ -56,6 +56,7 @@ def _facts(info: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, st
     facts = {
         "latents": info["config"].get("n_latent"),
         "recipe": config.get("config"),
+        "started from": config.get("start_from") and Path(config["start_from"]).name,
         "losses": f"fidelity 1, similarity {config.get('similarity', 0):g}, "
         f"consistency {config.get('consistency', 0):g}",
         "survey": _inline(made_by),
@@ -97,7 +98,7 @@ def _use(info: Mapping[str, Any]) -> list[str]:
         "rest = model.decode(latents)  # on model.wave_rest, vacuum Angstrom",
         "```",
         "",
-        "Flux is divided by its median over rest-frame 5300-5850 Angstrom; redshifts must be known.",
+        "Flux is divided by its median over rest-frame 5300-5850 Angstrom; the redshift is known.",
     ]
     if info["training"].get("provenance", {}).get("source", {}).get("kind") == "mock":
         lines.append(

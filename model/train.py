@@ -99,6 +99,9 @@ class TrainConfig:
     warm_start: bool = setting(
         default=True, help="start the decoder at the mean and the main components of the data"
     )
+    start_from: str = setting(
+        default="", help="model folder to start from: go on with it, on this survey"
+    )
     learning_rate: float = setting(default=1e-3, help="highest of the 1cycle schedule")
     weight_decay: float = setting(default=0.0, help="of AdamW; 0 = Adam")
     clip: float = setting(default=1.0, help="largest norm of the gradient of the mean loss")

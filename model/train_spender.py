@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,10 +18,12 @@ from model.linear import PCAConfig
 from model.objective import LossSettings, Objective
 from model.spender import Activation, Spender, SpenderConfig
 from model.splits import Splits
+from model.storage import load_model
 from model.train import CHECKPOINT, TrainConfig, rest_grid
 from model.trained import Trained, evenly
 from model.trainer import Trainer, TrainerSettings
 from model.warm_start import N_COMPONENT, start_from_data
+from model.weights import load_weights
 
 MIN_STEPS = 3000
 DEFAULT_EPOCHS = 100
@@ -40,7 +43,10 @@ def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> 
     batch_size = config.batch_size or choose_batch_size(len(splits.train), device)
     train, valid = _loaders(config, source, splits, accelerator, batch_size)
     model = _new_model(config, source.grid)
-    if config.warm_start and not (config.out / CHECKPOINT).is_file():
+    resumed = (config.out / CHECKPOINT).is_file()
+    if config.start_from and not resumed:
+        _start_from_model(model, Path(config.start_from))
+    elif config.warm_start and not resumed:
         start_from_data(
             model.decoder,
             source,
@@ -129,6 +135,28 @@ def _new_model(config: TrainConfig, grid: WaveGrid) -> Spender:
                 lsf_size=config.lsf_size,
             )
         )
+
+
+def _start_from_model(model: Spender, path: Path) -> None:
+    """Give a new model the weights of a trained one.
+
+    Raises:
+        ValueError: There is no such model, or it differs in kind, shape or instrument.
+    """
+    trained = load_model(path)
+    if not isinstance(trained, Spender):
+        raise ValueError(
+            f"--start-from must name a model of kind spender, {path} is {trained.kind}"
+        )
+    if trained.rest_grid != model.rest_grid:
+        raise ValueError(
+            f"--start-from must name a model of the same rest-frame grid: {path} has "
+            f"{trained.rest_grid}, the settings {model.rest_grid}"
+        )
+    try:
+        load_weights(model, trained.state_dict())
+    except ValueError as error:
+        raise ValueError(f"--start-from {path} does not fit the settings: {error}") from error
 
 
 def _digest(source: SpectrumSource, splits: Splits) -> str:

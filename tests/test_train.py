@@ -259,6 +259,22 @@ def test_tensorboard_is_written_on_demand(survey, tmp_path):
     assert list((tmp_path / "model" / "tensorboard").glob("events.*"))
 
 
+def test_training_goes_on_from_another_model(survey, tmp_path, capsys):
+    assert _train(survey, tmp_path / "first", "--epochs", "30") == 0
+    options = ("--epochs", "1", "--start-from", str(tmp_path / "first"))
+    assert _train(survey, tmp_path / "second", *options, "--learning-rate", "1e-6") == 0
+    first, second = (
+        load_file(tmp_path / name / "model.safetensors") for name in ("first", "second")
+    )
+    for name, weight in first.items():
+        np.testing.assert_allclose(second[name], weight, atol=1e-4)
+    assert _train(survey, tmp_path / "third", *options, "--hidden", "16", "8") == 2
+    assert "does not fit the settings" in capsys.readouterr().err
+    assert _train(survey, tmp_path / "third", *options[:3], str(tmp_path / "none")) == 2
+    assert _train(survey, tmp_path / "third", *options, "--rest-pixels", "151") == 2
+    assert "same rest-frame grid" in capsys.readouterr().err
+
+
 def test_pca_is_reached_through_the_same_command(survey, tmp_path):
     assert _train(survey, tmp_path / "model", "--model", "pca") == 0
     assert load_model(tmp_path / "model").kind == "pca"
