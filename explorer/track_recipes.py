@@ -87,11 +87,11 @@ class TrackRecipes(pn.viewable.Viewer):
 
     def _make_draw(self) -> None:
         state = self._state
-        toggle: dict[str, Any] = self._small | {
+        looks: dict[str, Any] = self._small | {
             "variant": "outlined", "sx": PLAIN | {"padding": "5px 10px"},
         }  # fmt: skip
-        self.freehand = pmui.Toggle(label="freehand", **toggle)
-        self.by_knots = pmui.Toggle(label="point by point", **toggle)
+        self.freehand = pmui.Toggle(label="freehand", **looks)
+        self.by_knots = pmui.Toggle(label="point by point", **looks)
         self.hint = line("", align="center")
         pairs = ((self.freehand, "freehand"), (self.by_knots, "knots"))
 
