@@ -225,7 +225,7 @@ def test_attention_lies_under_the_spectrum(visit: Any, catalog: pd.DataFrame) ->
 def test_window_is_dragged_on_the_spectrum(visit: Any, catalog: pd.DataFrame) -> None:
     z = float(catalog["z"][7])
     view = visit(f"id={catalog['object_id'][7]}")
-    view.page.get_by_text("top channel").wait_for(timeout=60_000)
+    view.page.get_by_text("Grad-FAM (Melchior+2022)").wait_for(timeout=60_000)
     view.page.get_by_role("button", name="drag a window").click()
     view.page.get_by_role("button", name="drag on the spectrum").wait_for()
     (left, top), (right, _top) = (

@@ -120,7 +120,7 @@ def test_traversal_has_the_shared_middle_and_measured_signs(tiny_atlas_path: Pat
     assert html.count("<tr>") == len(result.spectra) + 1
     row = result.table.iloc[0]
     sign = "↑" if row["ew_halpha_change"] > 0 else "↓"
-    assert f"<td>{sign} " in html
+    assert f" {sign}</td>" in html
 
 
 def test_traversal_can_start_from_the_selected_object(tiny_atlas_path: Path) -> None:
