@@ -12,6 +12,7 @@ import holoviews as hv
 import pandas as pd
 import panel as pn
 
+from explorer.start_page import COMMANDS, DEMO
 from explorer.state import ExplorerState
 from explorer.theme import ink, paint
 
@@ -52,6 +53,8 @@ class AboutView(pn.viewable.Viewer):
             _section("Notes", dict(enumerate(info.get("notes", []), start=1))),
             _section("Made with", info.get("versions", {})),
         ]
+        if Path(atlas.path).resolve() == DEMO:
+            parts.insert(0, f"<h3>Your own spectra</h3><pre>{escape(COMMANDS)}</pre>")
         return "".join(parts)
 
     def curves(self, dark: bool) -> pn.viewable.Viewable:

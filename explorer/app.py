@@ -11,7 +11,7 @@ import panel as pn
 from explorer import raster
 from explorer.dataset import Dataset
 from explorer.page import build_page
-from explorer.start_page import error_page, start_page
+from explorer.start_page import DEMO, error_page
 
 
 def open_dataset(path: Path) -> Dataset:
@@ -27,10 +27,8 @@ def open_dataset(path: Path) -> Dataset:
 
 
 def serve_page(arguments: Sequence[str]) -> pn.viewable.Viewable:
-    """Return the page of one session: the atlas named, or how to make one."""
-    if not arguments:
-        return start_page()
-    path = Path(arguments[0]).expanduser().resolve()
+    """Return the page of one session: of the atlas named, or of the embedded demo."""
+    path = Path(arguments[0]).expanduser().resolve() if arguments else DEMO
     try:
         dataset = pn.state.as_cached(f"atlas {path}", partial(open_dataset, path))
     except (ValueError, OSError) as error:

@@ -56,9 +56,10 @@ def _facts(info: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, st
     facts = {
         "latents": info["config"].get("n_latent"),
         "recipe": config.get("config"),
-        "started from": config.get("start_from") and Path(config["start_from"]).name,
+        "started from": _before(training.get("started_from", {})),
         "losses": f"fidelity 1, similarity {config.get('similarity', 0):g}, "
-        f"consistency {config.get('consistency', 0):g}",
+        f"consistency {config.get('consistency', 0):g}"
+        + (", distances scale-free" if config.get("scale_free") else ""),
         "survey": _inline(made_by),
         "objects": ", ".join(f"{split[name]} {name}" for name in _PARTS if name in split),
         "seed": training.get("seed"),
@@ -68,6 +69,13 @@ def _facts(info: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, st
         "weights (SHA-256)": info["weights_sha256"],
     }
     return {name: str(value) for name, value in facts.items() if value not in (None, "", {})}
+
+
+def _before(started: Mapping[str, Any]) -> str:
+    if not started:
+        return ""
+    minutes = started["seconds"] / 60
+    return f"a model trained for {minutes:.0f} minutes (recipe {started['config'] or 'none'})"
 
 
 def _evaluation(measured: Mapping[str, Any]) -> list[str]:

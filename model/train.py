@@ -21,7 +21,7 @@ from data.survey import Survey
 from model.card import write_card
 from model.checkpoints import read_checkpoint
 from model.splits import SPLIT_RULE, split_source
-from model.storage import save_model
+from model.storage import read_model_info, save_model
 from model.trained import Fit, fidelities
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -228,6 +228,17 @@ def _typed(values: Mapping[str, Any], *, source: str) -> dict[str, Any]:
     return typed
 
 
+def started_from(path: str) -> dict[str, Any]:
+    """Return what is known of the model a training starts from; empty without one."""
+    if not path:
+        return {}
+    training = read_model_info(path)["training"]
+    config = training.get("config", {})
+    return {name: config.get(name) for name in ("config", "similarity", "consistency")} | {
+        "seconds": training.get("seconds", 0.0)
+    }
+
+
 def train(config: TrainConfig) -> None:
     """Learn a model from a survey and save it.
 
@@ -253,6 +264,7 @@ def train(config: TrainConfig) -> None:
         "seed": config.seed,
         "survey": source.reference(),
         "provenance": source.info.get("provenance", {}),
+        "started_from": started_from(config.start_from),
         "split": {"rule": SPLIT_RULE, **{name: len(rows) for name, rows in splits.sets().items()}},
         "left_out": splits.left_out,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

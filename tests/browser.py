@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from PIL import Image
+from scipy.spatial import KDTree
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = "/usr/bin/chromium"
@@ -140,9 +141,7 @@ class Watched:
 def alone(catalog: pd.DataFrame, *, among: np.ndarray | None = None) -> int:
     """Return the row farthest from its nearest neighbour on the map: a click can only mean it."""
     xy = catalog[["umap_x", "umap_y"]].to_numpy()
-    distance = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))
-    np.fill_diagonal(distance, np.inf)
-    lonely = distance.min(axis=1)
+    lonely = KDTree(xy).query(xy, k=2)[0][:, 1]
     if among is not None:
         lonely[~among] = -1
     return int(np.argmax(lonely))

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from data.survey import Survey
+from explorer.start_page import DEMO
 from tests.browser import CHROMIUM, FLAGS, VIEWPORT, Watched, alone, serving
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -140,9 +141,16 @@ def test_bad_path_is_explained_and_the_server_lives_on(browser: Any, tmp_path: P
             assert watched.errors == []
 
 
-def test_without_an_atlas_the_three_commands_are_shown(browser: Any, tmp_path: Path) -> None:
+def test_without_an_atlas_the_demo_opens(browser: Any, tmp_path: Path) -> None:
+    catalog = pd.read_parquet(DEMO / "catalog.parquet", columns=["object_id", "umap_x", "umap_y"])
+    row = alone(catalog)
     with serving(log=tmp_path / "server.log") as address:
         watched = Watched(browser, address)
+        watched.wait_for_map()
+        watched.click_object(catalog, row)
+        watched.wait_for_text(catalog["object_id"].iloc[row])
+        watched.wait_for("get('pixels').data.flux.length > 0")
+        watched.page.get_by_role("tab", name="About").click()
         for command in ("data ingest", "model train", "model atlas"):
             watched.page.get_by_text(f"python -m {command}").first.wait_for(timeout=60_000)
         watched.page.close()

@@ -17,7 +17,7 @@ from explorer.page import build_page
 from explorer.raster import Viewport
 from explorer.screen import beside_map
 from explorer.session import Session
-from explorer.start_page import error_page, start_page
+from explorer.start_page import error_page
 from explorer.table_view import summary, table_frame
 from explorer.take_away import CHOICES, TakeAway
 from tests.explorer_fixture import catalog_of, new_state, open_tiny
@@ -54,10 +54,9 @@ def test_every_tab_opens(tiny_atlas_path: Path) -> None:
     assert session.state.tab == "Inspect"
 
 
-def test_no_atlas_explains_the_three_commands() -> None:
-    text = texts(serve_page([]))
-    for command in ("python -m data ingest", "python -m model train", "python -m model atlas"):
-        assert command in text
+def test_no_atlas_opens_the_demo() -> None:
+    page = serve_page([])
+    assert "Demo" in page.title
 
 
 @pytest.mark.parametrize("kind", ["missing", "file", "empty", "json", "catalog"])
@@ -80,7 +79,7 @@ def test_bad_atlas_is_explained(tiny_atlas_path: Path, tmp_path: Path, kind: str
 def test_messages_are_escaped() -> None:
     text = texts(error_page(Path("/x"), ValueError("<script>alert(1)</script>")))
     assert "<script" not in text
-    assert "No atlas yet" in texts(start_page())
+    assert "python -m data ingest" in text
 
 
 def test_filters_follow_the_state_both_ways(tiny_atlas_path: Path) -> None:
