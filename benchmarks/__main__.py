@@ -11,7 +11,6 @@ import traceback
 from importlib import import_module
 from pathlib import Path
 
-
 BY_NAME = ("recipes",)
 """Benchmarks of half an hour or more: run when named."""
 
