@@ -1,4 +1,4 @@
-"""Surveys of galaxy spectra: ingest, mock, fetch, info."""
+"""Surveys of galaxy spectra: ingest, mock, info."""
 
 import sys
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 on success, 2 on a mistake the user can mend."""
-    return run_commands("python -m data", __doc__, COMMANDS, argv)
+    return run_commands("python -m data", __doc__ or "", COMMANDS, argv)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 on success, 2 on a mistake the user can mend."""
-    return run_commands("python -m model", __doc__, COMMANDS, argv)
+    return run_commands("python -m model", __doc__ or "", COMMANDS, argv)
 
 
 if __name__ == "__main__":
