@@ -17,7 +17,6 @@ from tests.browser import CHROMIUM, FLAGS, VIEWPORT, Watched, alone, serving
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\"><b>bold</b>"
-ROW_OF_HOSTILE = 40
 
 pytestmark = [
     pytest.mark.ui,
