@@ -122,7 +122,10 @@ class Latest:
         if error is not None:
             report(error)
         elif waiting is None:
-            deliver(future.result())
+            try:
+                deliver(future.result())
+            except Exception as failure:  # noqa: BLE001 - Tornado would only log it
+                report(failure)
         if waiting is not None:
             self.submit(*waiting)
 

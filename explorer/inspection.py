@@ -73,7 +73,7 @@ def inspect(dataset: Dataset, row: int) -> Inspection:
         flux=spectra.flux[0],
         ivar=spectra.ivar[0],
         model=np.where(inside[0], model[0], np.nan),
-        sky=dataset.keep(("sky",), lambda: sky_lines.mask(atlas.source.grid)),
+        sky=dataset.keep(("sky pixels",), lambda: sky_lines.mask(atlas.source.grid)),
         wave_rest=atlas.model.wave_rest,
         decoded=atlas.model.decode(latents)[0],
         latents=latents[0],

@@ -1,4 +1,4 @@
-"""Keys of a view, heard while it is on the page and no text field has the focus."""
+"""Keys of a view, heard while it is on the screen and no text field has the focus."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ const typing = (event) => {
 }
 
 export function render({model, el}) {
-  el.style.display = 'none'
   const heard = (event) => {
-    if (!el.isConnected || typing(event) || event.altKey || event.metaKey || event.ctrlKey) return
+    const onScreen = el.getClientRects().length > 0 // of an element in a closed tab there are none
+    if (!onScreen || typing(event) || event.altKey || event.metaKey || event.ctrlKey) return
     if (!model.keys.includes(event.key)) return
     event.preventDefault()
     if (model.first) event.stopImmediatePropagation()

@@ -42,6 +42,7 @@ class Explorer(pn.viewable.Viewer):
         raster.warm_up()
         dataset = Dataset(atlas if isinstance(atlas, Atlas) else Atlas(atlas))
         self._session = Session(dataset)
+        self._session.start()
         self._height = height
         self.state: ExplorerState = self._session.state
 

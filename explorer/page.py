@@ -16,6 +16,7 @@ from explorer.busy_bar import BusyBar
 from explorer.dataset import Dataset
 from explorer.filters_view import counts_text
 from explorer.help import Help
+from explorer.locks import hold_locks
 from explorer.screen import USUAL, Screen, beside_map
 from explorer.search_box import SearchBox
 from explorer.session import Session
@@ -36,6 +37,7 @@ def build_page(dataset: Dataset) -> pmui.Page:
         # Panel sets this after the page is made: what is made on the way would ask its CDN.
         document.template_variables["dist_url"] = get_dist_path(cdn=False)
         keep_style_sheets(document)
+        hold_locks()
     session = Session(dataset)
     state = session.state
     defaults = {parameter: getattr(state, parameter) for parameter in NAMES.values()}
@@ -73,11 +75,24 @@ def build_page(dataset: Dataset) -> pmui.Page:
     page.param.watch(lambda event: state.param.update(dark=event.new), "dark_theme")
     state.dark = page.dark_theme
     if document is not None and document.session_context is not None:
-        # What was sent before the page was ready may be lost: draw once more.
-        pn.state.onload(session.map.redraw)
         _follow_address(session, document, defaults)
+        pn.state.onload(lambda: _start(session, document))
         background.watch_activity(document, busy.follow)
+    else:
+        session.start()
     return page
+
+
+def _start(session: Session, document: Document) -> None:
+    """Draw the map, and make the open tab only then: the map is what one waits for."""
+
+    def drawn(_name: str, _old: object, _new: object) -> None:
+        session.map.image.remove_on_change("data", drawn)
+        document.add_next_tick_callback(session.start)
+
+    session.map.image.on_change("data", drawn)
+    # An image sent before the page was ready may be lost, so this draws in any case.
+    session.map.redraw()
 
 
 def _follow_address(session: Session, document: Document, defaults: dict[str, Any]) -> None:

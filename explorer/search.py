@@ -97,7 +97,7 @@ def _find_around(dataset: Dataset, match: re.Match[str]) -> Found:
     radius: Any = RADIUS
     if match["radius"]:
         radius = Angle(float(match["radius"]), unit=_UNITS[match["unit"]])
-    tree, rows = dataset.keep(("sky",), lambda: _sky_tree(dataset))
+    tree, rows = dataset.keep(("sky tree",), lambda: _sky_tree(dataset))
     centre = position.cartesian.xyz.value
     chord = 2 * np.sin(min(radius.rad, np.pi) / 2)
     near = tree.query_ball_point(centre, chord)

@@ -46,19 +46,23 @@ class Session:
             *zip(self._titles, self._pages, strict=True),
             sizing_mode="stretch_both", margin=0,
         )  # fmt: skip
+        self._started = False
         self.tabs.param.watch(lambda *_: self._follow_tabs(), "active")
         self.state.param.watch(lambda *_: self._follow_state(), "tab")
+
+    def start(self) -> None:
+        """Make what is in the open tab; what is in others is made when they are first opened."""
+        self._started = True
         self._follow_state()
 
     def _follow_tabs(self) -> None:
         self.state.tab = self._titles[self.tabs.active]
 
     def _follow_state(self) -> None:
-        """Open the tab; what is in it is made when it is first opened."""
         if self.state.tab not in self._titles:
             return
         place = self._titles.index(self.state.tab)
-        if not len(self._pages[place]):
+        if self._started and not len(self._pages[place]):
             self._pages[place].append(self._makers[self.state.tab]())
         self.tabs.active = place
 

@@ -1,5 +1,7 @@
 """Serves the app and drives it in real Chromium: what the browser tests share."""
 
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -25,9 +27,34 @@ FLAGS = [
 ]  # fmt: skip
 
 
+HOSTILE = "<img src=x onerror=\"document.title='hacked'\"><b>bold</b>"
+"""What must never be more than text."""
+
+
+def own_copy(path: Path, folder: Path) -> Path:
+    """Copy an atlas, for labels and tracks of its own."""
+    own = folder / "atlas"
+    shutil.copytree(path, own, ignore=shutil.ignore_patterns("labels*", "tracks"))
+    info = (own / "atlas.json").read_text()
+    survey = os.path.relpath(path.parent / "survey", own)
+    (own / "atlas.json").write_text(info.replace('"../survey"', f'"{survey}"'))
+    return own
+
+
+def write_cell(path: Path, row: int, column: str, text: str) -> None:
+    """Change one cell of an atlas's catalogue."""
+    catalog = pd.read_parquet(path / "catalog.parquet")
+    catalog.loc[row, column] = text
+    catalog.to_parquet(path / "catalog.parquet", index=False)
+
+
 @contextmanager
 def serving(*arguments: str, log: Path, script: str = "launch.py") -> Iterator[str]:
-    """Serve a script on a free port; yields the address of its page."""
+    """Serve a script on a free port; yields the address of its page.
+
+    Raises:
+        AssertionError: The server did not start, or logged an error while it ran.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -50,6 +77,10 @@ def serving(*arguments: str, log: Path, script: str = "launch.py") -> Iterator[s
     finally:
         server.terminate()
         server.wait(30)
+    errors = log.read_text().split("Traceback")[1:]
+    # A page closed while it was written to is no error of ours.
+    errors = [text for text in errors if "StreamClosedError" not in text[:1000]]
+    assert not [text for text in errors if "During handling" not in text[:20]], log.read_text()
 
 
 VIEWPORT = {"viewport": {"width": 1440, "height": 900}}

@@ -1,8 +1,11 @@
 """Fixtures shared by the tests."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +41,60 @@ def _tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.atlas_fixture import write_tiny  # imports torch: only tests that need it pay
 
     return write_tiny(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium of the module's own."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    from tests.browser import CHROMIUM, FLAGS
+
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def url(
+    browser: Any,  # noqa: ARG001 - skips before a server starts
+    atlas_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """Address of the module's `atlas_path`, served."""
+    from tests.browser import serving
+
+    with serving(str(atlas_path), log=tmp_path_factory.mktemp("log") / "server.log") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def catalog(atlas_path: Path) -> pd.DataFrame:
+    return pd.read_parquet(atlas_path / "catalog.parquet")
+
+
+@pytest.fixture
+def visit(browser: Any, url: str) -> Iterator[Any]:
+    """Opens a page of the module's atlas with a query, or any other address.
+
+    Afterwards checks that the page complained of nothing and asked nobody else.
+    """
+    from tests.browser import Watched
+
+    opened: list[Watched] = []
+
+    def visit(query: str = "", *, address: str = url) -> Watched:
+        opened.append(Watched(browser, f"{address}?{query}" if query else address))
+        opened[-1].wait_for_map()
+        return opened[-1]
+
+    yield visit
+    for watched in opened:
+        watched.page.close()
+        assert watched.errors == []
+        assert watched.outside == []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,8 +1,5 @@
 """Drives the served app in real Chromium: what a user clicks, and what she then sees."""
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,59 +9,22 @@ import pytest
 
 from data.survey import Survey
 from explorer.start_page import DEMO
-from tests.browser import CHROMIUM, FLAGS, VIEWPORT, Watched, alone, serving
+from tests.browser import HOSTILE, VIEWPORT, Watched, alone, own_copy, serving, write_cell
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-HOSTILE = "<img src=x onerror=\"document.title='hacked'\"><b>bold</b>"
-
-pytestmark = [
-    pytest.mark.ui,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"{CHROMIUM} is not installed"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+pytestmark = pytest.mark.ui
 
 
 @pytest.fixture(scope="module")
 def atlas_path(tiny_atlas_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny atlas with one hostile cell, at the loneliest object."""
-    path = tmp_path_factory.mktemp("hostile") / "atlas"
-    shutil.copytree(tiny_atlas_path, path)
-    info = (path / "atlas.json").read_text()
-    survey = os.path.relpath(tiny_atlas_path.parent / "survey", path)
-    (path / "atlas.json").write_text(info.replace('"../survey"', f'"{survey}"'))
-    catalog = pd.read_parquet(path / "catalog.parquet")
-    catalog.loc[alone(catalog), "subclass"] = HOSTILE
-    catalog.to_parquet(path / "catalog.parquet", index=False)
+    path = own_copy(tiny_atlas_path, tmp_path_factory.mktemp("hostile"))
+    write_cell(path, alone(pd.read_parquet(path / "catalog.parquet")), "subclass", HOSTILE)
     return path
 
 
-@pytest.fixture(scope="module")
-def url(atlas_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(str(atlas_path), log=tmp_path_factory.mktemp("log") / "server.log") as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def catalog(atlas_path: Path) -> pd.DataFrame:
-    return pd.read_parquet(atlas_path / "catalog.parquet")
-
-
 @pytest.fixture
-def view(browser: Any, url: str) -> Iterator[Watched]:
-    watched = Watched(browser, url)
-    watched.wait_for_map()
-    yield watched
-    watched.page.close()
-    assert watched.errors == []
-    assert watched.outside == []
+def view(visit: Any) -> Watched:
+    return visit()
 
 
 def test_click_shows_that_object_and_its_spectrum(
@@ -74,9 +34,7 @@ def test_click_shows_that_object_and_its_spectrum(
     view.click_object(catalog, row)
     view.wait_for_text(catalog["object_id"].iloc[row])
     spectra = Survey(tiny_atlas_path.parent / "survey").read([row])
-    view.page.wait_for_function(
-        "Bokeh.documents[0].get_model_by_name('pixels').data.flux.length > 0"
-    )
+    view.wait_for("get('pixels')?.data.flux.length > 0")
     flux = np.where(spectra.ivar[0] > 0, spectra.flux[0], np.nan)
     np.testing.assert_allclose(view.column("pixels", "flux"), flux, rtol=1e-5)
     np.testing.assert_allclose(view.column("pixels", "wave"), spectra.wave)
@@ -140,33 +98,27 @@ def test_bad_path_is_explained_and_the_server_lives_on(browser: Any, tmp_path: P
             assert watched.errors == []
 
 
-def test_without_an_atlas_the_demo_opens(browser: Any, tmp_path: Path) -> None:
+def test_without_an_atlas_the_demo_opens(visit: Any, tmp_path: Path) -> None:
     catalog = pd.read_parquet(DEMO / "catalog.parquet", columns=["object_id", "umap_x", "umap_y"])
     row = alone(catalog)
     with serving(log=tmp_path / "server.log") as address:
-        watched = Watched(browser, address)
-        watched.wait_for_map()
-        watched.click_object(catalog, row)
-        watched.wait_for_text(catalog["object_id"].iloc[row])
-        watched.wait_for("get('pixels').data.flux.length > 0")
-        watched.page.get_by_role("tab", name="About").click()
+        view = visit(address=address)
+        view.click_object(catalog, row)
+        view.wait_for_text(catalog["object_id"].iloc[row])
+        view.wait_for("get('pixels')?.data.flux.length > 0")
+        view.page.get_by_role("tab", name="About").click()
         for command in ("data ingest", "model train", "model atlas"):
-            watched.page.get_by_text(f"python -m {command}").first.wait_for(timeout=60_000)
-        watched.page.close()
-        assert watched.errors == []
-        assert watched.outside == []
+            view.page.get_by_text(f"python -m {command}").first.wait_for(timeout=60_000)
+        view.page.goto("about:blank")  # the server ends first
 
 
-def test_classes_get_a_key_with_counts(browser: Any, url: str, catalog: pd.DataFrame) -> None:
-    watched = Watched(browser, url + "?c=class")
-    watched.wait_for_map()
+def test_classes_get_a_key_with_counts(visit: Any, catalog: pd.DataFrame) -> None:
+    watched = visit("c=class")
     labels = watched.model("get('map key').items.map(item => item.label.value)")
     counts = catalog["class"].value_counts()
     assert labels == [f"{name}  {count}" for name, count in counts.items()]
     red, _, blue = watched.shot("map").transpose(2, 0, 1)
     assert (blue - red > 100).sum() > 2000  # dots of the first class's colour, #0072B2
-    watched.page.close()
-    assert watched.errors == []
 
 
 def test_colour_chosen_from_the_menu_recolours(view: Watched) -> None:
@@ -201,7 +153,7 @@ def test_lasso_dims_the_rest_and_escape_frees_it(view: Watched) -> None:
 
 
 def test_search_selects_and_the_address_brings_back_the_same_view(
-    view: Watched, browser: Any, catalog: pd.DataFrame
+    view: Watched, visit: Any, catalog: pd.DataFrame
 ) -> None:
     object_id = catalog["object_id"].iloc[33]
     box = view.page.get_by_placeholder("object id, plate-mjd-fiber")
@@ -210,13 +162,10 @@ def test_search_selects_and_the_address_brings_back_the_same_view(
     view.wait_for_text(object_id)
     view.page.get_by_role("button", name="rest", exact=True).click()
     view.page.wait_for_url(f"**id={object_id}**frame=rest**")
-    again = Watched(browser, view.page.url)
-    again.wait_for_map()
+    again = visit(address=view.page.url)
     again.wait_for_text(object_id)
-    again.wait_for("get('pixels').data.wave.length > 0")
+    again.wait_for("get('pixels')?.data.wave.length > 0")
     np.testing.assert_allclose(again.column("pixels", "wave"), view.column("pixels", "wave"))
-    again.page.close()
-    assert again.errors == []
 
 
 def test_keys_act_on_the_page_but_not_while_typing(view: Watched, catalog: pd.DataFrame) -> None:
@@ -252,11 +201,8 @@ def test_theme_toggle_repaints_the_figures(view: Watched) -> None:
     view.page.wait_for_url("**theme=dark**")
 
 
-def test_selection_is_saved_as_a_file(
-    browser: Any, url: str, catalog: pd.DataFrame, tmp_path: Path
-) -> None:
-    watched = Watched(browser, url + "?filters=%7B%22class%22%3A%5B%22QSO%22%5D%7D")
-    watched.wait_for_map()
+def test_selection_is_saved_as_a_file(visit: Any, catalog: pd.DataFrame, tmp_path: Path) -> None:
+    watched = visit("filters=%7B%22class%22%3A%5B%22QSO%22%5D%7D")
     expected = catalog[catalog["class"] == "QSO"]
     watched.page.get_by_text(f"{len(expected)} shown").first.wait_for()
     with watched.page.expect_download() as event:
@@ -266,8 +212,6 @@ def test_selection_is_saved_as_a_file(
     event.value.save_as(path)
     saved = pd.read_csv(path)
     assert list(saved["object_id"]) == list(expected["object_id"])
-    watched.page.close()
-    assert watched.errors == []
 
 
 def test_every_tab_opens_without_complaint(view: Watched, catalog: pd.DataFrame) -> None:
@@ -295,7 +239,7 @@ def test_tour_is_shown_once(browser: Any, url: str) -> None:
 
 def test_sky_image_offline_fails_quietly(view: Watched, catalog: pd.DataFrame) -> None:
     view.click_object(catalog, alone(catalog))
-    view.wait_for("get('pixels').data.wave.length > 0")
+    view.wait_for("get('pixels')?.data.wave.length > 0")
     view.page.route("https://www.legacysurvey.org/**", lambda route: route.abort())
     view.page.get_by_role("button", name="Sky image").click()
     view.page.get_by_text("no image").first.wait_for(timeout=60_000)
@@ -305,44 +249,9 @@ def test_sky_image_offline_fails_quietly(view: Watched, catalog: pd.DataFrame) -
     view.errors[:] = [error for error in view.errors if "Failed to load resource" not in error]
 
 
-def test_sessions_do_not_disturb_each_other(browser: Any, url: str, catalog: pd.DataFrame) -> None:
-    one, two = Watched(browser, url), Watched(browser, url)
-    one.wait_for_map()
-    two.wait_for_map()
+def test_sessions_do_not_disturb_each_other(visit: Any, catalog: pd.DataFrame) -> None:
+    one, two = visit(), visit()
     one.click_object(catalog, alone(catalog))
     one.wait_for("get('map selected').data.x.length === 1")
     two.page.wait_for_timeout(500)
     assert two.column("map selected", "x").size == 0
-    for watched in (one, two):
-        watched.page.close()
-        assert watched.errors == []
-
-
-@pytest.mark.slow
-def test_atlas_of_real_spectra_opens_and_shows_what_was_observed(
-    browser: Any, real_spectra: Path, tmp_path: Path
-) -> None:
-    from data.__main__ import main as data_main
-    from model.__main__ import main as model_main
-
-    files = sorted((real_spectra / "sdss").glob("spec-*.fits"))
-    survey, model, atlas = (str(tmp_path / name) for name in ("survey", "model", "atlas"))
-    assert data_main(["ingest", *map(str, files), "--out", survey, "--jobs", "1"]) == 0
-    assert model_main(["train", survey, "--out", model, "--model", "pca"]) == 0
-    assert model_main(["atlas", survey, model, "--out", atlas]) == 0
-    catalog = pd.read_parquet(Path(atlas) / "catalog.parquet")
-    row = alone(catalog, among=(catalog["snr"] > 8).to_numpy())
-    with serving(atlas, log=tmp_path / "server.log") as address:
-        watched = Watched(browser, address)
-        watched.wait_for_map()
-        watched.click_object(catalog, row)
-        watched.wait_for_text(catalog["object_id"].iloc[row])
-        watched.wait_for("get('pixels').data.flux.length > 0")
-        spectra = Survey(survey).read([row])
-        flux = np.where(spectra.ivar[0] > 0, spectra.flux[0], np.nan)
-        np.testing.assert_allclose(watched.column("pixels", "flux"), flux, rtol=1e-5)
-        residual = watched.column("pixels", "residual")
-        assert np.nanmedian(abs(residual)) < 2  # sigma: the reconstruction fits
-        watched.page.close()
-        assert watched.errors == []
-        assert watched.outside == []
