@@ -61,8 +61,16 @@ def _release(document: Document) -> None:
         own = connection is session._current_patch_connection  # noqa: SLF001
         news = [item for item in changes if not (own and item.setter is session)]
         if news:
-            message = connection.protocol.create("PATCH-DOC", news)
-            session._pending_writes.append(connection._socket.send_message(message))  # noqa: SLF001
+            session._pending_writes.append(_send(connection, news))  # noqa: SLF001
+
+
+async def _send(connection: Any, changes: list[Any]) -> None:  # noqa: ANN401 - Bokeh's connection
+    """Send changes as one message, which is made in its turn.
+
+    A message holds those models in full that no message made before it held.
+    """
+    message = connection.protocol.create("PATCH-DOC", changes)
+    await connection._socket.send_message(message)  # noqa: SLF001
 
 
 def _count(document: Document, change: int) -> None:
