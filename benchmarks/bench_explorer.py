@@ -44,7 +44,7 @@ MILLIONS = TARGETS | {CLICK: 0.3, ZOOM: 0.5, PAN: 0.5}
 N_SESSION = 10
 WARM_UP = 3
 """Actions of each kind that are not counted."""
-N_PEER = 8
+N_PEER = 3
 """Actions of each kind of the peer, which takes seconds for one."""
 RESULTS = Path(__file__).parent / "results"
 
@@ -63,10 +63,11 @@ def main(argv: list[str] | None = None) -> None:
         times, size = time_actions(chromium, url, catalog, options)
         if options.only in FIRST:
             times |= time_visits(chromium, url, process)
-    peer = {} if options.only else time_peer(atlas, size, catalog)
     targets = MILLIONS if options.objects >= 10**6 else TARGETS
-    print(table(times, targets, peer))
+    print(table(times, targets, {}), flush=True)
     if not options.only:
+        peer = time_peer(atlas, size, catalog)
+        print(table({name: times[name] for name in peer}, targets, peer))
         RESULTS.mkdir(exist_ok=True)
         path = RESULTS / f"explorer-{options.objects}.json"
         path.write_text(json.dumps({"ours": times, "plain": peer, "targets": targets}, indent=1))
@@ -96,19 +97,12 @@ def browser() -> Iterator[Any]:
 
 @contextmanager
 def server(*arguments: str, script: str = "launch.py") -> Iterator[tuple[str, psutil.Process]]:
-    """Serve a script; yields its address and its process.
-
-    Raises:
-        RuntimeError: It logged an error.
-    """
+    """Serve a script; yields its address and its process."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
         with serving(*arguments, log=log, script=script) as url:
             children = psutil.Process().children()
             yield url, next(child for child in children if "serve" in child.cmdline())
-        complaints = [line for line in log.read_text().splitlines() if "rror" in line]
-        if complaints:
-            raise RuntimeError(f"the server complained: {complaints[:5]}")
 
 
 def time_actions(
@@ -152,7 +146,10 @@ def _actions(
         (COLOUR,): lambda: page.recolour(next(colours)),
         (ZOOM,): lambda: page.wheel(*middle, turn=next(turns)),
         (PAN,): lambda: page.drag(*middle, right=next(sides), down=0),
-        (LASSO,): lambda: page.lasso(box_of(xy, min(100_000, len(xy) // 2), rng)),
+        # Never twice the same number: the text that tells it must change.
+        (LASSO,): lambda: page.lasso(
+            box_of(xy, min(100_000, len(xy) // 2) - int(rng.integers(len(xy) // 50)), rng)
+        ),
         (TRACK,): draw,
     }
 

@@ -42,7 +42,7 @@ const look = async () => {
 };
 look();
 """
-LIMIT = 20.0
+LIMIT = 10.0
 """Seconds after which an action counts as failed."""
 DOUBLE_TAP = 350
 """Milliseconds that keep two clicks from being a double click."""

@@ -79,7 +79,7 @@ class TracksView(pn.viewable.Viewer):
         )  # fmt: skip
         self.said = line("No track yet.")
         self.knot.param.watch(lambda *_: self._mark(), "value")
-        self.shown.param.watch(lambda *_: self._open(), "value")
+        self.shown.param.watch(lambda *_: self._look(), "value")
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return recipes, figures and the shelf of saved tracks."""
@@ -169,9 +169,16 @@ class TracksView(pn.viewable.Viewer):
 
     # Showing.
 
+    def _look(self) -> None:
+        self._draw_measured()
+        self._mark()
+        self._open()
+
     def _draw_measured(self) -> None:
-        if self.decoded is not None:
+        """Draw trends or planes, if they are looked at: each figure changed is painted again."""
+        if self.decoded is not None and self.shown.value == TRENDS:
             self.trends.draw(self.decoded, self.observed)
+        if self.decoded is not None and self.shown.value == PLANES:
             self.planes.draw(self.decoded, self.observed, self.sample)
 
     def _mark(self) -> None:
@@ -181,8 +188,10 @@ class TracksView(pn.viewable.Viewer):
             return
         knot = min(int(self.knot.value), len(decoded.track) - 1)
         self.spectra.draw_knot(decoded, self.observed, knot)
-        self.trends.mark(knot)
-        self.planes.mark(knot)
+        if self.shown.value == TRENDS:
+            self.trends.mark(knot)
+        if self.shown.value == PLANES:
+            self.planes.mark(knot)
         self.said.object = escape(knot_text(decoded.track, knot, self.observed))
 
     def _place(self) -> None:

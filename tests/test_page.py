@@ -45,6 +45,8 @@ def test_page_holds_map_controls_and_tabs(tiny_atlas_path: Path) -> None:
 def test_every_tab_opens(tiny_atlas_path: Path) -> None:
     session = Session(open_tiny(tiny_atlas_path))
     session.state.selected = 3
+    assert not any(map(len, session._pages))  # the map comes first
+    session.start()
     for title in session._titles:
         session.state.tab = title
         assert session._titles[session.tabs.active] == title

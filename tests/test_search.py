@@ -7,6 +7,7 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
+from explorer.inspection import inspect
 from explorer.search import find
 from tests.explorer_fixture import open_tiny
 
@@ -46,6 +47,12 @@ def test_cone_agrees_with_astropy(tiny_atlas_path: Path, rng: np.random.Generato
         assert sorted(rows) == expected.tolist()
         assert (np.diff(away[rows].arcsec) > -1e-6).all()  # nearest first
         assert len(expected)
+
+
+def test_a_cone_search_leaves_spectra_as_they_were(tiny_atlas_path: Path) -> None:
+    alone, searched = open_tiny(tiny_atlas_path), open_tiny(tiny_atlas_path)
+    find(searched, '150.0 2.0 60"')
+    np.testing.assert_array_equal(inspect(searched, 3).sky, inspect(alone, 3).sky)
 
 
 @pytest.mark.parametrize(

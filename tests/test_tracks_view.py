@@ -18,7 +18,7 @@ from explorer.track_presets import OWN, percentiles_of, weights_of
 from explorer.track_recipes import CENTROIDS
 from explorer.track_result import places
 from explorer.track_store import TrackStore
-from explorer.tracks_view import PLANES, TracksView
+from explorer.tracks_view import PLANES, TRENDS, TracksView
 from model.latent_axes import combine
 from tests.explorer_fixture import new_state
 
@@ -84,6 +84,7 @@ def test_track_from_quiescent_to_star_forming_shows_what_it_must(view: TracksVie
     for trends in (view.decoded.trends, view.observed.trends):
         assert (np.diff(trends["d4000"]) < 0).all()
         assert (np.diff(trends["ew_halpha"]) > 0).all()
+    view.shown.value = TRENDS
     shown = view.trends.observed.data
     error = (np.asarray(shown["d4000_high"]) - np.asarray(shown["d4000_low"])) / 2
     np.testing.assert_allclose(error, view.observed.trends["d4000_err"])
@@ -104,6 +105,7 @@ def test_drawn_track_has_d4000_falling_and_halpha_rising_within_errors(view: Tra
 
 def test_observed_stack_behind_the_knot_is_shown_with_its_error(view: TracksView) -> None:
     draw(view)
+    view.shown.value = TRENDS
     view.knot.value = 4
     assert view.observed is not None
     stack = view.observed.stacks[4]
@@ -123,6 +125,7 @@ def test_extrapolation_is_flagged(view: TracksView) -> None:
     assert view.decoded is not None
     assert view.decoded.track.extrapolated[[0, -1]].all()
     assert "knots are extrapolated" in str(view.said.object)
+    view.shown.value = TRENDS
     assert len(view.trends.lost.data["x0"]) == view.decoded.track.extrapolated.sum()
 
 

@@ -1,0 +1,117 @@
+"""What is sent to the browser: in order, complete, with the document's lock held."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from bokeh.document import Document
+from bokeh.models import Div, Row
+from bokeh.protocol import Protocol
+from bokeh.server.session import ServerSession
+from panel.io.state import set_curdoc
+from panel.reactive import Syncable
+from tornado.ioloop import IOLoop
+
+from explorer.background import Latest, together
+from explorer.locks import hold_locks
+
+
+class Browser:
+    """A connection that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.protocol = Protocol()
+        self.messages: list[dict[str, Any]] = []
+        self._socket = self
+
+    async def send_message(self, message: Any) -> None:
+        self.messages.append(message.content)
+
+    async def send_patch_document(self, event: Any) -> None:
+        await self.send_message(self.protocol.create("PATCH-DOC", [event]))
+
+
+def run(work: Callable[[Document], Coroutine[Any, Any, None]]) -> list[dict[str, Any]]:
+    """Run `work(document)` in a session of its own; return the messages it sent."""
+    browser = Browser()
+
+    async def main() -> None:
+        document = Document()
+        document.add_root(Row(name="row"))
+        session = ServerSession("id", document, IOLoop.current())  # type: ignore[arg-type]
+        context = SimpleNamespace(session=session)
+        document._session_context = lambda: context  # type: ignore[assignment]
+        document.models.flush_synced(lambda _model: False)
+        session.subscribe(browser)  # type: ignore[arg-type]
+        with set_curdoc(document):
+            await work(document)
+
+    asyncio.run(main())
+    return browser.messages
+
+
+def sent(change: Callable[[Document], None]) -> list[dict[str, Any]]:
+    """Change a document under the lock of its session; return the messages that caused."""
+
+    async def work(document: Document) -> None:
+        await document.session_context.session.with_document_locked(change, document)  # type: ignore[union-attr]
+
+    return run(work)
+
+
+def test_changes_made_together_are_one_message() -> None:
+    def change(document: Document) -> None:
+        row = document.roots[0]
+        with together():
+            row.update(width=10, height=20)
+            row.name = "changed"
+
+    (message,) = sent(change)
+    assert [event["attr"] for event in message["events"]] == ["width", "height", "name"]
+
+
+def test_a_model_is_told_in_full_before_it_is_named() -> None:
+    def change(document: Document) -> None:
+        row: Any = document.roots[0]
+        made = Div(text="one")
+        row.children = [made]
+        with together():
+            row.name = "changed"
+            row.children = [made, Div(text="two")]
+
+    first, second = sent(change)
+    (one,) = first["events"][0]["new"]
+    assert one["attributes"]["text"] == "one"
+    known, two = second["events"][1]["new"]
+    assert known == {"id": one["id"]}
+    assert two["attributes"]["text"] == "two"
+
+
+def test_a_failing_view_is_told_and_the_next_request_is_served(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shown: list[int] = []
+
+    def deliver(result: int) -> None:
+        if result == 1:
+            raise RuntimeError("no place to show it")
+        shown.append(result)
+
+    async def work(_document: Document) -> None:
+        latest = Latest()
+        for number in (1, 2):
+            latest.submit(lambda number=number: number, deliver)
+            while latest._running:
+                await asyncio.sleep(0.01)
+
+    run(work)
+    assert shown == [2]
+    assert "no place to show it" in caplog.text
+
+
+def test_events_from_the_browser_hold_the_lock() -> None:
+    hold_locks()
+    assert Syncable._event_coroutine.lock  # type: ignore[attr-defined]
+    assert Syncable._change_coroutine.lock  # type: ignore[attr-defined]
