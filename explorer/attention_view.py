@@ -39,7 +39,7 @@ class AttentionView(pn.viewable.Viewer):
         """Make the strips; they fill when an object is selected."""
         super().__init__()
         self._state, self._axis = state, axis
-        self._asking = Latest()
+        self._asking = Latest(patient=True)
         self.attention: Attention | None = None
         self.gallery = AttentionGallery(state)
         self._make_widgets()

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -19,6 +20,7 @@ _log = logging.getLogger(__name__)
 _pool = ThreadPoolExecutor(max_workers=max(4, 2 * (os.cpu_count() or 1)))
 _running: WeakKeyDictionary[Document, int] = WeakKeyDictionary()
 _watchers: WeakKeyDictionary[Document, Callable[[bool], None]] = WeakKeyDictionary()
+_patient: WeakKeyDictionary[Document, list[Callable[[], None]]] = WeakKeyDictionary()
 
 
 def watch_activity(document: Document, watcher: Callable[[bool], None]) -> None:
@@ -42,6 +44,20 @@ def together() -> Iterator[None]:
         yield
     finally:
         _release(document)
+
+
+def afterwards(change: Callable[[], None]) -> None:
+    """Make a change when what has changed so far has been sent; at once without a server."""
+    document = pn.state.curdoc
+    if document is None or document.session_context is None:
+        change()
+        return
+
+    def on_loop() -> None:
+        with together():
+            change()
+
+    document.add_next_tick_callback(on_loop)
 
 
 def _release(document: Document) -> None:
@@ -78,6 +94,9 @@ def _count(document: Document, change: int) -> None:
     _running[document] = before + change
     if (before == 0) != (before + change == 0) and document in _watchers:
         _watchers[document](before + change > 0)
+    if before + change == 0:
+        for start in _patient.pop(document, []):
+            document.add_next_tick_callback(start)  # once the result at hand has been sent
 
 
 class Latest:
@@ -91,8 +110,9 @@ class Latest:
         self._decoding.submit(lambda: model.decode(latents), self._show)
     """
 
-    def __init__(self) -> None:
-        """Start idle."""
+    def __init__(self, *, patient: bool = False) -> None:
+        """Start idle; what is `patient` begins when no other work of the session is under way."""
+        self._patient = patient
         self._running = False
         self._waiting: tuple[Callable[[], Any], Callable[[Any], None]] | None = None
 
@@ -111,6 +131,17 @@ class Latest:
             self._waiting = (work, deliver)
             return
         self._running = True
+        if self._patient and _running.get(document, 0):
+            start = partial(self._start, document, work, deliver)
+            _patient.setdefault(document, []).append(start)
+        else:
+            self._start(document, work, deliver)
+
+    def _start(
+        self, document: Document, work: Callable[[], Result], deliver: Callable[[Result], None]
+    ) -> None:
+        if self._waiting is not None:  # a newer request came while this one was patient
+            (work, deliver), self._waiting = self._waiting, None
         _count(document, 1)
 
         def finish(future: Future[Result]) -> None:

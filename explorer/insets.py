@@ -37,18 +37,17 @@ PIXEL_COLUMNS = ("wave", "flux", "low", "high", "model")
 class Insets:
     """A row of small figures, each with the pixels of its window."""
 
-    def __init__(self, shading: dict[str, ColumnDataSource]) -> None:
-        """Make empty figures.
-
-        Args:
-            shading: Stretches `x0`, `x1` to shade, by name of their ink.
-        """
+    def __init__(self) -> None:
+        """Make empty figures."""
+        self.shading: dict[str, Any] = {
+            role: ColumnDataSource({"x0": [], "x1": []}) for role in ("masked", "sky")
+        }
         self.lines: Any = ColumnDataSource({"x": [], "name": [], "y": [], "colour": []})
         self._inks: list[tuple[Any, str, str]] = []
         self._pixels: list[Any] = []
-        self.figures: list[Any] = [self._figure(window, shading) for window in WINDOWS]
+        self.figures: list[Any] = [self._figure(window) for window in WINDOWS]
 
-    def _figure(self, window: Window, shading: dict[str, ColumnDataSource]) -> Any:  # noqa: ANN401 - Bokeh's figure
+    def _figure(self, window: Window) -> Any:  # noqa: ANN401 - Bokeh's figure
         pixels: Any = ColumnDataSource({name: [] for name in PIXEL_COLUMNS})
         self._pixels.append(pixels)
         fig = new_figure(
@@ -61,7 +60,7 @@ class Insets:
         )
         fig.xaxis.ticker.desired_num_ticks = 3
         fig.yaxis.ticker.desired_num_ticks = 3
-        for role, source in shading.items():
+        for role, source in self.shading.items():
             glyph = fig.vstrip("x0", "x1", source=source, fill_alpha=0.35, line_color=None).glyph
             self._inks.append((glyph, "fill_color", role))
         fig.vspan("x", source=self.lines, line_color="colour", line_alpha=0.5, line_dash="dashed")
@@ -88,20 +87,29 @@ class Insets:
         return pn.Row(*panes, sizing_mode="stretch_width", height=HEIGHT, margin=(0, 10, 0, 0))
 
     def show(
-        self, item: Inspection | None, pixels: Mapping[str, Any], *, factor: float, ink: Ink
+        self,
+        item: Inspection | None,
+        pixels: Mapping[str, Any],
+        shading: Mapping[str, Any],
+        *,
+        factor: float,
+        ink: Ink,
     ) -> None:
         """Move the windows to an object.
 
         Args:
             item: The object, or None.
             pixels: What is drawn of it: columns `PIXEL_COLUMNS`, each of shape (n_pixel,).
+            shading: Stretches to shade, columns `x0` and `x1`, by name of their ink.
             factor: From rest to drawn wavelengths.
             ink: Colours of lines.
         """
         if item is None:
-            for source in (self.lines, *self._pixels):
+            for source in (self.lines, *self.shading.values(), *self._pixels):
                 source.data = {name: [] for name in source.data}
             return
+        for role, stretches in shading.items():
+            self.shading[role].data = dict(stretches)
         inside = [
             line
             for line in LINES

@@ -19,7 +19,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
-from explorer.background import Latest
+from explorer.background import Latest, afterwards
 from explorer.insets import Insets
 from explorer.inspection import Inspection, inspect, smooth
 from explorer.state import ExplorerState
@@ -63,7 +63,7 @@ class SpectrumView(pn.viewable.Viewer):
         self.residual = self._residual_figure()
         for fig in (self.flux, self.residual):
             self._add_tools(fig)
-        self.insets = Insets({"masked": self.masked, "sky": self.sky})
+        self.insets = Insets()
         state.param.watch(lambda *_: self._read(), ["selected", "overplot_neighbours"])
         state.param.watch(lambda *_: self._change_frame(), ["frame"])
         state.param.watch(lambda *_: self._fill(), ["smoothing"])
@@ -227,7 +227,7 @@ class SpectrumView(pn.viewable.Viewer):
         if inspection is None:
             for source in (self.pixels, self.rest, self.masked, self.sky, self.neighbours):
                 source.data = {name: [] for name in source.data}
-            self.insets.show(None, {}, factor=1.0, ink=ink(self._state.dark))
+            self.insets.show(None, {}, {}, factor=1.0, ink=ink(self._state.dark))
             self._draw_lines()
             return
         self._fill()
@@ -260,11 +260,20 @@ class SpectrumView(pn.viewable.Viewer):
                 for _w, flux in self._neighbours
             ],
         }
-        self.insets.show(item, self.pixels.data, factor=shift, ink=ink(self._state.dark))
+        afterwards(self._fill_insets)
         low, high = flux_limits(flux, item.model)
         self.flux.y_range.update(start=low, end=high)
         limit = residual_limit(item.residual)
         self.residual.y_range.update(start=-limit, end=limit)
+
+    def _fill_insets(self) -> None:
+        item = self.inspection
+        if item is not None:
+            shading = {"masked": self.masked.data, "sky": self.sky.data}
+            factor = self._axis.factor(item.z) * (1.0 + item.z)
+            self.insets.show(
+                item, self.pixels.data, shading, factor=factor, ink=ink(self._state.dark)
+            )
 
     def _change_frame(self) -> None:
         self._name_axis()

@@ -45,7 +45,8 @@ class TracksView(pn.viewable.Viewer):
         """Start with the path on the map, if there is one."""
         super().__init__()
         self._state = state
-        self._decoding, self._observing, self._sampling = Latest(), Latest(), Latest()
+        self._decoding, self._sampling = Latest(), Latest()
+        self._observing = Latest(patient=True)
         self.decoded: Decoded | None = None
         self.observed: Observed | None = None
         self.sample: pd.DataFrame | None = None

@@ -1,6 +1,7 @@
 """What is sent to the browser: in order, complete, with the document's lock held."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any
@@ -109,6 +110,21 @@ def test_a_failing_view_is_told_and_the_next_request_is_served(
     run(work)
     assert shown == [2]
     assert "no place to show it" in caplog.text
+
+
+def test_patient_work_begins_when_other_work_is_delivered() -> None:
+    order: list[str] = []
+
+    async def work(_document: Document) -> None:
+        quick, slow = Latest(), Latest(patient=True)
+        quick.submit(lambda: time.sleep(0.1), lambda _result: order.append("quick"))
+        for name in ("old", "new"):
+            slow.submit(lambda name=name: f"{name} after {order}", order.append)
+        while quick._running or slow._running:
+            await asyncio.sleep(0.01)
+
+    run(work)
+    assert order == ["quick", "new after ['quick']"]
 
 
 def test_events_from_the_browser_hold_the_lock() -> None:
