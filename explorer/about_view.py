@@ -19,6 +19,7 @@ from explorer.theme import ink, paint
 hv.renderer("bokeh")  # loads the plotting backend
 
 _STYLE = """
+pre {font-size: 13px; line-height: 1.5; margin: 6px 0 12px; white-space: pre-wrap}
 h3 {font-size: 13px; margin: 14px 0 4px; font-weight: 600}
 table {border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums}
 th, td {text-align: left; vertical-align: top; padding: 2px 16px 2px 0; font-weight: 400;

@@ -174,7 +174,7 @@ def explain(state: ExplorerState, ranking: Ranking, *, learn: bool, n_graded: in
         )
     if learn and not n_graded:
         text.append("Nothing is graded yet, so there is nothing to learn from.")
-    listed = f"{len(ranking):,} of {ranking.n_ranked:,}" if len(ranking) < ranking.n_ranked else (
+    listed = f"The first {len(ranking):,} of {ranking.n_ranked:,}" if len(ranking) < ranking.n_ranked else (
         f"{ranking.n_ranked:,}"
     )  # fmt: skip
     text.append(f"{listed} objects listed, {ranking.n_left_out:,} left out.")

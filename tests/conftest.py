@@ -98,7 +98,7 @@ def visit(browser: Any, url: str) -> Iterator[Any]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give browser tests a second try: a busy machine starves the browser."""
+    """Give browser tests a second and third try: a busy machine starves the browser."""
     for item in items:
         if item.get_closest_marker("ui"):
-            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=3))
+            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=3))

@@ -99,6 +99,7 @@ def test_spectrum_changes_frame_smoothing_lines_and_neighbours(
     before = np.nanstd(np.diff(flux))
     for _ in range(6):
         view.page.locator("body").press("]")
+    view.page.get_by_text("Smoothing [pixels]: 6").wait_for()
     view.page.wait_for_url("**smooth=6**")
     smooth = view.column("pixels", "flux")
     assert np.nanstd(np.diff(smooth)) < 0.6 * before
