@@ -174,9 +174,9 @@ def explain(state: ExplorerState, ranking: Ranking, *, learn: bool, n_graded: in
         )
     if learn and not n_graded:
         text.append("Nothing is graded yet, so there is nothing to learn from.")
-    listed = f"The first {len(ranking):,} of {ranking.n_ranked:,}" if len(ranking) < ranking.n_ranked else (
-        f"{ranking.n_ranked:,}"
-    )  # fmt: skip
+    listed = f"{ranking.n_ranked:,}"
+    if len(ranking) < ranking.n_ranked:
+        listed = f"The first {len(ranking):,} of {listed}"
     text.append(f"{listed} objects listed, {ranking.n_left_out:,} left out.")
     if GOOD in state.outlier_options:
         limit = good_chi2(state.dataset)
