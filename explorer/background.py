@@ -52,12 +52,17 @@ def afterwards(change: Callable[[], None]) -> None:
     if document is None or document.session_context is None:
         change()
         return
+    _on_loop(document, change)
 
-    def on_loop() -> None:
+
+def _on_loop(document: Document, change: Callable[[], None]) -> None:
+    """Make a change on the event loop, as one message; from any thread."""
+
+    def run() -> None:
         with together():
             change()
 
-    document.add_next_tick_callback(on_loop)
+    document.add_next_tick_callback(run)
 
 
 def _release(document: Document) -> None:
@@ -145,12 +150,11 @@ class Latest:
         _count(document, 1)
 
         def finish(future: Future[Result]) -> None:
-            def on_loop() -> None:
-                with together():
-                    _count(document, -1)
-                    self._finish(future, deliver)
+            def show() -> None:
+                _count(document, -1)
+                self._finish(future, deliver)
 
-            document.add_next_tick_callback(on_loop)
+            _on_loop(document, show)
 
         _pool.submit(work).add_done_callback(finish)
 

@@ -98,7 +98,11 @@ class Dataset:
         return len(self.catalog)
 
     def keep(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
-        """Return what `make` made for `key`, the first time and ever after; from any thread."""
+        """Return what `make` made for `key`, the first time and ever after; from any thread.
+
+        The key is of the function that defines `make`: others may use the same words.
+        """
+        key = (make.__module__, make.__qualname__, *key)
         with self._lock:
             lock = self._locks.setdefault(key, RLock())
         with lock:
