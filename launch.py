@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 
 import panel as pn
+from bokeh.settings import settings
 
 from explorer.app import serve_page
 
+settings.perform_document_validation = False  # of each page opened; the tests do it
 pn.extension("tabulator", notifications=True)
 serve_page(sys.argv[1:]).servable()

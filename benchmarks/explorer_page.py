@@ -35,10 +35,21 @@ timing.watch = (groups) => {
     return await timing.painted() - timing.input;
   }));
 };
+const coloured = () => {  // whether the map's canvas shows coloured pixels
+  const map = window.Bokeh?.documents[0]?.get_model_by_name('map');
+  const layer = map && Bokeh.index.find_one_by_id(map.id)?.canvas_view?.primary;
+  if (!layer?.canvas.width || !layer.canvas.isConnected) return false;
+  const {data} = layer.canvas.getContext('2d').getImageData(
+    0, 0, layer.canvas.width, layer.canvas.height);
+  let n = 0;
+  for (let i = 0; i < data.length; i += 4)
+    n += data[i + 3] > 100 && Math.max(data[i], data[i + 1], data[i + 2])
+      - Math.min(data[i], data[i + 1], data[i + 2]) > 60;
+  return n > 1000;
+};
 const look = async () => {
-  const source = window.Bokeh?.documents[0]?.get_model_by_name('map image');
-  if (source?.data.image.length === 1) timing.first = await timing.painted();
-  else requestAnimationFrame(look);
+  if (coloured()) timing.first = await timing.painted();
+  else setTimeout(look, 30);
 };
 look();
 """

@@ -25,7 +25,7 @@ def scatter(path: Path, *, width: int, height: int) -> pn.pane.Bokeh:
 
     fig = figure(
         width=width, height=height, tools="pan,wheel_zoom", active_scroll="wheel_zoom",
-        output_backend="webgl", lod_threshold=None, name="map",
+        lod_threshold=None, name="map",
     )  # fmt: skip
     colour = linear_cmap("z", "Viridis256", 0.0, 0.3)
     source = ColumnDataSource(pn.state.as_cached(f"scatter {path}", read))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,11 @@ def open_dataset(path: Path) -> Dataset:
     from model.atlas import Atlas
 
     raster.warm_up()
-    return Dataset(Atlas(path))
+    dataset = Dataset(Atlas(path))
+    # What is loaded by now stays: looking through it for garbage took half a second each time.
+    gc.collect()
+    gc.freeze()
+    return dataset
 
 
 def serve_page(arguments: Sequence[str]) -> pn.viewable.Viewable:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 if TYPE_CHECKING:
+    from explorer.map_image import MapImage
     from model.atlas import Atlas
 
 FloatArray = NDArray[np.floating[Any]]
@@ -82,6 +83,7 @@ class Dataset:
         atlas: The atlas.
         catalog: Its catalogue, row = object.
         ids: `object_id` of each row, as text.
+        first_maps: What visitors saw first, by how it looked; a few.
     """
 
     def __init__(self, atlas: Atlas) -> None:
@@ -89,6 +91,7 @@ class Dataset:
         self.atlas = atlas
         self.catalog: pd.DataFrame = atlas.catalog
         self.ids: NDArray[np.object_] = self.catalog["object_id"].astype(str).to_numpy(object)
+        self.first_maps: dict[tuple[object, ...], MapImage] = {}
         self._kept: dict[tuple[str, ...], Any] = {}
         self._lock = RLock()
         self._locks: dict[tuple[str, ...], Any] = {}

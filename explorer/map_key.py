@@ -12,6 +12,7 @@ from bokeh.models import (
     Legend,
     LegendItem,
     LinearColorMapper,
+    Scatter,
 )
 from numpy.typing import NDArray
 
@@ -38,12 +39,8 @@ class MapKey:
             background_fill_alpha=0.75,
         )  # fmt: skip
         figure.add_layout(self.colour_bar)
-        self._swatches = [
-            figure.scatter(
-                "x", "y", source=ColumnDataSource({"x": [np.nan], "y": [np.nan]}), size=9
-            )
-            for _ in range(len(OKABE_ITO) + 1)
-        ]
+        self._figure = figure
+        self._swatches: list[Any] = []
         options: dict[str, Any] = {"padding": 6}
         self.classes = Legend(
             name="map key",
@@ -73,6 +70,9 @@ class MapKey:
         if rows == self._rows:
             return  # new items would make Bokeh walk the whole page
         self._rows = rows
+        for _ in rows[len(self._swatches) :]:
+            nowhere = ColumnDataSource({"x": [np.nan], "y": [np.nan]})
+            self._swatches.append(self._figure.add_glyph(nowhere, Scatter(size=9)))
         for swatch, (_name, _count, colour) in zip(self._swatches, rows, strict=False):
             swatch.glyph.update(fill_color=colour, line_color=colour)
         self.classes.items = [

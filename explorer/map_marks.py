@@ -2,41 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from bokeh.models import ColumnDataSource, Label
+from bokeh.models import ColumnDataSource, GlyphRenderer, Label, Line, Scatter
 from numpy.typing import NDArray
 
 from explorer.theme import ink
 
-NAMES = ("region", "path", "knots", "highlight", "neighbours", "hovered", "selected")
+
+class _Style(NamedTuple):
+    """How a mark looks; without a size it is an outline, else rings."""
+
+    colour: str
+    width: float
+    size: int = 0
+    marker: str = "circle"
+    dash: str = "solid"
+
+
+_STYLES = {
+    "region": _Style("accent", 1.5, dash="dashed"),
+    "path": _Style("model", 2.0),
+    "knots": _Style("model", 2.0, size=9),
+    "highlight": _Style("highlight", 1.5, size=9),
+    "neighbours": _Style("accent", 1.5, size=10, marker="square"),
+    "hovered": _Style("accent", 1.0, size=12),
+    "selected": _Style("accent", 2.0, size=18),
+}
+"""The marks, from the lowest to the highest."""
+_HALO = 2.5
+"""Pixels that a halo adds to the width of a line."""
 
 
 class MapMarks:
     """Rings and outlines with a halo, so that they show on any colour.
 
-    They lie on the figure's second canvas: the image is not painted again when one moves.
+    They lie on the figure's second canvas: the image is not painted again when one moves. Each is
+    made when there is first something to mark, so that a page opens with few models.
 
     Attributes:
-        sources: The points of each mark, by name.
+        sources: The points of each mark made so far, by name.
         label: The text beside the pointer.
     """
 
     def __init__(self, figure: Any) -> None:  # noqa: ANN401 - Bokeh's figure
-        """Put empty marks on a figure."""
-        self.sources: dict[str, Any] = {
-            name: ColumnDataSource({"x": [], "y": []}, name=f"map {name}") for name in NAMES
-        }
+        """Put the label on a figure."""
+        self.sources: dict[str, Any] = {}
         self._figure = figure
-        self._inks: list[tuple[Any, str, str]] = []  # glyph, property, name of the ink
-        self._outline("region", width=1.5, dash="dashed", colour="accent")
-        self._outline("path", width=2.0, dash="solid", colour="model")
-        self._rings("knots", size=9, width=2.0, colour="model")
-        self._rings("highlight", size=9, width=1.5, colour="highlight")
-        self._rings("neighbours", size=10, width=1.5, colour="accent", marker="square")
-        self._rings("hovered", size=12, width=1.0, colour="accent")
-        self._rings("selected", size=18, width=2.0, colour="accent")
+        self._dark = False
+        self._lines: dict[str, list[Any]] = {}  # renderers of each mark: halo, line
         options: dict[str, Any] = {"padding": 5, "border_radius": 3, "text_line_height": 1.3}
         self.label = Label(
             name="map hover", x=0, y=0, text="", visible=False, text_font_size="11px",
@@ -44,28 +59,37 @@ class MapMarks:
         )  # fmt: skip
         figure.add_layout(self.label)
 
-    def _rings(
-        self, name: str, *, size: int, width: float, colour: str, marker: str = "circle"
-    ) -> None:
-        for line_width, role in ((width + 2.5, "halo"), (width, colour)):
-            glyph = self._figure.scatter(
-                "x", "y", source=self.sources[name], size=size, fill_color=None, marker=marker,
-                line_width=line_width, line_alpha=0.9, level="overlay",
-            ).glyph  # fmt: skip
-            self._inks.append((glyph, "line_color", role))
-
-    def _outline(self, name: str, *, width: float, dash: str, colour: str) -> None:
-        for line_width, role in ((width + 2.5, "halo"), (width, colour)):
-            glyph = self._figure.line(
-                "x", "y", source=self.sources[name], line_width=line_width, line_dash=dash,
-                level="overlay",
-            ).glyph  # fmt: skip
-            self._inks.append((glyph, "line_color", role))
-
     def place(self, name: str, x: NDArray[Any], y: NDArray[Any]) -> None:
         """Put a mark at points, plane coordinates; none removes it."""
-        if len(x) or len(self.sources[name].data["x"]):
-            self.sources[name].data = {"x": np.asarray(x), "y": np.asarray(y)}
+        if name in self.sources:
+            if len(x) or len(self.sources[name].data["x"]):
+                self.sources[name].data = {"x": np.asarray(x), "y": np.asarray(y)}
+        elif len(x):
+            self._make(name, x, y)
+
+    def _make(self, name: str, x: NDArray[Any], y: NDArray[Any]) -> None:
+        source = ColumnDataSource({"x": np.asarray(x), "y": np.asarray(y)}, name=f"map {name}")
+        style = _STYLES[name]
+        lines = []
+        for width in (style.width + _HALO, style.width):
+            glyph: Any = Line(line_width=width, line_dash=style.dash)
+            if style.size:
+                glyph = Scatter(
+                    size=style.size, marker=style.marker, fill_color=None, line_width=width,
+                    line_alpha=0.9,
+                )  # fmt: skip
+            lines.append(GlyphRenderer(data_source=source, glyph=glyph, level="overlay"))
+        self.sources[name], self._lines[name] = source, lines
+        self._paint_lines(name)
+        marks = [line for name in _STYLES for line in self._lines.get(name, [])]
+        others = [item for item in self._figure.renderers if item not in marks]
+        self._figure.renderers = others + marks
+
+    def _paint_lines(self, name: str) -> None:
+        colours = ink(self._dark)
+        halo, line = self._lines[name]
+        halo.glyph.line_color = colours.halo
+        line.glyph.line_color = getattr(colours, _STYLES[name].colour)
 
     def tell(
         self, text: str, *, x: float, y: float, view: tuple[float, float, float, float]
@@ -80,9 +104,10 @@ class MapMarks:
 
     def paint(self, *, dark: bool) -> None:
         """Colour the marks for a theme."""
+        self._dark = dark
+        for name in self._lines:
+            self._paint_lines(name)
         colours = ink(dark)
-        for glyph, name, role in self._inks:
-            setattr(glyph, name, getattr(colours, role))
         self.label.update(
             text_color=colours.text, background_fill_color=colours.paper,
             background_fill_alpha=0.88, border_line_color=colours.faint,

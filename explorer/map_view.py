@@ -62,13 +62,15 @@ else ranges._late = true;
 """
 """Bokeh itself tells of a zoom half a second after it, of a pan when it ends."""
 View = tuple[float, float, float, float]
+N_FIRST_MAP = 4
+"""First maps kept for visitors to come, 2 to 8 MB each."""
 
 
 class MapView(pn.viewable.Viewer):
     """The map of all objects; click, hover, box, lasso and drawing write to the state."""
 
     def __init__(self, state: ExplorerState) -> None:
-        """Make the figure; it is drawn when the browser says how large it is."""
+        """Make the figure; it is drawn when the browser says how large it is, or by `open`."""
         super().__init__()
         self._state = state
         self._drawing, self._indexing = Latest(), Latest()
@@ -84,6 +86,7 @@ class MapView(pn.viewable.Viewer):
         self.key = MapKey(self.figure)
         self._shown: View = (0.0, 1.0, 0.0, 1.0)
         self._asked: tuple[str, Viewport] | None = None
+        self._opening: tuple[str, Viewport] | None = None
         self._add_tools()
         self._listen()
         self._change_plane()
@@ -244,6 +247,32 @@ class MapView(pn.viewable.Viewer):
         self._mark_others()
         self._go_home()
 
+    def open(self) -> None:
+        """Start with the map that the last visitor started with: most windows are of one size."""
+        image = self._state.dataset.first_maps.get(self._looks())
+        if image is not None and self._is_whole():
+            view = image.viewport
+            self._set_view((view.x0, view.x1, view.y0, view.y1))
+            self._asked = self._opening = (self._state.plane.key, view)
+            self.display(image)
+
+    def _looks(self) -> tuple[object, ...]:
+        state = self._state
+        return (
+            state.plane.key, state.colour, state.colour_scale, state.clip, state.palette,
+            state.dark,
+        )  # fmt: skip
+
+    def _is_whole(self) -> bool:
+        state = self._state
+        return state.view is None and state.shown is None and state.subset is None
+
+    @property
+    def opened(self) -> bool:
+        """Whether the map that the page came with is what should be on the screen."""
+        shown = self.on_screen()
+        return shown is not None and self._opening == (self._state.plane.key, shown[1])
+
     def redraw(self) -> None:
         """Ask for a new image."""
         shown = self.on_screen()
@@ -269,6 +298,11 @@ class MapView(pn.viewable.Viewer):
     def display(self, image: MapImage) -> None:
         """Put an image on the figure, and what its colours mean."""
         view, state = image.viewport, self._state
+        if not len(self.image.data["image"]) and self._is_whole():
+            known = state.dataset.first_maps
+            known[self._looks()] = image
+            while len(known) > N_FIRST_MAP:
+                del known[next(iter(known))]
         source: Any = self.image
         source.data = {
             "image": [image.pixels], "x": [view.x0], "y": [view.y0],

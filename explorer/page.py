@@ -21,7 +21,7 @@ from explorer.screen import USUAL, Screen, beside_map
 from explorer.search_box import SearchBox
 from explorer.session import Session
 from explorer.style_sheets import keep_style_sheets
-from explorer.theme import FIGURE_THEME, PAGE_SX, PAGE_THEME
+from explorer.theme import FIGURE_THEME, PAGE_SX, PAGE_THEME, UNVEILED
 from explorer.tour import Tour
 from explorer.wording import line
 
@@ -54,9 +54,10 @@ def build_page(dataset: Dataset) -> pmui.Page:
     screen = Screen()
     page = pmui.Page(
         title=dataset.name,
+        raw_css=[UNVEILED],
         header=[header],
         main=[session.map],
-        sidebar=[session.controls, Tour(), screen],
+        sidebar=[session.controls, screen],
         sidebar_width=216,
         contextbar=[session.tabs],
         contextbar_open=True,
@@ -76,6 +77,7 @@ def build_page(dataset: Dataset) -> pmui.Page:
     state.dark = page.dark_theme
     if document is not None and document.session_context is not None:
         _follow_address(session, document, defaults)
+        session.map.open()
         pn.state.onload(lambda: _start(session, document))
         background.watch_activity(document, busy.follow)
     else:
@@ -84,12 +86,19 @@ def build_page(dataset: Dataset) -> pmui.Page:
 
 
 def _start(session: Session, document: Document) -> None:
-    """Draw the map, and make the open tab only then: the map is what one waits for."""
+    """Draw the map, and make what stands beside it only then: the map is what one waits for."""
+
+    def begin() -> None:
+        session.start()
+        session.controls.append(Tour())
 
     def drawn(_name: str, _old: object, _new: object) -> None:
         session.map.image.remove_on_change("data", drawn)
-        document.add_next_tick_callback(session.start)
+        document.add_next_tick_callback(begin)
 
+    if session.map.opened:
+        begin()
+        return
     session.map.image.on_change("data", drawn)
     # An image sent before the page was ready may be lost, so this draws in any case.
     session.map.redraw()

@@ -30,15 +30,15 @@ class Session:
     Attributes:
         state: What she looks at.
         map: The map.
-        controls: What stands at its left.
-        tabs: What stands at its right.
+        controls: What stands at its left; empty before `start`.
+        tabs: What stands at its right; empty before `start`.
     """
 
     def __init__(self, dataset: Dataset) -> None:
-        """Make all views."""
+        """Make the map."""
         self.state = ExplorerState(dataset)
         self.map = MapView(self.state)
-        self.controls = ControlsView(self.state, TakeAway(self.state, self.map.on_screen))
+        self.controls = pn.Column(sizing_mode="stretch_width", margin=0)
         self._makers = tab_makers(self.state)
         self._titles = list(self._makers)
         self._pages = [pn.Column(sizing_mode="stretch_both", margin=0) for _title in self._titles]
@@ -51,8 +51,9 @@ class Session:
         self.state.param.watch(lambda *_: self._follow_state(), "tab")
 
     def start(self) -> None:
-        """Make what is in the open tab; what is in others is made when they are first opened."""
+        """Make the controls and the open tab; what is in others is made when first opened."""
         self._started = True
+        self.controls.append(ControlsView(self.state, TakeAway(self.state, self.map.on_screen)))
         self._follow_state()
 
     def _follow_tabs(self) -> None:

@@ -224,6 +224,7 @@ class SpectrumView(pn.viewable.Viewer):
         """Show one object, and the rest-frame spectra of others behind it."""
         self.inspection = inspection
         self._neighbours = neighbours
+        self.flux.legend[0].visible = inspection is not None  # it has no swatches without data
         if inspection is None:
             for source in (self.pixels, self.rest, self.masked, self.sky, self.neighbours):
                 source.data = {name: [] for name in source.data}

@@ -95,6 +95,8 @@ PAGE_THEME: dict[str, Any] = {
     },
 }
 """Material palettes: paper of the figures everywhere, one quiet blue for what can be pressed."""
+UNVEILED = "#loader:not(.error) {background: none; pointer-events: none}"
+"""What is there can be seen and used while the rest of the page comes."""
 PAGE_SX: dict[str, Any] = {
     ".MuiAppBar-root": {
         "bgcolor": "primary.contrastText",

@@ -116,9 +116,9 @@ class Watched:
         self.page.wait_for_timeout(300)
 
     def column(self, source: str, column: str) -> np.ndarray:
-        """Return a column of a named data source, as the browser holds it."""
+        """Return a column of a named data source, as the browser holds it; empty if not made."""
         script = (
-            "([s, c]) => Array.from(Bokeh.documents[0].get_model_by_name(s).data[c],"
+            "([s, c]) => Array.from(Bokeh.documents[0].get_model_by_name(s)?.data[c] ?? [],"
             " v => Number.isFinite(v) ? v : null)"
         )
         values = self.page.evaluate(script, [source, column])
@@ -158,10 +158,11 @@ class Watched:
         )
 
     def wait_for(self, expression: str) -> None:
-        """Wait until JavaScript is true; `get(name)` finds a Bokeh model."""
+        """Wait until JavaScript is true; `get(name)` finds a Bokeh model, once it is there."""
         self.page.wait_for_function(
             f"() => {{ const get = (n) => Bokeh.documents[0]?.get_model_by_name(n);"
-            f" return {expression} }}",
+            f" try {{ return {expression} }} catch (e) {{ if (e instanceof TypeError) return false;"
+            f" throw e }} }}",
             timeout=60_000,
         )
 

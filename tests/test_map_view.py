@@ -273,3 +273,24 @@ def test_themes_paint_different_ink(tiny_atlas_path: Path) -> None:
     state.dark = True
     assert view.figure.background_fill_color != light
     assert view.key.colour_bar.title_text_color == "#e4e7ea"
+
+
+def test_a_visitor_starts_with_the_map_of_the_last_one(tiny_atlas_path: Path) -> None:
+    state = new_state(tiny_atlas_path)
+    first = MapView(state)
+    first.open()
+    assert len(first.image.data["image"]) == 0  # nobody was here before
+    image = draw_map(state.dataset, request_for(state), SQUARE)
+    first.display(image)
+
+    second = MapView(ExplorerState(state.dataset))
+    second.open()
+    assert second.image.data["image"][0] is image.pixels
+    assert (second.figure.x_range.start, second.figure.y_range.end) == (SQUARE.x0, SQUARE.y1)
+
+    for changes in ({"dark": True}, {"view": (0.0, 0.5, 0.0, 0.5)}, {"colour": DENSITY}):
+        state = ExplorerState(state.dataset)
+        other = MapView(state)
+        state.param.update(**changes)
+        other.open()
+        assert len(other.image.data["image"]) == 0, changes
