@@ -155,9 +155,7 @@ def _actions(
     }
 
 
-def time_visits(
-    chromium: Any, url: str, process: psutil.Process, catalog: pd.DataFrame
-) -> Times:
+def time_visits(chromium: Any, url: str, process: psutil.Process, catalog: pd.DataFrame) -> Times:
     """Return seconds to the first map of new visitors, and MB the server takes for each.
 
     All stay, and each looks at one object: what only the first need is no part of the difference.
