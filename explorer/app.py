@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -23,12 +24,26 @@ def open_dataset(path: Path) -> Dataset:
     """
     from model.atlas import Atlas
 
+    share_processors()
     raster.warm_up()
     dataset = Dataset(Atlas(path))
     # What is loaded by now stays: looking through it for garbage took half a second each time.
     gc.collect()
     gc.freeze()
     return dataset
+
+
+def share_processors() -> None:
+    """Let one computation take half of the processors: browsers and other sessions want some.
+
+    Threads that wait for each other on busy processors made a click half as long again.
+    """
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    n_thread = max(1, (os.cpu_count() or 1) // 2)
+    torch.set_num_threads(n_thread)
+    threadpool_limits(n_thread)
 
 
 def serve_page(arguments: Sequence[str]) -> pn.viewable.Viewable:

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 import panel as pn
 from bokeh.document import Document
+from bokeh.document.events import ModelChangedEvent
 
 Result = TypeVar("Result")
 
@@ -67,6 +68,9 @@ def _on_loop(document: Document, change: Callable[[], None]) -> None:
 
 def _release(document: Document) -> None:
     """End a hold: Python reacts to each change as ever, the browser gets them all at once."""
+    for event in document.callbacks._held_events:  # noqa: SLF001
+        if isinstance(event, ModelChangedEvent) and _only_its_widget_listens(event):
+            event.callback_invoker = None
     session = getattr(document.session_context, "session", None)
     if session is None or session._pending_writes is None:  # noqa: SLF001 - no lock: nothing is sent
         document.unhold()
@@ -83,6 +87,17 @@ def _release(document: Document) -> None:
         news = [item for item in changes if not (own and item.setter is session)]
         if news:
             session._pending_writes.append(_send(connection, news))  # noqa: SLF001
+
+
+def _only_its_widget_listens(event: ModelChangedEvent) -> bool:
+    """Return whether Python made a change that only the widget it belongs to listens to.
+
+    By the end of a hold Panel has forgotten that it made the change: it would take it for the
+    user's, and set the widget to it 50 ms later, whatever has happened since.
+    """
+    listeners = event.model._callbacks.get(event.attr, ())  # noqa: SLF001
+    names = {getattr(getattr(item, "func", item), "__name__", "") for item in listeners}
+    return event.setter is None and names == {"_server_change"}
 
 
 async def _send(connection: Any, changes: list[Any]) -> None:  # noqa: ANN401 - Bokeh's connection

@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any
 
+import panel as pn
+import panel_material_ui as pmui
 import pytest
 from bokeh.document import Document
 from bokeh.models import Div, Row
@@ -42,7 +44,7 @@ def run(work: Callable[[Document], Coroutine[Any, Any, None]]) -> list[dict[str,
         document = Document()
         document.add_root(Row(name="row"))
         session = ServerSession("id", document, IOLoop.current())  # type: ignore[arg-type]
-        context = SimpleNamespace(session=session)
+        context = SimpleNamespace(session=session, server_context=None)
         document._session_context = lambda: context  # type: ignore[assignment]
         document.models.flush_synced(lambda _model: False)
         session.subscribe(browser)  # type: ignore[arg-type]
@@ -88,6 +90,26 @@ def test_a_model_is_told_in_full_before_it_is_named() -> None:
     known, two = second["events"][1]["new"]
     assert known == {"id": one["id"]}
     assert two["attributes"]["text"] == "two"
+
+
+def test_what_python_sets_is_not_taken_for_what_the_user_sets() -> None:
+    slider = pmui.IntSlider(start=0, end=9)
+
+    async def work(document: Document) -> None:
+        session = document.session_context.session  # type: ignore[union-attr]
+        model = slider.get_root(document)
+        await session.with_document_locked(document.add_root, model)
+        pn.state._connected[document] = True
+
+        def change() -> None:
+            with together():
+                slider.value = 1
+
+        await session.with_document_locked(change)
+        assert model.data.value == 1
+        assert not slider._events  # Panel's changes by the user, which it makes a little later
+
+    run(work)
 
 
 def test_a_failing_view_is_told_and_the_next_request_is_served(
