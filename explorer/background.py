@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,11 +12,17 @@ from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import panel as pn
 from bokeh.document import Document
 from bokeh.document.events import ModelChangedEvent
 
 Result = TypeVar("Result")
+
+QUICK = 0.03
+"""Seconds of work that may keep other sessions waiting."""
+LATELY = 50
+"""Requests after one that was unexpectedly slow that are worked on in a thread."""
 
 _log = logging.getLogger(__name__)
 _pool = ThreadPoolExecutor(max_workers=max(4, 2 * (os.cpu_count() or 1)))
@@ -130,9 +137,16 @@ class Latest:
         self._decoding.submit(lambda: model.decode(latents), self._show)
     """
 
-    def __init__(self, *, patient: bool = False) -> None:
-        """Start idle; what is `patient` begins when no other work of the session is under way."""
-        self._patient = patient
+    def __init__(self, *, patient: bool = False, even: bool = False) -> None:
+        """Start idle.
+
+        Args:
+            patient: Begin when no other work of the session is under way.
+            even: All requests take about the same time. Where that is short, they are done at
+                once, so that all that an action changes is one message.
+        """
+        self._patient, self._even = patient, even
+        self._pace = _Pace()
         self._running = False
         self._waiting: tuple[Callable[[], Any], Callable[[Any], None]] | None = None
 
@@ -150,12 +164,17 @@ class Latest:
         if self._running:
             self._waiting = (work, deliver)
             return
+        if self._even and self._pace.is_quick:
+            _attempt(lambda: deliver(self._pace.timed(work, at_once=True)))
+            return
         self._running = True
-        if self._patient and _running.get(document, 0):
-            start = partial(self._start, document, work, deliver)
+        start = partial(self._start, document, work, deliver)
+        if not self._patient:
+            start()
+        elif _running.get(document, 0):
             _patient.setdefault(document, []).append(start)
         else:
-            self._start(document, work, deliver)
+            document.add_next_tick_callback(start)  # once what has changed so far has been sent
 
     def _start(
         self, document: Document, work: Callable[[], Result], deliver: Callable[[Result], None]
@@ -171,7 +190,7 @@ class Latest:
 
             _on_loop(document, show)
 
-        _pool.submit(work).add_done_callback(finish)
+        _pool.submit(self._pace.timed, work).add_done_callback(finish)
 
     def _finish(self, future: Future[Any], deliver: Callable[[Any], None]) -> None:
         self._running = False
@@ -180,12 +199,40 @@ class Latest:
         if error is not None:
             report(error)
         elif waiting is None:
-            try:
-                deliver(future.result())
-            except Exception as failure:  # noqa: BLE001 - Tornado would only log it
-                report(failure)
+            _attempt(lambda: deliver(future.result()))
         if waiting is not None:
             self.submit(*waiting)
+
+
+class _Pace:
+    """Whether work of one kind is quick enough for the event loop."""
+
+    def __init__(self) -> None:
+        """Nothing is known."""
+        self._seconds = np.inf
+        self._trust = 0
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether the last work took less than `QUICK`, and none at once took longer lately."""
+        return self._seconds < QUICK and self._trust >= 0
+
+    def timed(self, work: Callable[[], Result], *, at_once: bool = False) -> Result:
+        """Do work and remember how long it took; in a thread, what it computed, not waited."""
+        clock = time.perf_counter if at_once else time.thread_time
+        start = clock()
+        try:
+            return work()
+        finally:
+            self._seconds = clock() - start
+            self._trust = -LATELY if at_once and self._seconds > QUICK else self._trust + 1
+
+
+def _attempt(deliver: Callable[[], None]) -> None:
+    try:
+        deliver()
+    except Exception as failure:  # noqa: BLE001 - Tornado would only log it
+        report(failure)
 
 
 def report(error: BaseException) -> None:

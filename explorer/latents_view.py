@@ -56,7 +56,7 @@ class LatentsView(pn.viewable.Viewer):
         """Make the widgets; they start when the tab opens."""
         super().__init__()
         self._state = state
-        self._decoding, self._measuring = Latest(), Latest()
+        self._decoding, self._measuring = Latest(even=True), Latest()
         self._filling = False
         self._stale = True
         self.start: FloatArray = state.dataset.atlas.latents.mean(axis=0, dtype=float)

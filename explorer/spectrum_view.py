@@ -44,7 +44,7 @@ class SpectrumView(pn.viewable.Viewer):
         super().__init__()
         self._state = state
         self._axis = axis
-        self._reading = Latest()
+        self._reading = Latest(even=True)
         self.inspection: Inspection | None = None
         self.pixels: Any = ColumnDataSource(
             {name: [] for name in ("wave", "flux", "low", "high", "model", "residual")},

@@ -1,6 +1,7 @@
 """What is sent to the browser: in order, complete, with the document's lock held."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from panel.io.state import set_curdoc
 from panel.reactive import Syncable
 from tornado.ioloop import IOLoop
 
-from explorer.background import Latest, together
+from explorer.background import QUICK, Latest, together
 from explorer.locks import hold_locks
 
 
@@ -97,7 +98,7 @@ def test_what_python_sets_is_not_taken_for_what_the_user_sets() -> None:
 
     async def work(document: Document) -> None:
         session = document.session_context.session  # type: ignore[union-attr]
-        model = slider.get_root(document)
+        model: Any = slider.get_root(document)
         await session.with_document_locked(document.add_root, model)
         pn.state._connected[document] = True
 
@@ -147,6 +148,23 @@ def test_patient_work_begins_when_other_work_is_delivered() -> None:
 
     run(work)
     assert order == ["quick", "new after ['quick']"]
+
+
+def test_quick_work_of_one_kind_is_done_at_once_until_it_is_slow() -> None:
+    here = threading.get_ident()
+    threads: list[int] = []
+
+    async def work(_document: Document) -> None:
+        latest = Latest(even=True)
+        for pause in (0.0, 0.0, 2 * QUICK, 0.0):
+            latest.submit(
+                lambda pause=pause: (time.sleep(pause), threading.get_ident())[1], threads.append
+            )
+            while latest._running:
+                await asyncio.sleep(0.01)
+
+    run(work)
+    assert [thread == here for thread in threads] == [False, True, True, False]
 
 
 def test_events_from_the_browser_hold_the_lock() -> None:

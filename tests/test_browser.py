@@ -106,6 +106,10 @@ def test_without_an_atlas_the_demo_opens(visit: Any, tmp_path: Path) -> None:
         view.click_object(catalog, row)
         view.wait_for_text(catalog["object_id"].iloc[row])
         view.wait_for("get('pixels')?.data.flux.length > 0")
+        view.wait_for("get('attention bars').data.value.length > 0")
+        view.page.wait_for_timeout(500)
+        assert view.page.locator(".bar").count() == 1
+        assert view.page.locator(".bar.busy").count() == 0  # nothing more to be done
         view.page.get_by_role("tab", name="About").click()
         for command in ("data ingest", "model train", "model atlas"):
             view.page.get_by_text(f"python -m {command}").first.wait_for(timeout=60_000)
