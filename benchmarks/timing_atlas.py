@@ -29,7 +29,7 @@ from model.linear import PCAConfig
 from model.neighbours import IntArray, Neighbours, find_neighbours
 from model.scores import LOF_NEIGHBOURS, SCORES, local_outlier_factor
 from model.spender import Spender, SpenderConfig
-from model.storage import save_model
+from model.storage import load_model, save_model
 from model.warm_start import start_from_data
 
 BLOCK = 531_890
@@ -57,24 +57,31 @@ def timing_atlas(n_object: int) -> Path:
 
 
 def _make(path: Path, n_object: int) -> None:
-    n_block = min(n_object, BLOCK)
-    block = MockSurvey(n=n_block, seed=SEED)
-    model, flow = _model_and_flow(block)
-    latents = flow.sample(n_block, seed=SEED)
-    graph = find_neighbours(latents, k=min(LOF_NEIGHBOURS, n_block - 1))
-    columns = dict(zip(latent_columns(model.n_latent), latents.T, strict=True))
-    catalog = block.catalog.assign(**columns)
-    catalog["neg_log_p"] = -flow.log_p(latents).astype(np.float32)
-    catalog["lof"] = local_outlier_factor(latents, graph)
     survey = MockSurvey(n=n_object, seed=SEED)
-    rows = np.arange(n_object)
-    catalog = catalog.iloc[rows % n_block].reset_index(drop=True)
-    catalog["object_id"] = survey.ids
+    if n_object > BLOCK:
+        atlas = timing_atlas(BLOCK)
+        catalog = pd.read_parquet(atlas / "catalog.parquet")
+        flow = LatentFlow.load(atlas / "flow.safetensors")
+        graph = Neighbours.load(atlas / "neighbours.npz")
+        model = load_model(atlas / "model")
+        assert isinstance(model, Spender)
+        rows = np.arange(n_object)
+        catalog = catalog.iloc[rows % BLOCK].reset_index(drop=True)
+        catalog["object_id"] = survey.ids
+        graph = _repeat(graph, rows)
+    else:
+        model, flow = _model_and_flow(survey)
+        latents = flow.sample(n_object, seed=SEED)
+        graph = find_neighbours(latents, k=min(LOF_NEIGHBOURS, n_object - 1))
+        columns = dict(zip(latent_columns(model.n_latent), latents.T, strict=True))
+        catalog = survey.catalog.assign(**columns)
+        catalog["neg_log_p"] = -flow.log_p(latents).astype(np.float32)
+        catalog["lof"] = local_outlier_factor(latents, graph)
     rng = np.random.default_rng(SEED)
     for number, item in enumerate(EMBEDDINGS):
         catalog[item.x], catalog[item.y] = _map(catalog, flow, number, rng)
     catalog.to_parquet(path / "catalog.parquet", index=False)
-    _repeat(graph, rows).save(path / "neighbours.npz")
+    graph.save(path / "neighbours.npz")
     flow.save(path / "flow.safetensors")
     save_model(model, path / "model")
     write_json(path / "atlas.json", _info(path, survey, model, flow))
