@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,6 @@ from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import panel as pn
 from bokeh.document import Document
 from bokeh.document.events import ModelChangedEvent
@@ -209,7 +209,7 @@ class _Pace:
 
     def __init__(self) -> None:
         """Nothing is known."""
-        self._seconds = np.inf
+        self._seconds = math.inf
         self._trust = 0
 
     @property

@@ -87,6 +87,7 @@ class MapView(pn.viewable.Viewer):
         self._shown: View = (0.0, 1.0, 0.0, 1.0)
         self._asked: tuple[str, Viewport] | None = None
         self._opening: tuple[str, Viewport] | None = None
+        self._drawn: MapImage | None = None
         self._add_tools()
         self._listen()
         self._change_plane()
@@ -256,6 +257,14 @@ class MapView(pn.viewable.Viewer):
             self._asked = self._opening = (self._state.plane.key, view)
             self.display(image)
 
+    def leave(self) -> None:
+        """Let the next visitor start with the map as it is, if all of it is shown."""
+        known = self._state.dataset.first_maps
+        if self._drawn is not None and self._is_whole():
+            known[self._looks()] = self._drawn
+            while len(known) > N_FIRST_MAP:
+                del known[next(iter(known))]
+
     def _looks(self) -> tuple[object, ...]:
         state = self._state
         return (
@@ -275,6 +284,7 @@ class MapView(pn.viewable.Viewer):
 
     def redraw(self) -> None:
         """Ask for a new image."""
+        self._opening = None
         shown = self.on_screen()
         if shown is not None:
             dataset = self._state.dataset
@@ -298,11 +308,7 @@ class MapView(pn.viewable.Viewer):
     def display(self, image: MapImage) -> None:
         """Put an image on the figure, and what its colours mean."""
         view, state = image.viewport, self._state
-        if not len(self.image.data["image"]) and self._is_whole():
-            known = state.dataset.first_maps
-            known[self._looks()] = image
-            while len(known) > N_FIRST_MAP:
-                del known[next(iter(known))]
+        self._drawn = image
         source: Any = self.image
         source.data = {
             "image": [image.pixels], "x": [view.x0], "y": [view.y0],

@@ -94,6 +94,7 @@ def _start(session: Session, document: Document) -> None:
 
     def drawn(_name: str, _old: object, _new: object) -> None:
         session.map.image.remove_on_change("data", drawn)
+        session.map.leave()
         document.add_next_tick_callback(begin)
 
     if session.map.opened:

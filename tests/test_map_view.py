@@ -282,11 +282,20 @@ def test_a_visitor_starts_with_the_map_of_the_last_one(tiny_atlas_path: Path) ->
     assert len(first.image.data["image"]) == 0  # nobody was here before
     image = draw_map(state.dataset, request_for(state), SQUARE)
     first.display(image)
+    first.leave()
 
     second = MapView(ExplorerState(state.dataset))
     second.open()
     assert second.image.data["image"][0] is image.pixels
     assert (second.figure.x_range.start, second.figure.y_range.end) == (SQUARE.x0, SQUARE.y1)
+
+    other_size = Viewport(x0=-1.0, x1=2.0, y0=0.0, y1=1.0, width=300, height=100)
+    wide = draw_map(state.dataset, request_for(state), other_size)
+    second.display(wide)
+    second.leave()
+    third = MapView(ExplorerState(state.dataset))
+    third.open()
+    assert third.image.data["image"][0] is wide.pixels  # the last visitor, not the first
 
     for changes in ({"dark": True}, {"view": (0.0, 0.5, 0.0, 0.5)}, {"colour": DENSITY}):
         state = ExplorerState(state.dataset)
