@@ -110,7 +110,9 @@ class Watched:
     def wait_for_map(self) -> None:
         self.page.wait_for_function(
             "window.Bokeh?.documents[0]?.get_model_by_name('map image')?.data.image.length === 1"
-            " && document.getElementById('loader').style.display === 'none'",
+            " && document.getElementById('loader').style.display === 'none'"
+            # What stands beside the map comes later; the tour is its last part.
+            " && [...Bokeh.documents[0]._all_models.values()].some(m => m.class_name === 'Tour')",
             timeout=120_000,
         )
         self.page.wait_for_timeout(300)
