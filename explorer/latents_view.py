@@ -12,7 +12,7 @@ import panel_material_ui as pmui
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from explorer.background import Latest
+from explorer.background import Latest, report
 from explorer.dataset import Dataset
 from explorer.latent_basis import RAW, ROTATED, Basis, basis
 from explorer.line_table import TABLE_STYLE, compared, number
@@ -66,8 +66,11 @@ class LatentsView(pn.viewable.Viewer):
         self.figure = RestFigure(state, roles={"start": "faint", "now": "model"})
         self.traversal = TraversalView(state)
         state.param.watch(lambda *_: self._restart(), ["selected", "tab"])
+        wanted = state.place  # of the address
         self._fit_sliders()
         self._restart()
+        if wanted is not None:
+            self._follow(wanted)
 
     def _make_widgets(self) -> None:
         small: dict[str, Any] = {
@@ -135,12 +138,26 @@ class LatentsView(pn.viewable.Viewer):
         start = latents.mean(axis=0, dtype=float) if row is None else latents[row].astype(float)
         if force or self._stale or not np.array_equal(start, self.start):
             self._stale, self.start, self.place = False, start, start
+            state.place = None
             self._fit_sliders()
+
+    def _follow(self, place: list[float]) -> None:
+        """Go to latents that came with the address."""
+        try:
+            latents = np.array(place, dtype=float)
+            if latents.shape != self.start.shape or not np.isfinite(latents).all():
+                raise ValueError
+        except (TypeError, ValueError):
+            report(ValueError(f"a place needs {len(self.start)} finite latents, got {place!r:.60}"))
+            return
+        self.place, self._state.place = latents, latents.tolist()
+        self._fit_sliders()
 
     def _move(self) -> None:
         if not self._filling:
             values = np.array([slider.value for slider in self.sliders])
             self.place = self.basis.latents(values)
+            self._state.place = self.place.tolist()
             self._decode()
 
     def _fit_sliders(self) -> None:

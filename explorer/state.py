@@ -82,6 +82,13 @@ class ExplorerState(param.Parameterized):
         class_=np.ndarray, default=None, doc="Points to mark on the path, shape (n_knot, 2)."
     )  # type: ignore[assignment]
 
+    track: dict[str, Any] | None = param.Dict(
+        None,
+        allow_None=True,
+        doc="What made the track shown, if it was not drawn: a recipe's name and settings.",
+    )  # type: ignore[assignment]
+    n_knot: int = param.Integer(20, bounds=(3, 60), doc="Knots of a track.")  # type: ignore[assignment]
+
     # The spectrum.
     frame: str = param.Selector(
         default="observed", objects=["observed", "rest"], doc="Frame of the wavelength axis."
@@ -99,6 +106,11 @@ class ExplorerState(param.Parameterized):
     )  # type: ignore[assignment]
     target: str = param.String(
         "Hα", doc="What attention is asked about: a line, `D4000`, `window` or `off`."
+    )  # type: ignore[assignment]
+
+    # The latents.
+    place: list[float] | None = param.List(
+        None, allow_None=True, doc="Latents that the sliders were moved to; None = not moved."
     )  # type: ignore[assignment]
 
     # The outliers.

@@ -19,6 +19,12 @@ from model.track import Track
 
 DRAW, CENTROIDS, PATH, LATENT = "draw", "binned centroids", "shortest path", "one latent"
 ALL = "all"
+_GIVEN = {
+    CENTROIDS: ("quantity", "weights", "percentiles", "classes"),
+    PATH: (),
+    LATENT: ("axes", "latent", "held"),
+}
+"""Recipe -> the widgets that hold its settings."""
 
 
 class TrackRecipes(pn.viewable.Viewer):
@@ -42,8 +48,8 @@ class TrackRecipes(pn.viewable.Viewer):
         self.recipe = pmui.RadioButtonGroup(
             label="", options=[DRAW, CENTROIDS, PATH, LATENT], value=DRAW, **self._small
         )
-        self.n_knot = pmui.IntInput(
-            label="knots", value=20, start=3, end=60, width=80, **self._small
+        self.n_knot = pmui.IntInput.from_param(
+            state.param.n_knot, label="knots", width=80, **self._small
         )
         self.n_knot.visible = self.recipe.param.value.rx() != CENTROIDS
         self._make_draw()
@@ -77,6 +83,44 @@ class TrackRecipes(pn.viewable.Viewer):
             ),
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
+
+    def remember(self, recipe: str) -> None:
+        """Put what a recipe is given into the state, for the address."""
+        given = {name: getattr(self, name).value for name in _GIVEN[recipe]}
+        if recipe == PATH:
+            given["ends"] = [
+                None if row is None else self._state.dataset.ids[row] for row in self._ends
+            ]
+        self._state.track = {"recipe": recipe, **given}
+
+    def follow(self, track: dict[str, Any]) -> None:
+        """Make the track that `remember` described.
+
+        Raises:
+            ValueError: There is no such recipe, or it can not be given that here.
+        """
+        recipe = track.get("recipe")
+        if recipe not in (CENTROIDS, PATH, LATENT):
+            raise ValueError(f"there is no recipe {str(recipe)[:40]!r} for tracks")
+        for name in _GIVEN[recipe]:
+            widget, value = getattr(self, name), track.get(name)
+            options = getattr(widget, "options", None)
+            known = list(options.values()) if isinstance(options, dict) else options
+            if not isinstance(value, type(widget.value)) or (known and value not in known):
+                raise ValueError(
+                    f"a track by {recipe} can not have {name} = {str(value)[:40]!r} here"
+                )
+            widget.value = value
+        if recipe == PATH:
+            ends = track.get("ends")
+            names = ends if isinstance(ends, list) else []
+            rows = [self._state.dataset.row(str(name)) for name in names]
+            if len(rows) != 2 or None in rows:
+                raise ValueError("a shortest path needs two objects of this atlas as its ends")
+            for end, row in enumerate(rows):
+                self._set_end(end, row)
+        self.recipe.value = recipe
+        {CENTROIDS: self.make_centroids, PATH: self.make_path, LATENT: self.make_latent}[recipe]()
 
     def _button(self, label: str, action: Callable[[], None]) -> Any:  # noqa: ANN401 - a Button
         button = pmui.Button(label=label, variant="outlined", **self._small)
@@ -192,18 +236,24 @@ class TrackRecipes(pn.viewable.Viewer):
                 recipe={"quantity": name, "class": wanted, "n_object": int(keep.sum())},
             )  # fmt: skip
 
+        self.remember(CENTROIDS)
         self._on_make(make)
 
     # The shortest path.
 
     def _make_path(self) -> None:
-        self.start = self._button("from: the selected object", lambda: self._set_end(0))
-        self.stop = self._button("to: the selected object", lambda: self._set_end(1))
+        state = self._state
+        self.start = self._button(
+            "from: the selected object", lambda: self._set_end(0, state.selected)
+        )
+        self.stop = self._button(
+            "to: the selected object", lambda: self._set_end(1, state.selected)
+        )
         self.go_path = self._button("make", self.make_path)
 
-    def _set_end(self, end: int) -> None:
-        self._ends[end] = self._state.selected
-        name = self._state.selected_id or "the selected object"
+    def _set_end(self, end: int, row: int | None) -> None:
+        self._ends[end] = row
+        name = "the selected object" if row is None else str(self._state.dataset.ids[row])
         button = (self.start, self.stop)[end]
         button.label = f"{('from', 'to')[end]}: {name}"
 
@@ -220,6 +270,7 @@ class TrackRecipes(pn.viewable.Viewer):
             name = f"{dataset.ids[start]} to {dataset.ids[stop]}"
             return track_maker(dataset).shortest_path(start, stop, name=name, n_knot=n_knot)
 
+        self.remember(PATH)
         self._on_make(make)
 
     # One latent.
@@ -246,4 +297,5 @@ class TrackRecipes(pn.viewable.Viewer):
                 latent, name=name, start=start, rotated=rotated, n_knot=n_knot
             )
 
+        self.remember(LATENT)
         self._on_make(make)

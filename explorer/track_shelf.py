@@ -14,6 +14,9 @@ from explorer.track_store import TrackStore
 from explorer.wording import PLAIN, line
 from model.track import Track
 
+SAVED = "saved"
+"""What stands for a recipe where a track came from the shelf."""
+
 
 class TrackShelf(pn.viewable.Viewer):
     """A name, a button that saves, a list that opens."""
@@ -32,6 +35,7 @@ class TrackShelf(pn.viewable.Viewer):
             on_open: Called with a function that loads a track; run that off the event loop.
         """
         super().__init__()
+        self._state = state
         self._current, self._on_open = current, on_open
         self.store = TrackStore.of(state.dataset.atlas.path)
         small: dict[str, Any] = {
@@ -78,7 +82,19 @@ class TrackShelf(pn.viewable.Viewer):
             report(ValueError("choose a saved track first"))
             return
         self.title.value = str(name)
+        self._state.track = {"recipe": SAVED, "name": str(name)}
         self._on_open(lambda: Track.load(path))
+
+    def follow(self, track: dict[str, Any]) -> None:
+        """Open the track that the state names.
+
+        Raises:
+            ValueError: There is none of that name here.
+        """
+        if track.get("name") not in self.store.names():
+            raise ValueError(f"no track is saved here as {str(track.get('name'))[:40]!r}")
+        self._list(str(track["name"]))
+        self.load()
 
     def _list(self, chosen: str | None = None) -> None:
         names = list(self.store.names())

@@ -28,7 +28,7 @@ from explorer.track_result import (
     observe,
     places,
 )
-from explorer.track_shelf import TrackShelf
+from explorer.track_shelf import SAVED, TrackShelf
 from explorer.track_spectra import TrackSpectra
 from explorer.track_trends_view import TrackTrends
 from explorer.wording import PLAIN, line
@@ -59,8 +59,8 @@ class TracksView(pn.viewable.Viewer):
         self._make_widgets()
         state.param.watch(lambda *_: self._drawn(), "path")
         state.param.watch(lambda *_: self._place(), ["embedding", "latent_x", "latent_y"])
-        self.recipes.n_knot.param.watch(lambda *_: self._redraw(), "value")
-        self._redraw()  # a path that came with the address
+        state.param.watch(lambda *_: self._redraw(), "n_knot")
+        self._follow_address()
 
     def _make_widgets(self) -> None:
         small: dict[str, Any] = {
@@ -104,10 +104,24 @@ class TracksView(pn.viewable.Viewer):
 
     # Making.
 
+    def _follow_address(self) -> None:
+        """Make the track, or draw the path, that came with the address."""
+        track = self._state.track
+        if track is None:
+            self._redraw()
+            return
+        try:
+            (self.shelf if track.get("recipe") == SAVED else self.recipes).follow(track)
+        except ValueError as error:
+            self.said.object = escape(str(error))
+            self._state.track = None
+            report(error)
+
     def _drawn(self) -> None:
         """Follow a path drawn on the map."""
         state = self._state
         if state.path is not self._own_path:
+            state.track = None
             self._redraw()
 
     def _redraw(self) -> None:

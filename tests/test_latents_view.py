@@ -1,10 +1,12 @@
 """The latents: sliders that decode, axes they move along, traversals."""
 
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
 
+from explorer.address import NAMES, from_query, to_query
 from explorer.latent_basis import RAW, ROTATED, basis
 from explorer.latents_view import TRAVERSAL, LatentsView
 from model.track_trends import trends
@@ -136,3 +138,29 @@ def test_traversal_can_start_from_the_selected_object(tiny_atlas_path: Path) -> 
     np.testing.assert_allclose(view.traversal.result.spectra[1][2], middle, atol=1e-4)
     view.axes.value = ROTATED
     assert view.traversal.figures[0].title.text.startswith("axis 1")
+
+
+def test_the_place_of_the_sliders_is_in_the_address(tiny_atlas_path: Path) -> None:
+    view = opened(tiny_atlas_path, selected=7)
+    state = view._state
+    assert state.place is None
+    view.sliders[1].value = float(view.sliders[1].end)
+    assert state.place == view.place.tolist()
+    defaults = {name: getattr(new_state(tiny_atlas_path), name) for name in NAMES.values()}
+    query = dict(parse_qsl(to_query(state, defaults=defaults)[1:]))
+    other = new_state(tiny_atlas_path)
+    assert from_query(other, query) == []
+    again = LatentsView(other)
+    np.testing.assert_allclose(again.place, view.place, rtol=1e-5)
+    np.testing.assert_allclose(again.start, view.start)
+    state.selected = 8
+    assert state.place is None
+
+
+@pytest.mark.parametrize("place", [[1.0], ["a", "b", "c"], [float("nan")] * 3, []])
+def test_nonsense_for_a_place_is_left_alone(tiny_atlas_path: Path, place: list) -> None:
+    state = new_state(tiny_atlas_path)
+    state.param.update(tab="Latents", selected=7, place=place)
+    view = LatentsView(state)
+    np.testing.assert_allclose(view.place, view.start)
+    assert state.place is None

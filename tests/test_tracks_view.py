@@ -15,7 +15,7 @@ from explorer.address import NAMES, from_query, to_query
 from explorer.state import ExplorerState
 from explorer.track_planes import kauffmann, kewley
 from explorer.track_presets import OWN, percentiles_of, weights_of
-from explorer.track_recipes import CENTROIDS
+from explorer.track_recipes import CENTROIDS, LATENT, PATH
 from explorer.track_result import places
 from explorer.track_store import TrackStore
 from explorer.tracks_view import PLANES, TRENDS, TracksView
@@ -151,7 +151,7 @@ def test_shortest_path_joins_two_objects(view: TracksView) -> None:
     first, last = ends(state)
     for end, row in enumerate((first, last)):
         state.selected = row
-        view.recipes._set_end(end)
+        view.recipes._set_end(end, row)
     view.recipes.make_path()
     assert view.decoded is not None
     latents = state.dataset.atlas.latents
@@ -346,6 +346,61 @@ def test_recipe_puts_no_path_into_the_address(view: TracksView) -> None:
     view.recipes.make_centroids()
     defaults = {name: getattr(view._state, name) for name in NAMES.values()} | {"path": None}
     assert "path" not in to_query(view._state, defaults=defaults)
+
+
+@pytest.mark.parametrize("kind", ["centroids", "path", "latent", "saved"])
+def test_track_of_a_recipe_comes_back_from_the_address(own_atlas: Path, kind: str) -> None:
+    state = new_state(own_atlas)
+    defaults = {name: getattr(state, name) for name in NAMES.values()}
+    view = TracksView(state)
+    recipes = view.recipes
+    if kind in ("centroids", "saved"):
+        recipes.recipe.value = CENTROIDS
+        recipes.quantity.value = "z"
+        recipes.percentiles.value = "0 40 100"
+        recipes.make_centroids()
+    elif kind == "path":
+        recipes.recipe.value = PATH
+        state.n_knot = 7
+        for end, row in enumerate((3, 80)):
+            recipes._set_end(end, row)
+        recipes.make_path()
+    else:
+        recipes.recipe.value = LATENT
+        recipes.latent.value = 1
+        recipes.make_latent()
+    if kind == "saved":
+        view.shelf.title.value = "of redshift"
+        view.shelf.keep()
+        view.shelf.load()
+    query = dict(parse_qsl(to_query(state, defaults=defaults)[1:]))
+    assert ("track" in query, "path" in query) == (True, False)
+    other = new_state(own_atlas)
+    assert from_query(other, query) == []
+    again = TracksView(other)
+    assert view.decoded is not None
+    assert again.decoded is not None
+    np.testing.assert_allclose(again.decoded.track.latents, view.decoded.track.latents)
+    assert again.decoded.track.name == view.decoded.track.name
+    other.param.update(path=np.array([[0.0, 0.0], [1.0, 1.0]]), path_plane=other.plane.key)
+    assert other.track is None  # a path drawn takes its place
+
+
+@pytest.mark.parametrize(
+    "track",
+    [{}, {"recipe": "none"}, {"recipe": "saved", "name": "gone"}, {"recipe": "saved"},
+     {"recipe": "shortest path", "ends": ["no", "body"]}, {"recipe": "shortest path"},
+     {"recipe": "binned centroids", "quantity": "no column", "weights": "PC1",
+      "percentiles": "0 50 100", "classes": "all"}, {"recipe": "one latent", "axes": 3},
+     {"recipe": "shortest path", "ends": 1}],
+)  # fmt: skip
+def test_nonsense_for_a_recipe_is_told(own_atlas: Path, track: dict) -> None:
+    state = new_state(own_atlas)
+    assert from_query(state, {"track": json.dumps(track)}) == []
+    view = TracksView(state)
+    assert view.decoded is None
+    assert state.track is None
+    assert view.said.object != "No track yet."
 
 
 @pytest.mark.parametrize(
