@@ -25,18 +25,17 @@ from data.survey import read_json, write_json
 from model.atlas_build import EMBEDDINGS, SCHEMA_VERSION
 from model.encoding import latent_columns
 from model.flow import FlowConfig, LatentFlow, fit_flow
-from model.linear import PCAConfig
+from model.guide import GuideSettings, fit_guide
 from model.neighbours import IntArray, Neighbours, find_neighbours
 from model.scores import LOF_NEIGHBOURS, SCORES, local_outlier_factor
 from model.spender import Spender, SpenderConfig
 from model.storage import load_model, save_model
-from model.warm_start import start_from_data
 
 BLOCK = 531_890
 """Objects of SDSS in Liang+2023; more are repeats of these."""
 SEED = 5
 N_ENCODED = 512
-"""Spectra encoded: the decoder starts from their mean, the flow learns their latents."""
+"""Spectra that the decoder is fitted to; the flow learns their latents."""
 SPREAD = 0.15
 """Noise added to the maps, in standard deviations of the latents."""
 FOLDER = Path(__file__).parent / "results" / "atlases"
@@ -88,15 +87,19 @@ def _make(path: Path, n_object: int) -> None:
 
 
 def _model_and_flow(survey: MockSurvey) -> tuple[Spender, LatentFlow]:
-    """Return a SPENDER that decodes the mean spectrum, and a flow over its latents."""
+    """Return a SPENDER whose decoder fits the survey, and a flow over the latents."""
     config = SpenderConfig(grids={"sdss": survey.grid})
     with torch.random.fork_rng():
         torch.manual_seed(SEED)
         model = Spender(config)
     rows = np.linspace(0, len(survey) - 1, min(N_ENCODED, len(survey))).astype(np.int64)
-    start = PCAConfig(n_latent=10, rest_grid=config.rest_grid)
-    start_from_data(model.decoder, survey, rows, config=start, seed=SEED)
-    latents = model.encode(survey.read(rows.tolist()))
+    settings = GuideSettings(similarity=1.0, k0=2.5, k1=5.0, scale_free=False)
+    guide = fit_guide(model, survey, rows, settings=settings, seed=SEED)
+    if guide is None:
+        raise ValueError(f"a timing atlas needs more objects, got {len(survey)}")
+    spectra = survey.read(rows.tolist())
+    tensors = (torch.tensor(item) for item in (spectra.flux, spectra.ivar, spectra.z))
+    latents = guide(*tensors, grid=survey.grid).numpy()
     return model, fit_flow(latents, FlowConfig(seed=SEED, max_steps=600))[0]
 
 

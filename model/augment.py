@@ -13,7 +13,11 @@ from data.grid import WaveGrid
 from model.resample import redshift
 
 NOISE_AMPLITUDE = 0.2
-"""Standard deviation of added noise over the highest flux of the spectrum (as in spender)."""
+"""Standard deviation of added noise over the mean flux of the spectrum.
+
+Over the highest flux, as in spender, it would be tens of times the continuum of an emission-line
+galaxy: measured, the latents of redshifted copies then came out twice as far from the originals.
+"""
 
 
 def augment(
@@ -35,7 +39,7 @@ def augment(
         grid: Grid of the spectra.
         generator: Of random numbers, on the device of `flux`.
         z_max: New redshifts are uniform in 0..z_max.
-        noise: Share of pixels that get noise of 0.2 times the highest flux.
+        noise: Share of pixels that get noise of 0.2 times the mean flux.
         mask: Share of pixels in one masked block, placed at random in each spectrum.
 
     Returns:
@@ -47,8 +51,10 @@ def augment(
     flux, ivar = move(flux, ivar, (1 + z_new) / (1 + z) - 1, grid)
     if noise > 0:
         hit = torch.rand(flux.shape, **random) < noise
-        sigma = NOISE_AMPLITUDE * flux.amax(dim=1, keepdim=True).clamp_min(0) * hit
-        flux = flux + sigma * torch.randn(flux.shape, **random) * (ivar > 0)
+        seen = ivar > 0
+        mean = (flux * seen).sum(dim=1, keepdim=True) / seen.sum(dim=1, keepdim=True).clamp_min(1)
+        sigma = NOISE_AMPLITUDE * mean.clamp_min(0) * hit
+        flux = flux + sigma * torch.randn(flux.shape, **random) * seen
         ivar = ivar / (1 + ivar * sigma.square())
     if mask > 0:
         width = round(mask * grid.n_pixel)

@@ -28,7 +28,7 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[s
     either the old checkpoint or the new one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    own = {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+    own = {k: v.detach().to("cpu", copy=True).contiguous() for k, v in tensors.items()}
     content = save(own, metadata={_STATE_KEY: json.dumps(state)})
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as file:

@@ -18,6 +18,7 @@ COLUMNS = (
     "k1",
     "spectra_per_s",
     "gradient_norm",
+    "train_guide",
     *(
         f"{part}_{name}"
         for part in ("train", "valid")

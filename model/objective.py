@@ -2,6 +2,11 @@
 
 Fidelity, similarity and consistency of Liang+2023 (arXiv:2302.02496, equations 1-5), batch means.
 With several processes the pairwise similarity runs over the batch of all of them.
+
+While a guide (`model.guide`) leads, the encoder is also drawn to its latents, for spectra as
+observed and as augmented alike, and the decoder learns from latents between the guide's and the
+encoder's. As long as it leads alone the decoder stays as it is, and each spectrum is encoded
+once, in one form or the other.
 """
 
 from __future__ import annotations
@@ -14,8 +19,11 @@ from torch import Tensor, nn
 from data.grid import WaveGrid
 from model.augment import augment
 from model.batches import Batch
+from model.guide import Guide
 from model.losses import consistency_loss, fidelity_each, rest_weight, similarity_loss
 from model.spender import Spender
+
+GUIDE_TOLERANCE, GUIDE_WEIGHT, GUIDE_AUGMENTED = 0.05, 0.5, 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,21 +59,29 @@ class Objective(nn.Module):
 
     weight_rest: Tensor
 
-    def __init__(self, model: Spender, grid: WaveGrid, settings: LossSettings) -> None:
+    def __init__(
+        self, model: Spender, grid: WaveGrid, settings: LossSettings, guide: Guide | None = None
+    ) -> None:
         """Hold the model.
 
         Args:
             model: The autoencoder to train.
             grid: Observed-frame grid of the batches.
             settings: Weights and constants of the losses.
+            guide: Where the latents shall lie in the beginning.
         """
         super().__init__()
-        self.model, self.grid, self.settings = model, grid, settings
+        self.model, self.grid, self.settings, self.guide = model, grid, settings, guide
         weight = rest_weight(torch.as_tensor(model.wave_rest.copy(), dtype=torch.float32))
         self.register_buffer("weight_rest", weight, persistent=False)
 
     def forward(
-        self, batch: Batch, k1: float, generator: torch.Generator, world: int = 1
+        self,
+        batch: Batch,
+        k1: float,
+        generator: torch.Generator,
+        world: int = 1,
+        guidance: float = 0.0,
     ) -> dict[str, Tensor]:
         """Return the losses of a batch, all scalars: `loss` (their weighted sum) and each one.
 
@@ -76,11 +92,17 @@ class Objective(nn.Module):
             k1: Slope of the similarity loss.
             generator: Random numbers of the augmentation.
             world: Number of processes.
+            guidance: How much the guide leads, 0 to 1; without one it does not.
         """
         settings, model = self.settings, self.model
         share = len(batch.z) * world / batch.n_global
-        seen, moved = self._augmented(batch, generator)
-        latents = model.encode_tensor(seen, batch.z, grid=self.grid)
+        led = self.guide is not None and guidance > 0
+        seen, moved = self._augmented(batch, generator, alone=led and guidance == 1)
+        latents = model.encode_tensor(*seen, grid=self.grid)
+        encoded, goal = [latents.float()], None
+        if self.guide is not None and led:
+            goal = self.guide(batch.flux, batch.ivar, batch.z, grid=self.grid)
+            latents = torch.lerp(latents.float(), goal, guidance)
         rest = model.decode_tensor(latents).float()
         flux, valid = model.observe(rest, batch.z, self.grid)
         fidelity = fidelity_each(batch.flux, batch.ivar, flux, valid).mean() * share
@@ -94,27 +116,33 @@ class Objective(nn.Module):
                 k1,
                 settings.scale_free,
             )
-        if settings.consistency:
-            assert moved is not None
-            latents_moved = model.encode_tensor(moved[0], moved[1], grid=self.grid).float()
-            latents_moved = torch.where(batch.counted[:, None] > 0, latents_moved, latents.float())
+        if moved is not None:
+            latents_moved = model.encode_tensor(*moved, grid=self.grid).float()
+            latents_moved = torch.where(batch.counted[:, None] > 0, latents_moved, encoded[0])
             losses["consistency"] = share * consistency_loss(
-                latents, latents_moved, settings.sigma, settings.scale_free
+                encoded[0], latents_moved, settings.sigma, settings.scale_free
             )
+            encoded.append(latents_moved)
         total = fidelity
         for name in ("similarity", "consistency"):
             if name in losses:
                 total = total + getattr(settings, name) * losses[name]
+        if self.guide is not None and goal is not None:
+            away = [_away(points, goal, self.guide.spread) for points in encoded]
+            losses["guide"] = share * torch.stack(away).mean()
+            total = torch.lerp(total, losses["guide"], guidance)
         return {"loss": total, **losses}
 
     def _augmented(
-        self, batch: Batch, generator: torch.Generator
-    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
-        """Return the flux the encoder sees, and the augmented flux and redshifts if needed."""
+        self, batch: Batch, generator: torch.Generator, *, alone: bool
+    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor] | None]:
+        """Return flux and redshifts that the encoder sees, and those for the consistency loss."""
         settings = self.settings
         mix = settings.augmented if self.training else 0.0
+        if alone and settings.consistency:
+            mix = max(mix, GUIDE_AUGMENTED)
         if not (mix or settings.consistency):
-            return batch.flux, None
+            return (batch.flux, batch.z), None
         flux, _, z = augment(
             batch.flux,
             batch.ivar,
@@ -125,10 +153,18 @@ class Objective(nn.Module):
             noise=settings.noise,
             mask=settings.mask,
         )
+        moved = (flux, z) if settings.consistency and not alone else None
         if not mix:
-            return batch.flux, (flux, z)
+            return (batch.flux, batch.z), moved
         chosen = torch.rand(len(z), generator=generator, device=z.device) < mix
-        return torch.where(chosen[:, None], flux, batch.flux), (flux, z)
+        seen = torch.where(chosen[:, None], flux, batch.flux), torch.where(chosen, z, batch.z)
+        return seen, moved
+
+
+def _away(latents: Tensor, goal: Tensor, spread: Tensor) -> Tensor:
+    """Return the mean distance to the goal: parabolic within a twentieth of the latents' spread."""
+    scaled = (latents - goal) / (GUIDE_TOLERANCE * spread)
+    return GUIDE_WEIGHT * ((1 + scaled.square().sum(dim=1)).sqrt() - 1).mean()
 
 
 def gather(values: Tensor, batch: Batch, world: int) -> Tensor:

@@ -29,6 +29,18 @@ def one_cycle(progress: float, *, max_rate: float) -> tuple[float, float]:
     return _cosine(max_rate, final, part), _cosine(BETA_LOW, BETA_HIGH, part)
 
 
+GUIDED_SHARE, FREE_SHARE = 0.4, 0.7
+
+
+def guidance(progress: float) -> float:
+    """Return how much a guide leads: fully at first, less and less, then not at all.
+
+    Args:
+        progress: Share of the training that is done, 0 to 1.
+    """
+    return min(1.0, max(0.0, (FREE_SHARE - progress) / (FREE_SHARE - GUIDED_SHARE)))
+
+
 def _cosine(first: float, last: float, part: float) -> float:
     return last + (first - last) / 2 * (1 + math.cos(math.pi * part))
 

@@ -31,6 +31,7 @@ TRAINERS: dict[str, str] = {
 }
 """Kind of model -> module whose `train_model(config, source, splits)` trains it."""
 CHECKPOINT = Path("checkpoints", "last.safetensors")
+GUIDE = CHECKPOINT.with_name("guide.safetensors")
 MAY_CHANGE = frozenset(
     {"survey", "out", "config", "device", "resume", "tensorboard", "checkpoint_minutes"}
     | {"memory_gb", "compiled"}
@@ -97,7 +98,8 @@ class TrainConfig:
     lsf_size: int = setting(default=0, help="pixels of a learnt line-spread kernel; 0 = none")
     redshift_input: bool = setting(default=False, help="feed the redshift to the encoder")
     warm_start: bool = setting(
-        default=True, help="start the decoder at the mean and the main components of the data"
+        default=True,
+        help="start with a decoder that fits the data, and lead the encoder to its latents",
     )
     start_from: str = setting(
         default="", help="model folder to start from: go on with it, on this survey"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,21 @@ from accelerate.state import AcceleratorState
 from data.grid import INSTRUMENTS, WaveGrid
 from data.spectra import SpectrumSource
 from model.batches import BatchLoader
-from model.linear import PCAConfig
+from model.guide import MAX_GALAXY, Guide, GuideSettings, fit_guide
 from model.objective import LossSettings, Objective
 from model.spender import Activation, Spender, SpenderConfig
 from model.splits import Splits
 from model.storage import load_model
-from model.train import CHECKPOINT, TrainConfig, rest_grid
+from model.train import CHECKPOINT, GUIDE, TrainConfig, rest_grid
 from model.trained import Trained, evenly
 from model.trainer import Trainer, TrainerSettings
-from model.warm_start import N_COMPONENT, start_from_data
 from model.weights import load_weights
 
 MIN_STEPS = 3000
 DEFAULT_EPOCHS = 100
 CPU_BATCH, GPU_BATCH = 64, 512
+GALAXIES_PER_MINUTE = 600
+"""Of a training limited by the clock, for the start from the data: a tenth of the time."""
 SMALL_SURVEY, SMALL_AUGMENTED = 5000, 0.5
 """Fewer spectra are overfitted unless the encoder sees half of them augmented."""
 
@@ -43,24 +45,19 @@ def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> 
     batch_size = config.batch_size or choose_batch_size(len(splits.train), device)
     train, valid = _loaders(config, source, splits, accelerator, batch_size)
     model = _new_model(config, source.grid)
-    resumed = (config.out / CHECKPOINT).is_file()
-    if config.start_from and not resumed:
-        _start_from_model(model, Path(config.start_from))
-    elif config.warm_start and not resumed:
-        start_from_data(
-            model.decoder,
-            source,
-            splits.train,
-            config=PCAConfig(n_latent=N_COMPONENT, rest_grid=model.rest_grid),
-            seed=config.seed,
-        )
-    objective = Objective(model, source.grid, _loss_settings(config, len(splits.train)))
+    guide = None
+    if config.start_from:
+        if not (config.out / CHECKPOINT).is_file():
+            _start_from_model(model, Path(config.start_from))
+    elif config.warm_start:
+        guide = _start_from_data(config, model, source, splits, accelerator)
+    objective = Objective(model, source.grid, _loss_settings(config, len(splits.train)), guide)
     trainer = Trainer(
         objective,
         accelerator=accelerator,
         train=train,
         valid=valid,
-        settings=_trainer_settings(config, len(train)),
+        settings=_trainer_settings(config, len(train), guide.seconds if guide else 0.0),
         folder=config.out,
         facts={"config": config.to_dict(), "objects": _digest(source, splits)},
         compiled=config.compiled,
@@ -72,7 +69,7 @@ def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> 
         return None
     return Trained(
         model=model.eval(),
-        seconds=position.seconds,
+        seconds=position.seconds + (guide.seconds if guide else 0.0),
         facts={
             "steps": position.step,
             "epochs": round(position.epoch + position.batch / len(train), 2),
@@ -110,7 +107,8 @@ def choose_precision(name: str, device: torch.device) -> str:
         return name
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    return "bf16" if torch.cpu._is_amx_tile_supported() else "fp32"  # noqa: SLF001
+    multiplies = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
+    return "bf16" if multiplies else "fp32"
 
 
 def choose_batch_size(n_train: int, device: torch.device) -> int:
@@ -159,6 +157,37 @@ def _start_from_model(model: Spender, path: Path) -> None:
         raise ValueError(f"--start-from {path} does not fit the settings: {error}") from error
 
 
+def _start_from_data(
+    config: TrainConfig,
+    model: Spender,
+    source: SpectrumSource,
+    splits: Splits,
+    accelerator: Accelerator,
+) -> Guide | None:
+    """Fit decoder and guide; a training that goes on reads its guide from the disk."""
+    path = config.out / GUIDE
+    if (config.out / CHECKPOINT).is_file():
+        return Guide.load(path) if path.is_file() else None
+    start = time.monotonic()
+    most = int(GALAXIES_PER_MINUTE * config.minutes) or MAX_GALAXY
+    settings = GuideSettings(
+        similarity=config.similarity,
+        k0=config.k0,
+        k1=config.k1,
+        scale_free=config.scale_free,
+        max_galaxy=min(max(most, 1000), MAX_GALAXY),
+    )
+    main = accelerator.is_main_process
+    guide = fit_guide(
+        model, source, splits.train, settings=settings, seed=config.seed, progress=main
+    )
+    if guide is not None:
+        guide.seconds = time.monotonic() - start
+        if main:
+            guide.save(path)
+    return guide
+
+
 def _digest(source: SpectrumSource, splits: Splits) -> str:
     """Return a hash of the ids that are learnt from, in their order."""
     ids = source.catalog["object_id"].astype(str).iloc[splits.train]
@@ -200,14 +229,14 @@ def _loss_settings(config: TrainConfig, n_train: int) -> LossSettings:
     )
 
 
-def _trainer_settings(config: TrainConfig, n_batch: int) -> TrainerSettings:
+def _trainer_settings(config: TrainConfig, n_batch: int, spent: float) -> TrainerSettings:
     """Settle the number of steps: epochs, or minutes, or 100 epochs and at least 3000 steps."""
     n_step = config.epochs * n_batch or None
     if n_step is None and not config.minutes:
         n_step = max(DEFAULT_EPOCHS * n_batch, MIN_STEPS)
     return TrainerSettings(
         n_step=n_step,
-        limit=config.minutes * 60 or None,
+        limit=max(config.minutes * 60 - spent, 1.0) if config.minutes else None,
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         clip=config.clip,

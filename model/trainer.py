@@ -35,7 +35,7 @@ from model.failures import is_out_of_memory, not_finite, out_of_memory
 from model.history import History, ProgressBar
 from model.losses import slope_schedule
 from model.objective import Objective
-from model.schedule import Clock, one_cycle
+from model.schedule import Clock, guidance, one_cycle
 
 VALID_K1 = 5.0
 """Slope of the similarity loss in validation, so that epochs compare (Liang+2023, Table 1)."""
@@ -89,7 +89,8 @@ class Position:
         stale: Validations since.
         done: Whether the training is complete.
         sums: Sums of the training losses since the last validation, weighted by spectra.
-        n_summed: Spectra in these sums.
+        counts: Spectra in each of these sums.
+        n_summed: Spectra since the last validation.
         last_valid_seconds: Time of the last validation.
     """
 
@@ -102,6 +103,7 @@ class Position:
     stale: int = 0
     done: bool = False
     sums: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     n_summed: int = 0
     last_valid_seconds: float = 0.0
 
@@ -139,7 +141,7 @@ class Trainer:
         self.model = objective.model
         self.world, self.rank = accelerator.num_processes, accelerator.process_index
         optimizer = torch.optim.AdamW(
-            objective.parameters(),
+            [item for item in objective.parameters() if item.requires_grad],
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
             fused=True,
@@ -218,7 +220,7 @@ class Trainer:
         k1 = slope_schedule(progress, settings.k1_max, settings.k1_cycles)
         self.objective.train()
         try:
-            losses = self._losses(batch, k1, position.step)
+            losses = self._losses(batch, k1, position.step, guidance(progress))
             self.optimizer.zero_grad()
             self.accelerator.backward(losses["loss"])
         except RuntimeError as error:
@@ -241,15 +243,16 @@ class Trainer:
             "gradient_norm": float(norm) if math.isfinite(norm) else 0.0,
         }.items():
             position.sums[name] = position.sums.get(name, 0.0) + value * batch.n_global
+            position.counts[name] = position.counts.get(name, 0) + batch.n_global
         position.n_summed += batch.n_global
         speed = position.n_summed / max(self.clock.seconds - position.last_valid_seconds, 1e-9)
         bar.update(progress, {**values, "best": position.best_loss, "spectra/s": speed})
 
-    def _losses(self, batch: Batch, k1: float, step: int) -> dict[str, Tensor]:
+    def _losses(self, batch: Batch, k1: float, step: int, led: float = 0.0) -> dict[str, Tensor]:
         seed = np.random.SeedSequence((self.settings.seed, step, self.rank))
         generator = torch.Generator(self.accelerator.device)
         generator.manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
-        return self.objective(batch, k1, generator, self.world)
+        return self.objective(batch, k1, generator, self.world, led)
 
     def _validate(self, history: History | None, progress: float) -> None:
         """Measure the validation losses at a fixed slope, note them, keep the best weights."""
@@ -281,12 +284,12 @@ class Trainer:
             }
         if history is not None:
             history.add(self._row(valid, progress, seconds))
-        position.sums, position.n_summed = {}, 0
+        position.sums, position.counts, position.n_summed = {}, {}, 0
         position.last_valid_seconds = self.clock.seconds
 
     def _row(self, valid: dict[str, float], progress: float, seconds: float) -> dict[str, float]:
         position, settings = self.position, self.settings
-        n_summed = max(position.n_summed, 1)
+        means = {name: value / position.counts[name] for name, value in position.sums.items()}
         elapsed = max(seconds - position.last_valid_seconds, 1e-9)
         return {
             "step": position.step,
@@ -295,12 +298,8 @@ class Trainer:
             "learning_rate": one_cycle(progress, max_rate=settings.learning_rate)[0],
             "k1": slope_schedule(progress, settings.k1_max, settings.k1_cycles),
             "spectra_per_s": round(position.n_summed / elapsed, 2),
-            "gradient_norm": position.sums.get("gradient_norm", 0.0) / n_summed,
-            **{
-                f"train_{name}": value / n_summed
-                for name, value in position.sums.items()
-                if name != "gradient_norm"
-            },
+            "gradient_norm": means.pop("gradient_norm", 0.0),
+            **{f"train_{name}": value for name, value in means.items()},
             **{f"valid_{name}": value for name, value in valid.items()},
         }
 

@@ -1,0 +1,92 @@
+"""How well spectra are reproduced, as a function of a few coefficients instead of 7000 pixels.
+
+A rest-frame model that is a mean plus components, redshifted and resampled, is linear in its
+coefficients c, so that the fidelity (Liang+2023, equation 1) of a spectrum is exactly a parabola:
+
+    fidelity(c) = floor + [(c - best) . information (c - best) / 2 + slope . (c - best)] / M
+
+With some 50 components a decoder can be fitted to the noisy spectra themselves, gaps and redshifts
+included, thousands of times faster than pixel by pixel.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from data.spectra import SpectrumSource
+from model.linear import PCA
+from model.neighbours import IntArray
+from model.resample import redshift
+
+ROWS = 64
+"""Spectra worked on at a time."""
+
+
+class ComponentLikelihood:
+    """Fidelity of some spectra as a function of coefficients in units of their spread.
+
+    Attributes:
+        best: Most probable coefficients under the PCA's prior, shape (n_galaxy, n_component).
+        information: Second derivatives of -log likelihood, (n_galaxy, n_component, n_component).
+        slope: First derivatives of -log likelihood at `best`, shape of `best`.
+        floor: Fidelity at `best`, shape (n_galaxy,).
+        n_pixel: M of equation 1.
+    """
+
+    def __init__(self, pca: PCA, source: SpectrumSource, rows: IntArray) -> None:
+        """Read spectra and keep what matters of them.
+
+        Args:
+            pca: Mean, components and their spread.
+            source: Where the spectra are.
+            rows: Which ones.
+        """
+        n, k = len(rows), pca.n_latent
+        self.best, self.slope = torch.empty(n, k), torch.empty(n, k)
+        self.information, self.floor = torch.empty(n, k, k), torch.empty(n)
+        self.n_pixel = source.grid.n_pixel
+        basis = torch.cat([pca.mean[None], pca.components * pca.variance.sqrt()[:, None]])
+        for start in range(0, n, ROWS):
+            part = slice(start, start + ROWS)
+            self._read(part, basis, pca, source, rows[part])
+
+    def _read(
+        self, part: slice, basis: Tensor, pca: PCA, source: SpectrumSource, rows: IntArray
+    ) -> None:
+        spectra = source.read(rows.tolist())
+        n, n_basis = len(spectra), len(basis)
+        z = torch.tensor(spectra.z, dtype=torch.float64).repeat_interleave(n_basis)
+        seen, valid = redshift(
+            basis.repeat(n, 1), z, source=pca.rest_grid, target=source.grid
+        )  # (n_galaxy n_basis, n_pixel)
+        seen, valid = seen.view(n, n_basis, -1), valid.view(n, n_basis, -1)[:, 0]
+        weight = torch.tensor(spectra.ivar) * valid
+        design = seen[:, 1:]  # (n_galaxy, n_component, n_pixel)
+        weighted = design * weight[:, None]
+        above = torch.tensor(spectra.flux) - seen[:, 0]
+        information = weighted @ design.transpose(1, 2)
+        right = (weighted @ above[:, :, None]).double()
+        exact = information.double()
+        best = torch.linalg.solve(exact + torch.eye(n_basis - 1, dtype=torch.float64), right)
+        residual = above - (best.float().transpose(1, 2) @ design)[:, 0]
+        self.information[part], self.best[part] = information, best[:, :, 0].float()
+        self.slope[part] = (exact @ best - right)[:, :, 0].float()
+        self.floor[part] = 0.5 * (weight * residual.square()).sum(dim=1) / self.n_pixel
+
+    def __len__(self) -> int:
+        """Return the number of spectra."""
+        return len(self.floor)
+
+    def fidelity(self, coefficients: Tensor, rows: Tensor) -> Tensor:
+        """Return the fidelity of spectra, shape (n,).
+
+        Args:
+            coefficients: In units of their spread, shape (n, n_component).
+            rows: Which of the spectra, shape (n,).
+        """
+        step = coefficients - self.best[rows]
+        curved = (step[:, None] @ self.information[rows] @ step[:, :, None])[:, 0, 0]
+        return self.floor[rows] + (0.5 * curved + (step * self.slope[rows]).sum(dim=1)) / (
+            self.n_pixel
+        )

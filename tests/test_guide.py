@@ -1,0 +1,119 @@
+"""A training starts with a decoder that fits the data, and a guide that knows the latents."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from data.grid import WaveGrid, linear_grid
+from data.survey import Survey, SurveyWriter
+from model.component_likelihood import ComponentLikelihood
+from model.guide import Guide, GuideSettings, fit_guide
+from model.linear import PCAConfig, fit_pca
+from model.losses import fidelity_each
+from model.resample import redshift
+from model.spender import Spender, SpenderConfig
+
+GRID = WaveGrid(scale="log", start=3.6, step=4e-4, n_pixel=500)
+REST = linear_grid(3000.0, 6500.0, 700)
+SETTINGS = GuideSettings(similarity=0.0, k0=2.5, k1=5.0, scale_free=False)
+
+
+@pytest.fixture
+def survey(tmp_path, rng) -> Survey:
+    """Galaxies that differ in a tilt and, not linearly, in the place of a line; some masked."""
+    n_galaxy = 150
+    z, tilt, place = rng.uniform(0.0, 0.2, n_galaxy), *rng.normal(size=(2, n_galaxy))
+    wave_rest = GRID.wave / (1 + z[:, None])
+    flux = 1 + 0.3 * np.sin(wave_rest / 300) + 0.1 * tilt[:, None] * (wave_rest / 5000 - 1)
+    flux += 0.5 * np.exp(-(((wave_rest - 4800 - 15 * place[:, None]) / 20) ** 2))
+    flux += rng.normal(scale=0.02, size=flux.shape)
+    ivar = np.where(rng.random(flux.shape) < 0.05, 0.0, 2500.0)
+    rows = pd.DataFrame({"object_id": [f"g{i}" for i in range(n_galaxy)], "z": z})
+    with SurveyWriter(tmp_path / "survey", grid=GRID, info={}) as writer:
+        writer.append(rows, flux.astype("f4"), ivar.astype("f4"))
+    return Survey(tmp_path / "survey")
+
+
+def _spender(activation: str = "leaky_relu") -> Spender:
+    torch.manual_seed(3)
+    return Spender(
+        SpenderConfig(
+            n_latent=2,
+            rest_grid=REST,
+            grids={"survey": GRID},
+            hidden=(16, 32),
+            activation=activation,
+        )
+    )
+
+
+def _tensors(survey, rows):
+    spectra = survey.read(rows.tolist())
+    return tuple(torch.tensor(item) for item in (spectra.flux, spectra.ivar, spectra.z))
+
+
+def test_parabola_is_the_fidelity_pixel_by_pixel(survey, rng):
+    pca = fit_pca(survey, np.arange(100), config=PCAConfig(n_latent=5, rest_grid=REST), seed=0)
+    rows = np.array([3, 70, 71, 149])
+    likelihood = ComponentLikelihood(pca, survey, rows)
+    coefficients = torch.tensor(rng.normal(size=(4, 5)), dtype=torch.float32)
+    rest = pca.decode_tensor(coefficients * pca.variance.sqrt())
+    flux, ivar, z = _tensors(survey, rows)
+    model, valid = redshift(rest, z, source=REST, target=GRID)
+    expected = fidelity_each(flux, ivar, model, valid)
+    found = likelihood.fidelity(coefficients, torch.arange(4))
+    np.testing.assert_allclose(found, expected, rtol=2e-4)
+
+
+@pytest.mark.parametrize("activation", ["leaky_relu", "speculator"])
+def test_decoder_reproduces_spectra_from_the_guides_latents(survey, activation):
+    model, rows = _spender(activation), np.arange(len(survey))
+    guide = fit_guide(model, survey, rows, settings=SETTINGS, seed=0)
+    flux, ivar, z = _tensors(survey, rows)
+    latents = guide(flux, ivar, z, grid=GRID)
+    assert latents.shape == (150, 2)
+    seen, valid = model.observe(model.decode_tensor(latents), z, GRID)
+    chi2 = 2 * fidelity_each(flux, ivar, seen, valid) / (ivar > 0).float().mean(dim=1)
+    mean = flux.mean(dim=0)
+    plain = 2 * fidelity_each(flux, ivar, mean.expand_as(flux), valid)
+    assert chi2.median() < 2.0
+    assert chi2.median() < plain.median() / 3
+
+
+def test_similarity_gives_latents_the_scale_of_the_spectra(survey):
+    spread = []
+    for similarity in (0.0, 1.0):
+        settings = GuideSettings(similarity=similarity, k0=2.5, k1=5.0, scale_free=False)
+        guide = fit_guide(_spender(), survey, np.arange(150), settings=settings, seed=0)
+        spread.append(float(guide.spread))
+    assert spread[0] != spread[1]
+    assert all(np.isfinite(spread))
+
+
+def test_guide_is_the_same_for_the_same_seed_and_comes_back_from_disk(survey, tmp_path):
+    weights, guides = [], []
+    for _ in range(2):
+        model = _spender()
+        guides.append(fit_guide(model, survey, np.arange(120), settings=SETTINGS, seed=1))
+        weights.append(model.decoder.mlp[-2].weight.detach().clone())
+    assert torch.equal(weights[0], weights[1])
+    guides[0].seconds = 7.5
+    guides[0].save(tmp_path / "guide.safetensors")
+    loaded = Guide.load(tmp_path / "guide.safetensors")
+    batch = _tensors(survey, np.arange(9))
+    assert torch.equal(loaded(*batch, grid=GRID), guides[1](*batch, grid=GRID))
+    assert loaded.seconds == 7.5
+    assert not any(item.requires_grad for item in loaded.parameters())
+
+
+def test_a_handful_of_spectra_leaves_the_model_as_it_was(survey):
+    model = _spender()
+    assert fit_guide(model, survey, np.arange(10), settings=SETTINGS, seed=1) is None
+    assert torch.equal(model.decoder.mlp[-2].weight, _spender().decoder.mlp[-2].weight)
+
+
+def test_a_damaged_guide_is_refused(tmp_path):
+    (tmp_path / "guide.safetensors").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="can not be read"):
+        Guide.load(tmp_path / "guide.safetensors")
