@@ -34,7 +34,7 @@ from model.schedule import one_cycle
 from model.spender import Spender
 
 MAX_COMPONENT, GALAXIES_PER_COMPONENT = 48, 10
-MIN_GALAXY = 50
+MIN_GALAXY = 30
 MAX_GALAXY, MAX_GALAXY_PCA = 32_768, 8_192
 HIDDEN = 256
 BATCH = 256
@@ -151,7 +151,7 @@ def fit_guide(
     Args:
         model: Its decoder is changed in place; its encoders stay as they are.
         source: Where the spectra are.
-        rows: Spectra to learn from; with fewer than 50 nothing is done.
+        rows: Spectra to learn from; with fewer than 30 nothing is done.
         settings: What the latents shall be like.
         seed: Of everything random.
         progress: Show bars.
@@ -246,6 +246,7 @@ class _Fit:
                     best = loss
                     state = {k: v.clone() for k, v in self.networks.state_dict().items()}
         self.networks.load_state_dict(state)
+        self.networks.zero_grad()  # what is left would count as part of the training's gradient
         with torch.no_grad():
             latents = self.guide.of_components(self.coefficients)
             self.guide.spread.copy_((latents - latents.mean(dim=0)).square().sum(1).sqrt().mean())

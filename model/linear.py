@@ -302,7 +302,7 @@ def _rotate(model: PCA, latents: Tensor) -> None:
     root = vectors * values.clamp(min=0).sqrt()
     _, scale, axes = torch.linalg.svd(root.T @ model.components.double(), full_matrices=False)
     sign = axes.gather(1, axes.abs().argmax(dim=1, keepdim=True)).sign()
-    model.components = (axes * sign).float()
+    model.components = (axes * sign).float().contiguous()  # so that, saved, it gives the same bits
     model.variance = (scale**2).clamp(min=1e-12).float()
 
 

@@ -23,7 +23,11 @@ from model.guide import Guide
 from model.losses import consistency_loss, fidelity_each, rest_weight, similarity_loss
 from model.spender import Spender
 
-GUIDE_TOLERANCE, GUIDE_WEIGHT, GUIDE_AUGMENTED = 0.05, 0.5, 0.5
+GUIDE_WEIGHT = 0.5
+GUIDE_TOLERANCE = 0.05
+"""Distance from the guide's latents that does not matter, over the spread of the latents."""
+GUIDE_AUGMENTED = 0.5
+"""Share of spectra encoded in their augmented form while the guide leads alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +133,7 @@ class Objective(nn.Module):
                 total = total + getattr(settings, name) * losses[name]
         if self.guide is not None and goal is not None:
             away = [_away(points, goal, self.guide.spread) for points in encoded]
-            losses["guide"] = share * torch.stack(away).mean()
+            losses["guide"] = share * (torch.stack(away) * batch.counted).mean()
             total = torch.lerp(total, losses["guide"], guidance)
         return {"loss": total, **losses}
 
@@ -162,9 +166,9 @@ class Objective(nn.Module):
 
 
 def _away(latents: Tensor, goal: Tensor, spread: Tensor) -> Tensor:
-    """Return the mean distance to the goal: parabolic within a twentieth of the latents' spread."""
+    """Return distances to the goal, shape (n_galaxy,); parabolic near it."""
     scaled = (latents - goal) / (GUIDE_TOLERANCE * spread)
-    return GUIDE_WEIGHT * ((1 + scaled.square().sum(dim=1)).sqrt() - 1).mean()
+    return GUIDE_WEIGHT * ((1 + scaled.square().sum(dim=1)).sqrt() - 1)
 
 
 def gather(values: Tensor, batch: Batch, world: int) -> Tensor:
