@@ -82,7 +82,7 @@ def _evaluation(measured: Mapping[str, Any]) -> list[str]:
     fidelity, names = measured["fidelity"], ("n", "fidelity", "noise_floor", "chi2_red_median")
     head = "| | objects | fidelity | of noise alone | median reduced chi2 |"
     rows = [head, "|---|---:|---:|---:|---:|"]
-    for group in (fidelity, measured["by_snr"]):
+    for group in (fidelity, measured["by_snr"], measured.get("by_outlier", {})):
         for name, row in group.items():
             rows.append(f"| {name} | " + " | ".join(f"{row[key]:.4g}" for key in names) + " |")
     rows += [

@@ -32,6 +32,8 @@ from model.storage import load_model, read_model_info
 from model.trained import evenly
 
 SNR_EDGES = (0.0, 5.0, 10.0, 20.0, 40.0, np.inf)
+FAINT = 20.0
+"""S/N below which noise rules the fidelity."""
 SNR_BINS = [f"S/N {low:g} to {high:g}" for low, high in pairwise(SNR_EDGES)]
 ROWS = 256
 
@@ -137,6 +139,7 @@ def measure_model(
                      "z_max": config.z_max, "seed": config.seed, "most": config.most},
         "by_snr": _by(chosen, np.digitize(chosen["snr"], SNR_EDGES[1:-1]), SNR_BINS),
         "by_class": _by(chosen, *_classes(source, sets[config.part])),
+        "by_outlier": _by(chosen, *_outliers(source, sets[config.part], chosen["snr"])),
     }  # fmt: skip
     return result, invariance, sets[config.part]
 
@@ -194,6 +197,21 @@ def _classes(source: SpectrumSource, rows: IndexArray) -> tuple[NDArray[np.integ
     return np.array([known.index(name) for name in names]), known
 
 
+def _outliers(
+    source: SpectrumSource, rows: IndexArray, snr: NDArray[np.float64]
+) -> tuple[NDArray[np.integer], list[str]]:
+    """Tell ordinary objects, faint and bright, from the outliers injected into a mock survey."""
+    if "outlier_kind" not in source.catalog:
+        return np.empty(0, dtype=int), []
+    injected = source.catalog["outlier_kind"].iloc[rows].astype("string").fillna("") != ""
+    names = [
+        f"ordinary, S/N below {FAINT:g}",
+        f"ordinary, S/N above {FAINT:g}",
+        "injected outliers",
+    ]
+    return np.where(injected, 2, np.where(snr < FAINT, 0, 1)), names
+
+
 def _as_text(result: dict[str, Any]) -> str:
     """Return the tables as text: Table 1 of Liang+2023 first."""
     names = [name for name in ("train", "valid", "test", "all") if name in result["fidelity"]]
@@ -206,7 +224,7 @@ def _as_text(result: dict[str, Any]) -> str:
     lines = ["".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
              for row in (head, values)]  # fmt: skip
     lines += ["", f"{'':28}{'n':>8}{'fidelity':>11}{'floor':>9}{'ratio':>8}{'chi2_red':>10}"]
-    for group in ("fidelity", "by_snr", "by_class"):
+    for group in ("fidelity", "by_snr", "by_class", "by_outlier"):
         for name, row in result[group].items():
             lines.append(
                 f"{name:28.28}{row['n']:8d}{row['fidelity']:11.4f}{row['noise_floor']:9.4f}"

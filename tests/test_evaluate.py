@@ -1,13 +1,15 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from data.survey import Survey
 from model.__main__ import main
 from model.atlas import Atlas
-from model.evaluate import EvaluateConfig, measure_model
+from model.evaluate import EvaluateConfig, _outliers, measure_model
 from model.invariance import measure_invariance, redshifted
 from model.losses import MATCHED_SIMILARITY, fidelity_loss
 from model.storage import load_model
@@ -47,6 +49,15 @@ def test_parts_and_bins_add_up(measured):
         mean = sum(row["n"] * row["fidelity"] for row in table) / len(rows)
         assert mean == pytest.approx(fidelity["all"]["fidelity"])
     assert set(result["by_class"]) == {"GALAXY", "GALAXY STARFORMING"}, "no QSO unless asked for"
+
+
+def test_injected_outliers_are_told_apart_where_they_are_known(measured):
+    source = SimpleNamespace(catalog=pd.DataFrame({"outlier_kind": ["", "star", None, ""]}))
+    number, names = _outliers(source, np.arange(4), np.array([5.0, 5.0, 30.0, 20.0]))
+    told = [names[item] for item in number]
+    assert told == [names[0], "injected outliers", names[1], names[1]]
+    assert "below 20" in names[0]
+    assert measured[2][0]["by_outlier"] == {}, "a survey of real spectra does not know"
 
 
 class Constant:
