@@ -131,7 +131,7 @@ class LatentsView(pn.viewable.Viewer):
         """Start from the selected object, or from the mean of all."""
         state = self._state
         if state.tab != TAB:
-            self._stale = True
+            self._stale, state.place = True, None
             return
         latents = state.dataset.atlas.latents
         row = state.selected

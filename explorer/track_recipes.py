@@ -27,6 +27,15 @@ _GIVEN = {
 """Recipe -> the widgets that hold its settings."""
 
 
+def depends_on(track: dict[str, Any]) -> set[str]:
+    """Return the parts of the state that a recipe's track depends on beside its settings."""
+    if track["recipe"] == CENTROIDS:
+        return {"filters", "region"}
+    if track["recipe"] == LATENT and track["held"]:
+        return {"n_knot", "selected"}
+    return {"n_knot"} if track["recipe"] in (PATH, LATENT) else set()
+
+
 class TrackRecipes(pn.viewable.Viewer):
     """The ways to make a track; calls back with something that makes it."""
 

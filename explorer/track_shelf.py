@@ -91,9 +91,10 @@ class TrackShelf(pn.viewable.Viewer):
         Raises:
             ValueError: There is none of that name here.
         """
-        if track.get("name") not in self.store.names():
-            raise ValueError(f"no track is saved here as {str(track.get('name'))[:40]!r}")
-        self._list(str(track["name"]))
+        name = str(track.get("name"))
+        if name not in self.store.names():
+            raise ValueError(f"no track is saved here as {name[:40]!r}")
+        self._list(name)
         self.load()
 
     def _list(self, chosen: str | None = None) -> None:

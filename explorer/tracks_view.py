@@ -17,7 +17,7 @@ from explorer.download import Download
 from explorer.export import Exported
 from explorer.state import ExplorerState
 from explorer.track_planes import TrackPlanes
-from explorer.track_recipes import DRAW, TrackRecipes
+from explorer.track_recipes import DRAW, TrackRecipes, depends_on
 from explorer.track_result import (
     Decoded,
     Observed,
@@ -60,6 +60,7 @@ class TracksView(pn.viewable.Viewer):
         state.param.watch(lambda *_: self._drawn(), "path")
         state.param.watch(lambda *_: self._place(), ["embedding", "latent_x", "latent_y"])
         state.param.watch(lambda *_: self._redraw(), "n_knot")
+        state.param.watch(self._forget, ["filters", "region", "n_knot", "selected"])
         self._follow_address()
 
     def _make_widgets(self) -> None:
@@ -117,6 +118,12 @@ class TracksView(pn.viewable.Viewer):
             self._state.track = None
             report(error)
 
+    def _forget(self, *events: Any) -> None:  # noqa: ANN401 - param's events
+        """Leave the track out of the address once its recipe would make another one."""
+        track = self._state.track
+        if track is not None and {event.name for event in events} & depends_on(track):
+            self._state.track = None
+
     def _drawn(self) -> None:
         """Follow a path drawn on the map."""
         state = self._state
@@ -125,7 +132,7 @@ class TracksView(pn.viewable.Viewer):
             self._redraw()
 
     def _redraw(self) -> None:
-        wanted = self.recipes.recipe.value == DRAW
+        wanted = self.recipes.recipe.value == DRAW and self._state.track is None
         make = self.recipes.drawn() if wanted else None
         if make is not None:
             self.make(make)

@@ -11,13 +11,19 @@ included, thousands of times faster than pixel by pixel.
 
 from __future__ import annotations
 
+from copy import copy
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from data.spectra import SpectrumSource
 from model.linear import PCA
 from model.neighbours import IntArray
 from model.resample import redshift
+
+BoolArray = NDArray[np.bool_]
 
 ROWS = 64
 """Spectra worked on at a time."""
@@ -73,6 +79,20 @@ class ComponentLikelihood:
         self.information[part], self.best[part] = information, best[:, :, 0].float()
         self.slope[part] = (exact @ best - right)[:, :, 0].float()
         self.floor[part] = 0.5 * (weight * residual.square()).sum(dim=1) / self.n_pixel
+
+    def finite(self) -> BoolArray:
+        """Return which spectra make sense, shape (n_galaxy,)."""
+        parts = (self.best, self.slope, self.information.flatten(1), self.floor[:, None])
+        return torch.stack([part.isfinite().all(dim=1) for part in parts]).all(dim=0).numpy()
+
+    def only(self, chosen: BoolArray) -> ComponentLikelihood:
+        """Return that of some of the spectra."""
+        part = copy(self)
+        if not chosen.all():
+            rows = torch.from_numpy(np.flatnonzero(chosen))
+            for name in ("best", "slope", "information", "floor"):
+                setattr(part, name, getattr(self, name)[rows])
+        return part
 
     def __len__(self) -> int:
         """Return the number of spectra."""

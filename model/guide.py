@@ -42,6 +42,7 @@ MIN_STEP, MAX_STEP = 500, 16_000
 N_CHECK = 20
 """Times that the held-out spectra are looked at; the best state is kept."""
 HELD_OUT = 0.1
+MIN_SPREAD = 1e-3
 RATE, WEIGHT_DECAY = 1e-3, 1e-2
 BRIGHT = 10.0
 """Fidelities count by their logarithm above about this: a freak must not rule the many."""
@@ -176,6 +177,9 @@ def fit_guide(
         progress=progress,
     )
     likelihood = ComponentLikelihood(pca, source, rows)
+    rows, likelihood = rows[likelihood.finite()], likelihood.only(likelihood.finite())
+    if len(rows) < MIN_GALAXY:
+        return None  # the training names the spectra at fault
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         guide = Guide(pca, model.n_latent)
@@ -190,6 +194,8 @@ def fit_guide(
     )
     _Fit(model, guide, head, likelihood, coefficients, settings, seed).run(progress)
     _set_last_layer(model, head, pca)
+    for line_spread in model.line_spreads.values():
+        line_spread.start_sharp()  # what the decoder was fitted to is blurred already
     return guide.requires_grad_(False).eval()
 
 
@@ -249,7 +255,8 @@ class _Fit:
         self.networks.zero_grad()  # what is left would count as part of the training's gradient
         with torch.no_grad():
             latents = self.guide.of_components(self.coefficients)
-            self.guide.spread.copy_((latents - latents.mean(dim=0)).square().sum(1).sqrt().mean())
+            self.guide.spread.copy_((latents - latents.mean(dim=0)).norm(dim=1).mean())
+            self.guide.spread.clamp_(min=MIN_SPREAD)
 
     def _loss(self, rows: Tensor, k1: float) -> Tensor:
         settings = self.settings

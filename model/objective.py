@@ -106,7 +106,7 @@ class Objective(nn.Module):
         encoded, goal = [latents.float()], None
         if self.guide is not None and led:
             goal = self.guide(batch.flux, batch.ivar, batch.z, grid=self.grid)
-            latents = torch.lerp(latents.float(), goal, guidance)
+            latents = encoded[0] + guidance * (goal - encoded[0])
         rest = model.decode_tensor(latents).float()
         flux, valid = model.observe(rest, batch.z, self.grid)
         fidelity = fidelity_each(batch.flux, batch.ivar, flux, valid).mean() * share
@@ -134,8 +134,17 @@ class Objective(nn.Module):
         if self.guide is not None and goal is not None:
             away = [_away(points, goal, self.guide.spread) for points in encoded]
             losses["guide"] = share * (torch.stack(away) * batch.counted).mean()
-            total = torch.lerp(total, losses["guide"], guidance)
+            total = total + guidance * (losses["guide"] - total)
         return {"loss": total, **losses}
+
+    def rest(self, guidance: float) -> None:
+        """Drop the gradients of what stays as it is while the guide leads alone.
+
+        They are 0, and to Adam a long row of zeros is a reason for huge steps afterwards.
+        """
+        if self.guide is not None and guidance == 1:
+            for resting in (self.model.decoder, self.model.line_spreads):
+                resting.zero_grad()
 
     def _augmented(
         self, batch: Batch, generator: torch.Generator, *, alone: bool

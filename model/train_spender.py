@@ -59,7 +59,11 @@ def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> 
         valid=valid,
         settings=_trainer_settings(config, len(train), guide.seconds if guide else 0.0),
         folder=config.out,
-        facts={"config": config.to_dict(), "objects": _digest(source, splits)},
+        facts={
+            "config": config.to_dict(),
+            "objects": _digest(source, splits),
+            "guided": guide is not None,
+        },
         compiled=config.compiled,
     )
     best = trainer.run()
@@ -168,6 +172,7 @@ def _start_from_data(
     path = config.out / GUIDE
     if (config.out / CHECKPOINT).is_file():
         return Guide.load(path) if path.is_file() else None
+    path.unlink(missing_ok=True)  # of a training that was given up
     start = time.monotonic()
     most = int(GALAXIES_PER_MINUTE * config.minutes) or MAX_GALAXY
     settings = GuideSettings(

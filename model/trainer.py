@@ -132,8 +132,9 @@ class Trainer:
             valid: Batches that decide which weights are best.
             settings: How to train.
             folder: Of the model; gets history.csv and checkpoints/.
-            facts: What checkpoints shall say (JSON-ready): `config`, the settings, and `objects`,
-                a digest of what is learnt from, which must be that of a checkpoint gone on from.
+            facts: What checkpoints shall say (JSON-ready): `config`, the settings; `objects`, a
+                digest of what is learnt from, and `guided`, whether there is a guide: both must
+                be those of a checkpoint gone on from.
             compiled: Use `torch.compile`.
         """
         self.accelerator, self.settings, self.facts = accelerator, settings, facts
@@ -150,6 +151,7 @@ class Trainer:
         self.best: dict[str, Tensor] = {}
         objective.to(accelerator.device)
         self._plain = objective
+        self._untried = objective.guide is not None  # a guided step takes less memory at first
         scaler_state = self._load(optimizer) if self.checkpoint.is_file() else None
         module = torch.compile(objective) if compiled else objective
         self.objective, self.optimizer = accelerator.prepare(module, optimizer)
@@ -220,9 +222,13 @@ class Trainer:
         k1 = slope_schedule(progress, settings.k1_max, settings.k1_cycles)
         self.objective.train()
         try:
+            if self._untried:  # what does not fit must not fail hours later
+                self._trial(batch, len(batch.z))
+                self._untried = False
             losses = self._losses(batch, k1, position.step, guidance(progress))
             self.optimizer.zero_grad()
             self.accelerator.backward(losses["loss"])
+            self._plain.rest(guidance(progress))
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -271,7 +277,8 @@ class Trainer:
         valid = {name: value / n_spectra for name, value in sums.items()}
         if not math.isfinite(valid["loss"]):
             raise ValueError("the validation loss is not finite; lower --learning-rate")
-        position.stale += 1
+        led = self._plain.guide is not None and guidance(progress) > 0
+        position.stale += 0 if led else 1  # what is to come was not yet learnt
         if valid["loss"] < position.best_loss:
             position.best_loss, position.best_step, position.stale = (
                 valid["loss"],
@@ -329,10 +336,17 @@ class Trainer:
                 f"{self.checkpoint} was made from other objects than this survey holds; resume "
                 "with the same survey, or choose another --out"
             )
+        if state.get("guided", False) != self.facts["guided"]:
+            raise ValueError(
+                f"the guide beside {self.checkpoint} is missing, or not its own; put "
+                "guide.safetensors back, or choose another --out"
+            )
         self.model.load_state_dict(without_prefix("model", tensors))
         self.best = without_prefix("best", tensors)
         load_optimizer(optimizer, without_prefix("optimizer", tensors))
         self.position = Position(**state["position"])
+        if not self.position.counts:  # of an older version
+            self.position.sums = {}
         return state["scaler"]
 
     def _is_due(self, saved: float) -> bool:

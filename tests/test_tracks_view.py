@@ -386,13 +386,36 @@ def test_track_of_a_recipe_comes_back_from_the_address(own_atlas: Path, kind: st
     assert other.track is None  # a path drawn takes its place
 
 
+def test_a_recipe_that_would_make_another_track_leaves_the_address(view: TracksView) -> None:
+    state, recipes = view._state, view.recipes
+    recipes.percentiles.value = "0 50 100"
+    recipes.make_centroids()
+    state.param.update(selected=3, n_knot=9)
+    assert state.track is not None
+    state.filters = {"z": (0.0, 1.0)}
+    assert state.track is None
+    recipes.held.value = True
+    recipes.make_latent()
+    assert state.track is not None
+    state.selected = 4
+    assert state.track is None
+    recipes.held.value = False
+    recipes.make_latent()
+    state.selected = 5
+    assert state.track is not None
+    made = view.decoded
+    state.n_knot = 12
+    assert state.track is None
+    assert view.decoded is made
+
+
 @pytest.mark.parametrize(
     "track",
     [{}, {"recipe": "none"}, {"recipe": "saved", "name": "gone"}, {"recipe": "saved"},
      {"recipe": "shortest path", "ends": ["no", "body"]}, {"recipe": "shortest path"},
      {"recipe": "binned centroids", "quantity": "no column", "weights": "PC1",
       "percentiles": "0 50 100", "classes": "all"}, {"recipe": "one latent", "axes": 3},
-     {"recipe": "shortest path", "ends": 1}],
+     {"recipe": "shortest path", "ends": 1}, {"recipe": "saved", "name": [1]}],
 )  # fmt: skip
 def test_nonsense_for_a_recipe_is_told(own_atlas: Path, track: dict) -> None:
     state = new_state(own_atlas)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,36 @@ def test_killed_training_resumes_to_bitwise_the_same_losses(survey, tmp_path):
     assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
+def test_training_does_not_go_on_without_its_guide(survey, tmp_path, capsys):
+    out, options = tmp_path / "model", ("--epochs", "2", "--warm-start")
+    assert _train(survey, out, *options) == 0
+    (out / "model.json").unlink()
+    (out / "checkpoints" / "guide.safetensors").unlink()
+    assert _train(survey, out, "--resume", *options) == 2
+    assert "guide.safetensors" in capsys.readouterr().err
+
+
+def test_decoder_rests_while_the_guide_leads_alone_and_then_learns(survey, tmp_path, monkeypatch):
+    seen, forward = [], Objective.forward
+
+    def watched(self, batch, k1, generator, world=1, guidance=0.0):
+        if self.training:
+            weight = self.model.decoder.mlp[-2].weight.detach().clone()
+            seen.append((guidance, weight))
+        return forward(self, batch, k1, generator, world, guidance)
+
+    monkeypatch.setattr(Objective, "forward", watched)
+    options = ("--config", "full", "--epochs", "12", "--warm-start", "--weight-decay", "0.1")
+    assert _train(survey, tmp_path / "model", *options) == 0
+    seen = seen[1:]  # the first only tries the memory
+    alone = [weight for guidance, weight in seen if guidance == 1]
+    assert len(alone) > 10
+    assert all(np.array_equal(weight, alone[0]) for weight in alone)
+    free = [weight for guidance, weight in seen if guidance < 1]
+    steps = [float((after - before).abs().max()) for before, after in pairwise(free)]
+    assert 0 < max(steps) < 2e-3  # not much more than the learning rate
+
+
 def test_terminated_training_saves_and_says_so(survey, tmp_path):
     out = tmp_path / "model"
     process = subprocess.Popen(
@@ -201,16 +232,18 @@ def test_streamed_and_kept_spectra_give_the_same_losses(survey, tmp_path):
     assert _losses(tmp_path / "kept") == _losses(tmp_path / "streamed")
 
 
-def test_spoilt_spectrum_stops_the_training_and_is_named(tmp_path, capsys):
+@pytest.mark.parametrize("start", ["--warm-start", "--no-warm-start"])
+def test_spoilt_spectrum_stops_the_training_and_is_named(tmp_path, capsys, start):
     survey = _write_survey(tmp_path / "survey", spoil=7)
-    assert _train(survey, tmp_path / "model", "--epochs", "1") == 2
+    assert _train(survey, tmp_path / "model", "--epochs", "1", start) == 2
     message = capsys.readouterr().err
     assert "the loss is not finite at step" in message
     assert "266-51630-0007" in message
     assert message.count("266-51630-") == 1
 
 
-def test_out_of_memory_names_the_batch_that_fits(survey, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("start", ["--warm-start", "--no-warm-start"])
+def test_out_of_memory_names_the_batch_that_fits(survey, tmp_path, capsys, monkeypatch, start):
     forward = Objective.forward
 
     def small_device(self, batch, *others):
@@ -219,7 +252,7 @@ def test_out_of_memory_names_the_batch_that_fits(survey, tmp_path, capsys, monke
         return forward(self, batch, *others)
 
     monkeypatch.setattr(Objective, "forward", small_device)
-    assert _train(survey, tmp_path / "model", "--epochs", "1") == 2
+    assert _train(survey, tmp_path / "model", "--epochs", "1", start) == 2
     assert "batch of 16 spectra; --batch-size 4 fits" in capsys.readouterr().err
 
 
