@@ -181,10 +181,13 @@ class Attribution:
         return int(np.abs(self.peaks()).mean(axis=0).argmax())
 
     def peak_wave(self, row: int = 0) -> float:
-        """Return the observed wavelength where one spectrum's aligned map or projection peaks."""
-        if self.map is None:
-            return float(self.wave[np.abs(self.projection[row]).argmax()])
-        return float(self.wave[np.abs(self.aligned[row]).max(axis=0).argmax()])
+        """Return the observed wavelength that contributes most to one spectrum's scalar.
+
+        That is the maximum of the projection (Melchior+2022, section 4.3), or its minimum if the
+        scalar is negative, like the height of an absorption line.
+        """
+        sign = -1.0 if self.value[row] < 0 else 1.0
+        return float(self.wave[(sign * self.projection[row]).argmax()])
 
 
 def attribute(model: SpectrumModel, spectra: Spectra, target: Target) -> Attribution:

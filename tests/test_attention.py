@@ -12,6 +12,7 @@ from model.atlas import Atlas
 from model.attention import (
     RECEPTIVE_FIELD,
     SEGMENT_STEP,
+    Attribution,
     attribute,
     d4000_target,
     line_target,
@@ -200,3 +201,14 @@ def test_other_kinds_of_models_are_an_error(pca):
 
     with pytest.raises(ValueError, match="attention of a ae model"):
         attribute(Other(), pca.source.read([1]), d4000_target())
+
+
+@pytest.mark.parametrize(("value", "peak"), [(2.0, 5000.0), (-2.0, 6000.0)])
+def test_peak_is_what_pulls_the_scalar_to_its_value(value: float, peak: float) -> None:
+    found = Attribution(
+        method="grad-fam",
+        value=np.array([value]),
+        wave=np.array([4000.0, 5000.0, 6000.0]),
+        projection=np.array([[0.1, 1.0, -1.5]]),
+    )
+    assert found.peak_wave() == peak
