@@ -154,7 +154,8 @@ class ExplorerPage(Watched):
         return self.seconds()
 
     def begin_to_draw(self) -> None:
-        """Open the tab of tracks and let dragging draw."""
+        """Show the whole map, open the tab of tracks and let dragging draw."""
+        self.model("Bokeh.index.find_one_by_id(get('map').id).reset()")
         self.page.get_by_role("tab", name="Tracks").click()
         self.page.get_by_role("button", name="freehand").click()
         self.page.get_by_text("Drag on the map").wait_for()
