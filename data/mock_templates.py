@@ -104,14 +104,11 @@ def load_templates() -> Templates:
 
 
 def row_product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
-    """Return `rows @ matrix`, each row bit for bit the same whatever rows come with it."""
-    padded = np.zeros((-(-len(rows) // BLOCK) * BLOCK, rows.shape[1]), dtype=rows.dtype)
-    padded[: len(rows)] = rows
-    product = np.empty((len(padded), matrix.shape[1]), dtype=np.result_type(rows, matrix))
-    for start in range(0, len(padded), BLOCK):
-        block = slice(start, start + BLOCK)
-        np.matmul(padded[block], matrix, out=product[block])
-    return product[: len(rows)]
+    """Return `rows @ matrix`, each row bit for bit the same whatever rows come with it.
+
+    Not by BLAS: with some of its kernels the bits depend on where in a block a row stands.
+    """
+    return np.einsum("ik,kj->ij", rows, matrix, optimize=False)
 
 
 def _bin_ages(values: FloatArray, ages: FloatArray, edges: FloatArray, *, axis: int) -> Any:  # noqa: ANN401
