@@ -186,8 +186,10 @@ class Attribution:
         That is the maximum of the projection (Melchior+2022, section 4.3), or its minimum if the
         scalar is negative, like the height of an absorption line.
         """
-        sign = -1.0 if self.value[row] < 0 else 1.0
-        return float(self.wave[(sign * self.projection[row]).argmax()])
+        pull = self.projection[row] * (-1.0 if self.value[row] < 0 else 1.0)
+        if pull.max() <= 0:  # everything pulls the other way
+            pull = -pull
+        return float(self.wave[pull.argmax()])
 
 
 def attribute(model: SpectrumModel, spectra: Spectra, target: Target) -> Attribution:
