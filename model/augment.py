@@ -16,7 +16,8 @@ NOISE_AMPLITUDE = 0.2
 """Standard deviation of added noise over the mean flux of the spectrum.
 
 Over the highest flux, as in spender, it would be tens of times the continuum of an emission-line
-galaxy: measured, the latents of redshifted copies then came out twice as far from the originals.
+galaxy: measured, the latents of redshifted copies then came out nearly twice as far from the
+originals.
 """
 
 

@@ -177,7 +177,8 @@ def fit_guide(
         progress=progress,
     )
     likelihood = ComponentLikelihood(pca, source, rows)
-    rows, likelihood = rows[likelihood.finite()], likelihood.only(likelihood.finite())
+    finite = likelihood.finite()
+    rows, likelihood = rows[finite], likelihood.only(finite)
     if len(rows) < MIN_GALAXY:
         return None  # the training names the spectra at fault
     with torch.random.fork_rng(devices=[]):
