@@ -138,6 +138,18 @@ class Dataset:
         return self.labels.get(column, column)
 
     @cached_property
+    def rest_range(self) -> tuple[float, float]:
+        """Rest-frame wavelengths within which at least 1 % of the objects were observed, Angstrom.
+
+        Beyond it a decoder tells what no data has shown.
+        """
+        wave, rest = self.atlas.source.grid.wave, self.atlas.model.wave_rest
+        near, far = np.nanpercentile(self.numeric("z"), [1, 99])
+        first = max(float(rest[0]), float(wave[0]) / (1 + float(far)))
+        last = min(float(rest[-1]), float(wave[-1]) / (1 + float(near)))
+        return (first, last) if first < last else (float(rest[0]), float(rest[-1]))
+
+    @cached_property
     def numeric_columns(self) -> list[str]:
         """Columns of numbers with at least one finite value, the usual ones first."""
         first = ["z", "log_mass", "log_ssfr", "a_v", "neg_log_p", "chi2_red", "lof", "snr"]

@@ -34,8 +34,7 @@ class RestFigure(pn.viewable.Viewer):
         self._state = state
         self._roles = dict(roles)
         self._inks: list[tuple[Any, str, str]] = []
-        wave = state.dataset.atlas.model.wave_rest
-        self._home = float(wave[0]), float(wave[-1])
+        start, end = state.dataset.rest_range
         pan, wheel, reset = (
             PanTool(dimensions="width"),
             WheelZoomTool(dimensions="width"),
@@ -43,7 +42,7 @@ class RestFigure(pn.viewable.Viewer):
         )
         self.figure: Any = new_figure(
             x_axis_label="rest wavelength [Å]", y_axis_label="flux / norm", min_height=min_height,
-            x_range=Range1d(start=float(wave[0]), end=float(wave[-1])),
+            x_range=Range1d(start=start, end=end),
             y_range=Range1d(start=0, end=2),
             tools=[pan, wheel, reset], toolbar_location="above",
         )  # fmt: skip

@@ -35,8 +35,8 @@ class TrackSpectra(pn.viewable.Viewer):
         super().__init__()
         self._state = state
         self._inks: list[tuple[Any, str, str]] = []
-        wave = state.dataset.atlas.model.wave_rest
-        self._range = Range1d(start=float(wave[0]), end=float(wave[-1]))
+        start, end = state.dataset.rest_range
+        self._range = Range1d(start=start, end=end)
         self.stack: Any = ColumnDataSource(
             {"xs": [], "ys": [], "colour": [], "width": []}, name="track spectra"
         )

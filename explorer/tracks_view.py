@@ -152,6 +152,7 @@ class TracksView(pn.viewable.Viewer):
     def _decode_done(self, result: Decoded | ValueError) -> None:
         if isinstance(result, ValueError):
             self.said.object = escape(str(result))
+            self._state.track = None
             report(result)
         else:
             self.draw(result)

@@ -70,10 +70,10 @@ class TraversalView(pn.viewable.Viewer):
         )
 
     def _figure(self, source: ColumnDataSource) -> Any:  # noqa: ANN401 - Bokeh's figure
-        wave = self._state.dataset.atlas.model.wave_rest
+        start, end = self._state.dataset.rest_range
         fig: Any = new_figure(
             title=" ", height=HEIGHT, y_range=Range1d(start=0, end=1),
-            x_range=Range1d(start=float(wave[0]), end=float(wave[-1])),
+            x_range=Range1d(start=start, end=end),
             tools="xpan,xwheel_zoom,reset", sizing_mode="stretch_width",
             active_scroll="xwheel_zoom", min_border_left=34, min_border_right=8,
         )  # fmt: skip

@@ -172,6 +172,25 @@ class Watched:
         self.page.get_by_text(text, exact=True).first.wait_for(timeout=60_000)
 
 
+def choose(view: Watched, menu: str, entry: str) -> None:
+    """Choose an entry of a menu."""
+    view.page.get_by_role("combobox", name=menu, exact=True).click()
+    view.page.get_by_role("menuitem", name=entry, exact=True).click()
+    view.page.get_by_role("menuitem").first.wait_for(state="detached")
+
+
+def search(view: Watched, text: str) -> None:
+    """Search for an object."""
+    box = view.page.get_by_placeholder("object id, plate-mjd-fiber")
+    box.fill(text)
+    box.press("Enter")
+
+
+def press(view: Watched, button: str) -> None:
+    """Press the button of that name that is on screen."""
+    view.page.get_by_role("button", name=button, exact=True).locator("visible=true").click()
+
+
 def alone(catalog: pd.DataFrame, *, among: np.ndarray | None = None) -> int:
     """Return the row farthest from its nearest neighbour on the map: a click can only mean it."""
     xy = catalog[["umap_x", "umap_y"]].to_numpy()

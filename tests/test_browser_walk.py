@@ -14,7 +14,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from PIL import Image
 
-from tests.browser import HOSTILE, Watched
+from tests.browser import HOSTILE, choose, search
 
 pytestmark = pytest.mark.ui
 
@@ -22,18 +22,6 @@ pytestmark = pytest.mark.ui
 @pytest.fixture(scope="module")
 def atlas_path(tiny_spender_atlas_path: Path) -> Path:
     return tiny_spender_atlas_path
-
-
-def choose(view: Watched, menu: str, entry: str) -> None:
-    view.page.get_by_role("combobox", name=menu, exact=True).click()
-    view.page.get_by_role("menuitem", name=entry, exact=True).click()
-    view.page.get_by_role("menuitem").first.wait_for(state="detached")
-
-
-def search(view: Watched, text: str) -> None:
-    box = view.page.get_by_placeholder("object id, plate-mjd-fiber")
-    box.fill(text)
-    box.press("Enter")
 
 
 def test_map_shows_other_planes_colours_filters_cones_and_neighbours(

@@ -25,6 +25,21 @@ def opened(path: Path, *, selected: int | None = None) -> LatentsView:
     return view
 
 
+def test_decoded_spectra_are_shown_where_objects_were_observed(tiny_atlas_path: Path) -> None:
+    z = np.r_[0.02, np.linspace(0.1, 0.4, 118), 0.49]  # one object alone at either end
+    dataset = open_tiny(tiny_atlas_path, z=z)
+    observed, rest = dataset.atlas.source.grid.wave, dataset.atlas.model.wave_rest
+    inside = [
+        np.mean((observed[0] <= wave * (1 + z)) & (wave * (1 + z) <= observed[-1]))
+        for wave in rest
+    ]  # fmt: skip
+    covered = rest[np.array(inside) > 0.01]
+    start, end = dataset.rest_range
+    assert abs(start - covered[0]) < 5
+    assert abs(end - covered[-1]) < 5
+    assert end < rest[-1]
+
+
 @pytest.mark.parametrize("name", [RAW, ROTATED])
 def test_basis_there_and_back(tiny_atlas_path: Path, name: str) -> None:
     dataset = open_tiny(tiny_atlas_path)

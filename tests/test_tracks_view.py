@@ -188,6 +188,7 @@ def test_bad_percentiles_are_explained(view: TracksView, text: str) -> None:
     view.recipes.percentiles.value = text
     view.recipes.make_centroids()
     assert "edges must be" in str(view.said.object)
+    assert view._state.track is None  # nothing for the address
     with pytest.raises(ValueError, match="edges must be"):
         percentiles_of(text)
 
