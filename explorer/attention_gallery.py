@@ -97,7 +97,9 @@ class AttentionGallery(pn.viewable.Viewer):
     def draw(self, ordered: Ordered) -> None:
         """Show objects here and on the map."""
         self.ordered = ordered
-        offset = 0.7 * float(np.max(np.ptp(ordered.models, axis=1), initial=0.1))
+        # One starburst must not flatten all others: its line may leave the figure.
+        heights = np.sort(np.ptp(ordered.models, axis=1))
+        offset = 0.7 * max(float(heights[len(heights) * 2 // 3]), 0.1)
         places = np.arange(len(ordered.rows))[::-1] * offset
         models = ordered.models - np.median(ordered.models, axis=1, keepdims=True)
         first, last = (110, 240) if self._state.dark else (40, 190)
@@ -115,9 +117,10 @@ class AttentionGallery(pn.viewable.Viewer):
             "name": names, "colour": shades,
         }  # fmt: skip
         self.figure.x_range.update(start=left, end=end)
-        top = float((models + places[:, None]).max())
         low = float((models + places[:, None]).min())
-        self.figure.y_range.update(start=low - 0.2 * offset, end=top + 0.2 * offset)
+        self.figure.y_range.update(
+            start=max(low, -offset) - 0.2 * offset, end=places[0] + 1.6 * offset
+        )
         text = (
             f"{len(ordered.rows)} of {ordered.n_sample} objects, at equal steps in the order of "
             f"channel {ordered.channel}, highest on top; ringed on the map."

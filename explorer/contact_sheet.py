@@ -29,7 +29,7 @@ _CSS = """
 .foot { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; opacity: .85; }
 svg { display: block; width: 100%; }
 svg.flux { height: 60px; }
-svg.residual { height: 22px; }
+svg.residual { height: 22px; margin: 1px 0 3px; }
 path { fill: none; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
 .data { stroke: var(--text); stroke-width: .8; opacity: .8; }
 .model { stroke: var(--model); stroke-width: 1.3; }

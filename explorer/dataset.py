@@ -139,12 +139,12 @@ class Dataset:
 
     @cached_property
     def rest_range(self) -> tuple[float, float]:
-        """Rest-frame wavelengths within which at least 1 % of the objects were observed, Angstrom.
+        """Rest-frame wavelengths within which 1 in 20 objects or more was observed, Angstrom.
 
         Beyond it a decoder tells what no data has shown.
         """
         wave, rest = self.atlas.source.grid.wave, self.atlas.model.wave_rest
-        near, far = np.nanpercentile(self.numeric("z"), [1, 99])
+        near, far = np.nanpercentile(self.numeric("z"), [5, 95])
         first = max(float(rest[0]), float(wave[0]) / (1 + float(far)))
         last = min(float(rest[-1]), float(wave[-1]) / (1 + float(near)))
         return (first, last) if first < last else (float(rest[0]), float(rest[-1]))

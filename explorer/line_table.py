@@ -20,6 +20,7 @@ FEATURES: dict[str, tuple[str, str]] = {
 """Column of `model.track_trends.trends` -> name and unit; widths positive in emission, HδA in
 absorption."""
 
+ROUNDING = 1e-5
 TABLE_STYLE = """
 :host {font-size: 12px}
 table {border-collapse: collapse; font-variant-numeric: tabular-nums}
@@ -56,6 +57,11 @@ def compared(start: Mapping[str, float], now: Mapping[str, float]) -> str:
     rows = [
         ["start", *(number(start[column]) for column in FEATURES)],
         ["now", *(number(now[column]) for column in FEATURES)],
-        ["change", *(number(now[column] - start[column]) for column in FEATURES)],
+        ["change", *(number(_change(start[column], now[column])) for column in FEATURES)],
     ]
     return table(["", *names], rows)
+
+
+def _change(start: float, now: float) -> float:
+    """Return the change; 0 for what is only the rounding of a decoder in single precision."""
+    return 0.0 if abs(now - start) <= ROUNDING * abs(start) else now - start

@@ -81,6 +81,7 @@ class OutliersView(pn.viewable.Viewer):
         self.download = Download()
         self.explanation = line("")
         self.count = line("", width=104, align="center")
+        self.legend = line(_LEGEND, align="center")
         self.shown.param.watch(lambda *_: self._switch(), "value")
         self._switch()
         self.save.on_click(lambda _event: self.download.send(self.csv()))
@@ -110,9 +111,7 @@ class OutliersView(pn.viewable.Viewer):
             self.options,
             *([warning] if self._notice else []),
             *([self.bar] if self.bar else []),
-            pn.Row(
-                self.back, self.forth, self.count, line(_LEGEND, align="center"), self.save, **wide
-            ),
+            pn.Row(self.back, self.forth, self.count, self.legend, self.save, **wide),
             self.sheet,
             self.table,
             self.download,
@@ -123,6 +122,7 @@ class OutliersView(pn.viewable.Viewer):
 
     def _switch(self) -> None:
         self.sheet.visible = self.shown.value == SHEET
+        self.legend.object = _LEGEND if self.shown.value == SHEET else ""
         self.table.visible = self.shown.value == TABLE
         self.queue.resize(PER_PAGE if self.shown.value == SHEET else TABLE_ROWS)
 

@@ -14,6 +14,7 @@ from explorer.state import ExplorerState
 from explorer.theme import ink, new_figure, paint
 from explorer.track_result import Decoded, Observed
 from explorer.track_spectra import shades
+from explorer.wording import line
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -33,6 +34,12 @@ def kauffmann(log_nii: FloatArray) -> FloatArray:
 def kewley(log_nii: FloatArray) -> FloatArray:
     """Return log [O III]/Hβ of the extreme starburst limit (Kewley+2001, equation 5)."""
     return 0.61 / (log_nii - 0.47) + 1.19
+
+
+_LEGEND = (
+    "Dots: decoded knots, in the colours of the stack; squares: the observed stack behind each; "
+    "grey: galaxies of the atlas, decoded. Dashed: Kauffmann+2003; solid: Kewley+2001."
+)
 
 
 class TrackPlanes(pn.viewable.Viewer):
@@ -64,7 +71,11 @@ class TrackPlanes(pn.viewable.Viewer):
             pn.pane.Bokeh(fig, sizing_mode="stretch_width", height=HEIGHT, margin=0)
             for fig in self.figures.values()
         ]
-        return pn.Row(*panes, sizing_mode="stretch_width", margin=0)
+        return pn.Column(
+            line(_LEGEND),
+            pn.Row(*panes, sizing_mode="stretch_width", margin=0),
+            sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
 
     def _figure(self, name: str) -> Any:  # noqa: ANN401 - Bokeh's figure
         fig: Any = new_figure(

@@ -98,7 +98,7 @@ class TrackSpectra(pn.viewable.Viewer):
         ]  # fmt: skip
         fig.legend.update(
             location="top_right", orientation="horizontal", label_text_font_size="10px",
-            padding=3, margin=3, glyph_width=16, spacing=8,
+            padding=3, margin=3, glyph_width=16, spacing=8, visible=False,
         )  # fmt: skip
         return fig
 
@@ -126,6 +126,7 @@ class TrackSpectra(pn.viewable.Viewer):
     def draw_knot(self, decoded: Decoded, observed: Observed | None, knot: int) -> None:
         """Show one knot; `observed` is None while it is read."""
         wave = self._state.dataset.atlas.model.wave_rest
+        self.figures[1].legend.visible = True  # it has no swatches without data
         self.model.data = {"wave": wave, "flux": decoded.spectra[knot]}
         if observed is None:
             self.data.data = {"wave": [], "flux": [], "low": [], "high": []}

@@ -15,6 +15,7 @@ from explorer.state import ExplorerState
 from explorer.theme import ink, new_figure, paint
 from explorer.track_result import Decoded, Observed
 from explorer.track_spectra import shades
+from explorer.wording import line
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -46,7 +47,11 @@ class TrackTrends(pn.viewable.Viewer):
             pn.pane.Bokeh(fig, sizing_mode="stretch_width", height=HEIGHT, margin=0)
             for fig in self.figures.values()
         ]
-        return pn.GridBox(*panes, ncols=2, sizing_mode="stretch_width", margin=0)
+        return pn.Column(
+            line("Lines: measured on the decoded knots; points: on the observed stacks."),
+            pn.GridBox(*panes, ncols=2, sizing_mode="stretch_width", margin=0),
+            sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
 
     def _empty(self, title: str) -> Any:  # noqa: ANN401 - Bokeh's figure
         fig: Any = new_figure(

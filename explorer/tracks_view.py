@@ -79,7 +79,9 @@ class TracksView(pn.viewable.Viewer):
             label="Take away", variant="outlined", on_click=self._export,
             items=[{"label": "Table as CSV"}, {"label": "Spectra as FITS"}], **small,
         )  # fmt: skip
-        self.said = line("No track yet.")
+        self.said = line(
+            "No track yet: draw one across the map, or choose a recipe and press make."
+        )
         self.knot.param.watch(lambda *_: self._mark(), "value")
         self.shown.param.watch(lambda *_: self._look(), "value")
 

@@ -17,13 +17,12 @@ from explorer.theme import ink, new_figure, paint
 from explorer.wording import PLAIN, Html, line
 from model.traversal import FEATURES, Traversal, traverse
 
-MEAN, SELECTED = "mean", "selected object"
+MEDIAN, SELECTED = "median", "selected object"
 HEIGHT = 165
-N_STEP = 5
 EN_SPACE = "\N{EN SPACE}"
 _TEXT = (
-    "Each panel varies one axis from the 1st (blue) to the 99th percentile (red), the others held; "
-    "spectra are offset upwards. Below: the measured change from the first to the last, with "
+    "Each panel varies one axis through its percentiles 1 (blue), 16, 84 and 99 (red), the others "
+    "held; spectra are offset upwards. Below: the measured change from the 16th to the 84th, with "
     "an arrow where it exceeds a tenth of the spread among the objects."
 )
 
@@ -41,7 +40,9 @@ class TraversalView(pn.viewable.Viewer):
             "size": "small", "margin": (3, 4), "sx": PLAIN, "align": "center",
         }  # fmt: skip
         self._rotated = False
-        self.held = pmui.RadioButtonGroup(label="", options=[MEAN, SELECTED], value=MEAN, **small)
+        self.held = pmui.RadioButtonGroup(
+            label="", options=[MEDIAN, SELECTED], value=MEDIAN, **small
+        )
         self.changes = Html("", stylesheets=[TABLE_STYLE], margin=(4, 6))
         n_latent = state.dataset.atlas.latents.shape[1]
         self.sources = [
@@ -97,14 +98,14 @@ class TraversalView(pn.viewable.Viewer):
         start = None if row is None else atlas.latents[row]
 
         def work() -> Traversal:
-            return traverse(atlas.model, atlas.latents, start=start, rotated=rotated, n_step=N_STEP)
+            return traverse(atlas.model, atlas.latents, start=start, rotated=rotated)
 
         self._working.submit(work, self.draw)
 
     def draw(self, result: Traversal) -> None:
         """Show a traversal."""
         self.result = result
-        step = 0.45 * float(np.percentile(np.ptp(result.spectra, axis=2), 75))
+        step = 0.45 * float(np.median(np.ptp(result.spectra[:, 1:-1], axis=2)))
         names = [
             f"axis {n + 1}" if self._rotated else f"latent {n}" for n in range(len(self.sources))
         ]

@@ -102,7 +102,9 @@ class TrainConfig:
         help="start with a decoder that fits the data, and lead the encoder to its latents",
     )
     start_from: str = setting(
-        default="", help="model folder to start from: go on with it, on this survey"
+        default="",
+        help="model folder to start from: go on with it, on this survey; a survey of another "
+        "instrument gets an encoder of its own, into the same latent space",
     )
     learning_rate: float = setting(default=1e-3, help="highest of the 1cycle schedule")
     weight_decay: float = setting(default=0.0, help="of AdamW; 0 = Adam")

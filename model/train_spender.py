@@ -16,14 +16,13 @@ from data.grid import INSTRUMENTS, WaveGrid
 from data.spectra import SpectrumSource
 from model.batches import BatchLoader
 from model.guide import MAX_GALAXY, Guide, GuideSettings, fit_guide
+from model.instruments import start_from_model, train_only
 from model.objective import LossSettings, Objective
 from model.spender import Activation, Spender, SpenderConfig
 from model.splits import Splits
-from model.storage import load_model
 from model.train import CHECKPOINT, GUIDE, TrainConfig, rest_grid
 from model.trained import Trained, evenly
 from model.trainer import Trainer, TrainerSettings
-from model.weights import load_weights
 
 MIN_STEPS = 3000
 DEFAULT_EPOCHS = 100
@@ -47,8 +46,8 @@ def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> 
     model = _new_model(config, source.grid)
     guide = None
     if config.start_from:
-        if not (config.out / CHECKPOINT).is_file():
-            _start_from_model(model, Path(config.start_from))
+        model = start_from_model(model, Path(config.start_from))
+        train_only(model, source.grid)
     elif config.warm_start:
         guide = _start_from_data(config, model, source, splits, accelerator)
     objective = Objective(model, source.grid, _loss_settings(config, len(splits.train)), guide)
@@ -83,6 +82,7 @@ def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> 
             "precision": precision,
             "device": str(accelerator.device),
             "processes": accelerator.num_processes,
+            "instruments": list(model.config.grids),
             "kept_on_device": train.kept,
         },
     )
@@ -137,28 +137,6 @@ def _new_model(config: TrainConfig, grid: WaveGrid) -> Spender:
                 lsf_size=config.lsf_size,
             )
         )
-
-
-def _start_from_model(model: Spender, path: Path) -> None:
-    """Give a new model the weights of a trained one.
-
-    Raises:
-        ValueError: There is no such model, or it differs in kind, shape or instrument.
-    """
-    trained = load_model(path)
-    if not isinstance(trained, Spender):
-        raise ValueError(
-            f"--start-from must name a model of kind spender, {path} is {trained.kind}"
-        )
-    if trained.rest_grid != model.rest_grid:
-        raise ValueError(
-            f"--start-from must name a model of the same rest-frame grid: {path} has "
-            f"{trained.rest_grid}, the settings {model.rest_grid}"
-        )
-    try:
-        load_weights(model, trained.state_dict())
-    except ValueError as error:
-        raise ValueError(f"--start-from {path} does not fit the settings: {error}") from error
 
 
 def _start_from_data(

@@ -1,7 +1,8 @@
 """What each latent does: decoded spectra along it, and the measured change of each feature.
 
-The figure is Nicolaou+2025's Fig. 20 (all other latents at their means, the middle spectrum
-common to all); the table is their Table 1, measured instead of judged by eye.
+The figure is Nicolaou+2025's Fig. 20, the middle spectrum common to all, with all other latents at
+their medians: the latents of a SPENDER have long tails, and no galaxy is like their mean. The
+table is their Table 1, measured instead of judged by eye.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ FEATURES: dict[str, str] = {
 """What is measured, as in Nicolaou+2025's Table 1: column and label."""
 BLUE, RED, MIDDLE = (3650.0, 4150.0), (6900.0, 7400.0), (5300.0, 5850.0)
 """Continuum bands, Angstrom; blue and red are compared with the middle."""
+PERCENTILES = (1, 16, 84, 99)
+"""Where each axis is decoded, two at either side of the middle."""
 THRESHOLD = 0.1
 """A change smaller than this share of the sample's own spread counts as none."""
 SAMPLE = 1000
@@ -41,9 +44,9 @@ class Traversal:
 
     Attributes:
         wave: Rest-frame wavelengths, Angstrom, shape (n_rest,).
-        steps: Offsets from the middle along each axis, shape (n_latent, n_step).
-        spectra: Shape (n_latent, n_step, n_rest).
-        table: One row per latent; for each feature its change from the first to the last step
+        steps: Offsets from the middle along each axis, shape (n_latent, 5).
+        spectra: Shape (n_latent, 5, n_rest).
+        table: One row per latent; for each feature its change from the second to the fourth step
             (`*_change`: Angstrom, km/s, or flux ratio), that change over the spread (16 to 84 %)
             of the feature among the sample's own decoded spectra (`*_relative`), and a sign
             `↑`, `↓` or `–` under the feature's own name.
@@ -60,49 +63,34 @@ def traverse(
     latents: FloatArray,
     *,
     start: FloatArray | None = None,
-    percentiles: tuple[float, float] = (1, 99),
     rotated: bool = False,
-    n_step: int = 5,
 ) -> Traversal:
-    """Vary each latent in turn between two percentiles of the sample.
+    """Vary each latent in turn through `PERCENTILES` of the sample.
 
     Args:
         model: Decodes.
         latents: Of the sample, shape (n_galaxy, n_latent).
-        start: Latents held while one varies; by default the sample's mean.
-        percentiles: Ends of each axis.
+        start: Latents held while one varies, the middle; by default the sample's medians.
         rotated: Vary along the sample's principal axes instead of the latents.
-        n_step: Spectra per axis; odd, so that the middle one is the start itself.
-
-    Raises:
-        ValueError: `n_step` is even or less than 3.
     """
-    if n_step < 3 or n_step % 2 == 0:
-        raise ValueError(f"n_step must be odd and at least 3, got {n_step}")
     n_latent = latents.shape[1]
-    held = latents.mean(axis=0, dtype=float) if start is None else np.asarray(start, dtype=float)
+    held = np.asarray(np.median(latents, axis=0) if start is None else start, dtype=float)
     axes = principal_axes(latents) if rotated else np.eye(n_latent)
-    low, high = np.percentile((latents - held) @ axes.T, percentiles, axis=0)
-    half = n_step // 2
-    # 0 lies in the middle even where the sample is lopsided: each side has its own step.
-    sides = [
-        np.linspace(np.minimum(low, 0), 0, half + 1)[:-1],
-        np.linspace(0, high.clip(0), half + 1),
-    ]
-    steps = np.concatenate(sides).T  # (n_latent, n_step)
+    ends = np.percentile((latents - held) @ axes.T, PERCENTILES, axis=0)
+    # The start may lie outside: what is below it does not rise above it, and the other way round.
+    steps = np.stack([*ends[:2].clip(max=0), np.zeros(n_latent), *ends[2:].clip(min=0)], axis=1)
     places = held + steps[:, :, None] * axes[:, None, :]
     spectra = model.decode(places.reshape(-1, n_latent).astype(np.float32))
-    spectra = spectra.reshape(n_latent, n_step, -1)
     return Traversal(
         wave=model.wave_rest,
         steps=steps,
-        spectra=spectra,
+        spectra=spectra.reshape(n_latent, steps.shape[1], -1),
         table=_changes(model, latents, places),
     )
 
 
 def _changes(model: SpectrumModel, latents: FloatArray, places: FloatArray) -> pd.DataFrame:
-    ends = [_features(model, places[:, at].astype(np.float32)) for at in (0, -1)]
+    ends = [_features(model, places[:, at].astype(np.float32)) for at in (1, 3)]
     sample = _features(model, latents[:: max(1, len(latents) // SAMPLE)])
     table = {}
     for column in FEATURES:

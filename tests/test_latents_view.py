@@ -26,17 +26,17 @@ def opened(path: Path, *, selected: int | None = None) -> LatentsView:
 
 
 def test_decoded_spectra_are_shown_where_objects_were_observed(tiny_atlas_path: Path) -> None:
-    z = np.r_[0.02, np.linspace(0.1, 0.4, 118), 0.49]  # one object alone at either end
+    z = np.r_[0.02, np.linspace(0.1, 0.4, 118), 0.49]
     dataset = open_tiny(tiny_atlas_path, z=z)
     observed, rest = dataset.atlas.source.grid.wave, dataset.atlas.model.wave_rest
     inside = [
         np.mean((observed[0] <= wave * (1 + z)) & (wave * (1 + z) <= observed[-1]))
         for wave in rest
     ]  # fmt: skip
-    covered = rest[np.array(inside) > 0.01]
+    covered = rest[np.array(inside) >= 0.05]
     start, end = dataset.rest_range
-    assert abs(start - covered[0]) < 5
-    assert abs(end - covered[-1]) < 5
+    assert abs(start - covered[0]) < 15
+    assert abs(end - covered[-1]) < 15
     assert end < rest[-1]
 
 
@@ -128,8 +128,8 @@ def test_traversal_has_the_shared_middle_and_measured_signs(tiny_atlas_path: Pat
     view.shown.value = TRAVERSAL
     result = view.traversal.result
     assert result is not None
-    mean = view._state.dataset.atlas.latents.mean(axis=0)[None]
-    middle = view._state.dataset.atlas.model.decode(mean)[0]
+    centre = np.median(view._state.dataset.atlas.latents, axis=0)[None]
+    middle = view._state.dataset.atlas.model.decode(centre)[0]
     for spectra, source in zip(result.spectra, view.traversal.sources, strict=True):
         np.testing.assert_allclose(spectra[2], middle, atol=1e-4)
         assert len(source.data["xs"]) == 5

@@ -218,9 +218,10 @@ def test_line_width_of_a_gaussian(sigma):
     assert np.isnan(line_width(wave, (4 - flux)[None], 6564.61)).all(), "absorption has no width"
 
 
-def test_traversal_goes_through_the_mean_and_measures_each_feature(atlas):
-    result = traverse(atlas.model, atlas.latents, n_step=5)
-    middle = atlas.model.decode(atlas.latents.mean(axis=0, keepdims=True))[0]
+def test_traversal_goes_through_the_middle_and_measures_each_feature(atlas):
+    result = traverse(atlas.model, atlas.latents)
+    centre = np.median(atlas.latents, axis=0, keepdims=True)
+    middle = atlas.model.decode(centre)[0]
     for spectra in result.spectra:
         np.testing.assert_allclose(spectra[2], middle, atol=1e-4)
     assert (np.diff(result.steps, axis=1) > 0).all()
@@ -233,5 +234,8 @@ def test_traversal_goes_through_the_mean_and_measures_each_feature(atlas):
         assert set(table[feature]) <= {"↑", "↓", "–"}
         strong = table[f"{feature}_relative"].abs() >= 0.1
         assert ((table[feature] != "–") == strong).all()
-    with pytest.raises(ValueError, match="n_step must be odd"):
-        traverse(atlas.model, atlas.latents, n_step=4)
+    outside = traverse(atlas.model, atlas.latents, start=atlas.latents.max(axis=0) + 1)
+    assert (np.diff(outside.steps, axis=1) >= 0).all()
+    assert (outside.steps[:, 2:] == 0).all()  # nothing of the sample lies above
+    below = outside.steps[:, 0] + atlas.latents.max(axis=0) + 1
+    np.testing.assert_allclose(below, np.percentile(atlas.latents, 1, axis=0), rtol=1e-5)

@@ -306,7 +306,7 @@ def test_training_goes_on_from_another_model(survey, tmp_path, capsys):
     assert "does not fit the settings" in capsys.readouterr().err
     assert _train(survey, tmp_path / "third", *options[:3], str(tmp_path / "none")) == 2
     assert _train(survey, tmp_path / "third", *options, "--rest-pixels", "151") == 2
-    assert "same rest-frame grid" in capsys.readouterr().err
+    assert "its rest_grid is" in capsys.readouterr().err
 
 
 def test_pca_is_reached_through_the_same_command(survey, tmp_path):
