@@ -21,8 +21,8 @@ MEDIAN, SELECTED = "median", "selected object"
 HEIGHT = 165
 EN_SPACE = "\N{EN SPACE}"
 _TEXT = (
-    "Each panel varies one axis through its percentiles 1 (blue), 16, 84 and 99 (red), the others "
-    "held; spectra are offset upwards. Below: the measured change from the 16th to the 84th, with "
+    "Each panel varies one axis through its percentiles 10 (blue), 30, 70 and 90 (red), the others "
+    "held; spectra are offset upwards. Below: the measured change from the 10th to the 90th, with "
     "an arrow where it exceeds a tenth of the spread among the objects."
 )
 

@@ -31,8 +31,9 @@ FEATURES: dict[str, str] = {
 """What is measured, as in Nicolaou+2025's Table 1: column and label."""
 BLUE, RED, MIDDLE = (3650.0, 4150.0), (6900.0, 7400.0), (5300.0, 5850.0)
 """Continuum bands, Angstrom; blue and red are compared with the middle."""
-PERCENTILES = (1, 16, 84, 99)
-"""Where each axis is decoded, two at either side of the middle."""
+PERCENTILES = (10, 30, 70, 90)
+"""Where each axis is decoded, two at either side of the middle: farther out, where the others would
+not be at their medians, the decoder extrapolates."""
 THRESHOLD = 0.1
 """A change smaller than this share of the sample's own spread counts as none."""
 SAMPLE = 1000
@@ -46,7 +47,7 @@ class Traversal:
         wave: Rest-frame wavelengths, Angstrom, shape (n_rest,).
         steps: Offsets from the middle along each axis, shape (n_latent, 5).
         spectra: Shape (n_latent, 5, n_rest).
-        table: One row per latent; for each feature its change from the second to the fourth step
+        table: One row per latent; for each feature its change from the first to the last step
             (`*_change`: Angstrom, km/s, or flux ratio), that change over the spread (16 to 84 %)
             of the feature among the sample's own decoded spectra (`*_relative`), and a sign
             `↑`, `↓` or `–` under the feature's own name.
@@ -90,7 +91,7 @@ def traverse(
 
 
 def _changes(model: SpectrumModel, latents: FloatArray, places: FloatArray) -> pd.DataFrame:
-    ends = [_features(model, places[:, at].astype(np.float32)) for at in (1, 3)]
+    ends = [_features(model, places[:, at].astype(np.float32)) for at in (0, -1)]
     sample = _features(model, latents[:: max(1, len(latents) // SAMPLE)])
     table = {}
     for column in FEATURES:
