@@ -85,7 +85,7 @@ def _waves(block: int) -> tuple[Tensor, Tensor]:
     """Return cosines and sines, float32, shape (n_frequency, block)."""
     phase = 2 * np.pi * np.outer(np.arange(block // 2 + 1), np.arange(block)) / block
     with torch.inference_mode(False):  # they outlive whatever mode the first caller is in
-        cosine, sine = (torch.tensor(f(phase), dtype=torch.float32) for f in (np.cos, np.sin))
+        cosine, sine = (torch.from_numpy(f(phase)).float() for f in (np.cos, np.sin))
     return cosine, sine
 
 

@@ -121,7 +121,10 @@ class TrainConfig:
         help="keep so many GB of spectra on the device; -1 = 40 % of a GPU, 25 % of RAM",
     )
     tensorboard: bool = setting(default=False, help="write TensorBoard files")
-    compiled: bool = setting(default=False, help="use torch.compile")
+    compiled: bool = setting(
+        default=False,
+        help="compile the networks; on a CPU that gains nothing",
+    )
 
     def __post_init__(self) -> None:
         """Refuse settings that make no sense, naming each."""

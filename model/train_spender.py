@@ -23,6 +23,7 @@ from model.splits import Splits
 from model.train import CHECKPOINT, GUIDE, TrainConfig, rest_grid
 from model.trained import Trained, evenly
 from model.trainer import Trainer, TrainerSettings
+from model.weights import load_weights
 
 MIN_STEPS = 3000
 DEFAULT_EPOCHS = 100
@@ -67,11 +68,13 @@ def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> 
     )
     best = trainer.run()
     position = trainer.position
-    model.load_state_dict(best)
     if not accelerator.is_main_process:
         return None
+    with torch.device("meta"):
+        model = Spender(model.config)  # what was compiled is so for the training's batches only
+    load_weights(model, best)
     return Trained(
-        model=model.eval(),
+        model=model.to(accelerator.device).eval(),
         seconds=position.seconds + (guide.seconds if guide else 0.0),
         facts={
             "steps": position.step,

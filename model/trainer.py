@@ -135,7 +135,7 @@ class Trainer:
             facts: What checkpoints shall say (JSON-ready): `config`, the settings; `objects`, a
                 digest of what is learnt from, and `guided`, whether there is a guide: both must
                 be those of a checkpoint gone on from.
-            compiled: Use `torch.compile`.
+            compiled: Use `torch.compile` for the networks.
         """
         self.accelerator, self.settings, self.facts = accelerator, settings, facts
         self.train, self.valid, self.folder = train, valid, folder
@@ -153,8 +153,10 @@ class Trainer:
         self._plain = objective
         self._untried = objective.guide is not None  # a guided step takes less memory at first
         scaler_state = self._load(optimizer) if self.checkpoint.is_file() else None
-        module = torch.compile(objective) if compiled else objective
-        self.objective, self.optimizer = accelerator.prepare(module, optimizer)
+        if compiled:  # the losses hold numbers that change with every step
+            for network in (*objective.model.encoders.values(), objective.model.decoder):
+                network.compile(dynamic=False)
+        self.objective, self.optimizer = accelerator.prepare(objective, optimizer)
         if scaler_state and accelerator.scaler is not None:
             accelerator.scaler.load_state_dict(scaler_state)
         self.clock = Clock(

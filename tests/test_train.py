@@ -2,6 +2,7 @@ import csv
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -428,3 +429,21 @@ def test_history_survives_a_line_cut_short(tmp_path):
 
 def test_every_setting_has_a_help_line():
     assert all(field.metadata["help"] for field in dataclasses.fields(TrainConfig))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_networks_learn_the_same(survey, tmp_path):
+    plain, compiled = tmp_path / "plain", tmp_path / "compiled"
+    options = ("--epochs", "2", "--batch-size", "14")
+    assert _train(survey, plain, *options) == 0
+    # In a process of its own: the compiler warns of itself.
+    run = subprocess.run(
+        _command(survey, compiled, *options, "--compiled"), env=_environment(), cwd=ROOT,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    ours, theirs = (read_history(path / "history.csv") for path in (compiled, plain))
+    for row, other in zip(ours, theirs, strict=True):
+        for name in ("train_loss", "valid_loss"):
+            assert row[name] == pytest.approx(other[name], rel=1e-3)
