@@ -19,7 +19,7 @@ from explorer.wording import line
 
 FloatArray = NDArray[np.floating[Any]]
 
-HEIGHT, PLANE_HEIGHT = 128, 290
+HEIGHT = 150
 SUPPORT = "support"
 
 
@@ -42,14 +42,14 @@ class TrackTrends(pn.viewable.Viewer):
         self._repaint()
 
     def __panel__(self) -> pn.viewable.Viewable:
-        """Return the panels in two columns."""
+        """Return the panels in three columns."""
         panes = [
             pn.pane.Bokeh(fig, sizing_mode="stretch_width", height=HEIGHT, margin=0)
             for fig in self.figures.values()
         ]
         return pn.Column(
             line("Lines: measured on the decoded knots; points: on the observed stacks."),
-            pn.GridBox(*panes, ncols=2, sizing_mode="stretch_width", margin=0),
+            pn.GridBox(*panes, ncols=3, sizing_mode="stretch_width", margin=0),
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
 
@@ -68,7 +68,7 @@ class TrackTrends(pn.viewable.Viewer):
         return fig
 
     def _support_figure(self) -> Any:  # noqa: ANN401 - Bokeh's figure
-        fig = self._empty("objects around each knot (grey: extrapolated)")
+        fig = self._empty("objects (grey: extrapolated)")
         fig.vbar(
             "knot", top=SUPPORT, width=0.8, source=self.decoded, fill_color="colour",
             line_color=None,
