@@ -26,7 +26,7 @@ from data.grid import WaveGrid
 from data.spectra import SpectrumSource
 from model.checkpoints import read_checkpoint, write_checkpoint
 from model.component_likelihood import ComponentLikelihood
-from model.decoder import Speculator
+from model.decoder import LineSpread, Speculator
 from model.linear import PCA, ROWS, PCAConfig, fit_pca
 from model.losses import rest_weight, similarity_loss
 from model.neighbours import IntArray
@@ -196,6 +196,7 @@ def fit_guide(
     _Fit(model, guide, head, likelihood, coefficients, settings, seed).run(progress)
     _set_last_layer(model, head, pca)
     for line_spread in model.line_spreads.values():
+        assert isinstance(line_spread, LineSpread)
         line_spread.start_sharp()  # what the decoder was fitted to is blurred already
     return guide.requires_grad_(False).eval()
 

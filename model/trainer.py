@@ -8,11 +8,8 @@ the order of the spectra from (seed, epoch), so that a resumed training repeats 
 from __future__ import annotations
 
 import math
-import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,7 +32,9 @@ from model.failures import is_out_of_memory, not_finite, out_of_memory
 from model.history import History, ProgressBar
 from model.losses import slope_schedule
 from model.objective import Objective
+from model.position import Position
 from model.schedule import Clock, guidance, one_cycle
+from model.stop_signals import stop_signals
 
 VALID_K1 = 5.0
 """Slope of the similarity loss in validation, so that epochs compare (Liang+2023, Table 1)."""
@@ -73,39 +72,6 @@ class TrainerSettings:
     checkpoint_seconds: float
     seed: int
     tensorboard: bool = False
-
-
-@dataclass
-class Position:
-    """Where a training is; with the tensors, all that a resumed one needs.
-
-    Attributes:
-        step: Optimiser steps done.
-        epoch: Epoch of the next batch.
-        batch: Number of the next batch in it.
-        seconds: Time spent.
-        best_loss: Lowest validation loss.
-        best_step: Its step.
-        stale: Validations since.
-        done: Whether the training is complete.
-        sums: Sums of the training losses since the last validation, weighted by spectra.
-        counts: Spectra in each of these sums.
-        n_summed: Spectra since the last validation.
-        last_valid_seconds: Time of the last validation.
-    """
-
-    step: int = 0
-    epoch: int = 0
-    batch: int = 0
-    seconds: float = 0.0
-    best_loss: float = math.inf
-    best_step: int = 0
-    stale: int = 0
-    done: bool = False
-    sums: dict[str, float] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    n_summed: int = 0
-    last_valid_seconds: float = 0.0
 
 
 class Trainer:
@@ -183,7 +149,7 @@ class Trainer:
             history = None
         bar = ProgressBar(shown=main, start=self.clock.progress(self.position.step))
         try:
-            with _stop_signals() as stopped:
+            with stop_signals() as stopped:
                 self._loop(history, bar, stopped)
         finally:
             bar.close()
@@ -245,14 +211,8 @@ class Trainer:
         if not finite:
             raise not_finite(self._plain, batch, self.train.source, step=position.step + 1)
         self.optimizer.step()
-        position.step, position.batch = position.step + 1, position.batch + 1
-        for name, value in {
-            **values,
-            "gradient_norm": float(norm) if math.isfinite(norm) else 0.0,
-        }.items():
-            position.sums[name] = position.sums.get(name, 0.0) + value * batch.n_global
-            position.counts[name] = position.counts.get(name, 0) + batch.n_global
-        position.n_summed += batch.n_global
+        known = float(norm) if math.isfinite(norm) else 0.0
+        position.add_step({**values, "gradient_norm": known}, batch.n_global)
         speed = position.n_summed / max(self.clock.seconds - position.last_valid_seconds, 1e-9)
         bar.update(progress, {**values, "best": position.best_loss, "spectra/s": speed})
 
@@ -280,25 +240,18 @@ class Trainer:
         if not math.isfinite(valid["loss"]):
             raise ValueError("the validation loss is not finite; lower --learning-rate")
         led = self._plain.guide is not None and guidance(progress) > 0
-        position.stale += 0 if led else 1  # what is to come was not yet learnt
-        if valid["loss"] < position.best_loss:
-            position.best_loss, position.best_step, position.stale = (
-                valid["loss"],
-                position.step,
-                0,
-            )
+        if position.judge(valid["loss"], patient=led):  # led: what is to come was not yet learnt
             self.best = {
                 name: tensor.detach().to("cpu", copy=True)
                 for name, tensor in self.model.state_dict().items()
             }
         if history is not None:
             history.add(self._row(valid, progress, seconds))
-        position.sums, position.counts, position.n_summed = {}, {}, 0
-        position.last_valid_seconds = self.clock.seconds
+        position.start_sums(self.clock.seconds)
 
     def _row(self, valid: dict[str, float], progress: float, seconds: float) -> dict[str, float]:
         position, settings = self.position, self.settings
-        means = {name: value / position.counts[name] for name, value in position.sums.items()}
+        means = position.means()
         elapsed = max(seconds - position.last_valid_seconds, 1e-9)
         return {
             "step": position.step,
@@ -377,21 +330,3 @@ class Trainer:
             loss = self._plain(batch.part(slice(n)), VALID_K1, generator)["loss"]
         loss.backward()
         self.optimizer.zero_grad()
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """Turn Ctrl-C and SIGTERM into an event, so that a step is never cut in two."""
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-    before = {
-        number: signal.signal(number, lambda *_: stopped.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
