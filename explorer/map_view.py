@@ -9,58 +9,20 @@ from typing import Any
 import numpy as np
 import panel as pn
 from bokeh.events import MouseLeave, RangesUpdate, Reset, SelectionGeometry, Tap
-from bokeh.models import (
-    BoxSelectTool,
-    ColumnDataSource,
-    CustomJS,
-    FreehandDrawTool,
-    LassoSelectTool,
-    PanTool,
-    PolyDrawTool,
-    Range1d,
-    ResetTool,
-    WheelZoomTool,
-)
-from numpy.typing import NDArray
+from bokeh.models import ColumnDataSource, Range1d
 
 from explorer.background import Latest, together
 from explorer.dataset import DENSITY, LATENTS
 from explorer.map_geometry import home_view, nearest_object
 from explorer.map_image import MapImage, MapRequest, draw_map
-from explorer.map_key import MapKey, format_value
+from explorer.map_key import MapKey
+from explorer.map_markers import MapMarkers
 from explorer.map_marks import MapMarks
+from explorer.map_tools import MapTools
 from explorer.raster import Viewport
 from explorer.state import ExplorerState
 from explorer.theme import ink, inner_size, new_figure, paint
 
-_POINTER_JS = """
-if (pointer._buttons == null) {
-  const follow = (event) => { pointer._buttons = event.buttons; };
-  window.addEventListener('pointermove', follow, true);
-  pointer._buttons = 0;
-}
-if (pointer._buttons > 0) return;  // dragging, not looking
-pointer._next = {x: [cb_obj.x], y: [cb_obj.y]};
-if (pointer._timer == null) {
-  pointer._timer = setTimeout(() => {
-    pointer._timer = null;
-    pointer.data = pointer._next;
-  }, 50);
-}
-"""
-_RANGES_JS = """
-const send = () => {
-  ranges._timer = setTimeout(() => {
-    ranges._timer = null;
-    if (ranges._late) { ranges._late = false; send(); }
-  }, 60);
-  const {x_range, y_range} = plot;
-  ranges.data = {x: [x_range.start, x_range.end], y: [y_range.start, y_range.end]};
-};
-if (ranges._timer == null) { ranges._timer = 0; queueMicrotask(send); }
-else ranges._late = true;
-"""
-"""Bokeh itself tells of a zoom half a second after it, of a pan when it ends."""
 View = tuple[float, float, float, float]
 N_FIRST_MAP = 4
 """First maps kept for visitors to come, 2 to 8 MB each."""
@@ -83,12 +45,13 @@ class MapView(pn.viewable.Viewer):
         )
         self.figure.image_rgba("image", "x", "y", "dw", "dh", source=self.image)
         self.marks = MapMarks(self.figure)
+        self._markers = MapMarkers(state, self.marks)
         self.key = MapKey(self.figure)
         self._shown: View = (0.0, 1.0, 0.0, 1.0)
         self._asked: tuple[str, Viewport] | None = None
         self._opening: tuple[str, Viewport] | None = None
         self._drawn: MapImage | None = None
-        self._add_tools()
+        self._tools = MapTools(self.figure)
         self._listen()
         self._change_plane()
         self._repaint()
@@ -97,41 +60,18 @@ class MapView(pn.viewable.Viewer):
         """Return the figure as a pane."""
         return pn.pane.Bokeh(self.figure, sizing_mode="stretch_both", margin=0)
 
-    def _add_tools(self) -> None:
-        fig = self.figure
-        self._draft = fig.multi_line(
-            "xs", "ys", source=ColumnDataSource({"xs": [], "ys": []}), line_width=2.5,
-            level="overlay",
-        )  # fmt: skip
-        drafts: list[Any] = [self._draft]
-        self._pan = PanTool()
-        self._freehand = FreehandDrawTool(renderers=drafts, num_objects=1, visible=False)
-        self._knots = PolyDrawTool(renderers=drafts, num_objects=1, visible=False)
-        wheel = WheelZoomTool(zoom_on_axis=False)
-        lasso = LassoSelectTool(persistent=False, continuous=False)
-        box = BoxSelectTool(persistent=False, continuous=False)
-        fig.add_tools(self._pan, wheel, box, lasso, self._freehand, self._knots, ResetTool())
-        fig.toolbar.update(active_drag=self._pan, active_scroll=wheel, active_tap=None)
-
     def _listen(self) -> None:
         fig, state = self.figure, self._state
         fig.on_change("inner_width", self._on_resize)
         fig.on_change("inner_height", self._on_resize)
         fig.on_event(RangesUpdate, self._on_ranges)
-        self.ranges = ColumnDataSource({"x": [], "y": []})
-        self.ranges.on_change("data", self._on_moving)
-        follow = CustomJS(args={"ranges": self.ranges, "plot": fig}, code=_RANGES_JS)
-        for axis in (fig.x_range, fig.y_range):
-            for end in ("start", "end"):
-                axis.js_on_change(end, follow)
+        self.ranges = self._tools.on_moving(self._on_moving)
         fig.on_event(Reset, lambda _event: self._go_home())
         fig.on_event(Tap, self._on_tap)
         fig.on_event(SelectionGeometry, self._on_geometry)
         fig.on_event(MouseLeave, lambda _event: state.param.update(hovered=None))
-        self.pointer = ColumnDataSource({"x": [], "y": []})
-        self.pointer.on_change("data", self._on_pointer)
-        fig.js_on_event("mousemove", CustomJS(args={"pointer": self.pointer}, code=_POINTER_JS))
-        self._draft.data_source.on_change("data", self._on_draft)
+        self.pointer = self._tools.on_pointer(self._on_pointer)
+        self._tools.draft.data_source.on_change("data", self._on_draft)
         looks = ["colour", "colour_scale", "clip", "palette", "shown", "subset"]
         plane = ["embedding", "latent_x", "latent_y"]
         others = ["highlight", "region", "path", "knots", "path_plane"]
@@ -140,11 +80,11 @@ class MapView(pn.viewable.Viewer):
             (plane, self._change_plane),
             (["view"], self._follow_view),
             (["dark"], self._repaint),
-            (["selected", "mark_neighbours", "n_neighbours"], self._mark_selected),
+            (["selected", "mark_neighbours", "n_neighbours"], self._markers.mark_selected),
             (["selected"], self._bring_into_view),
-            (["hovered"], self._mark_hovered),
-            (others, self._mark_others),
-            (["drawing"], self._arm),
+            (["hovered"], lambda: self._markers.mark_hovered(self._shown)),
+            (others, self._markers.mark_others),
+            (["drawing"], lambda: self._tools.arm(state.drawing)),
         ):
             state.param.watch(lambda *_, react=react: react(), names)
 
@@ -244,8 +184,8 @@ class MapView(pn.viewable.Viewer):
         for part in (*self.figure.axis, *self.figure.grid):
             part.visible = has_unit
         self._state.hovered = None
-        self._mark_selected()
-        self._mark_others()
+        self._markers.mark_selected()
+        self._markers.mark_others()
         self._go_home()
 
     def open(self) -> None:
@@ -322,16 +262,6 @@ class MapView(pn.viewable.Viewer):
             mask = state.subset if state.subset is not None else state.shown
             self.key.show_classes(state.dataset.classes(state.colour), mask)
 
-    def _mark(self, name: str, rows: list[int] | NDArray[np.int64]) -> None:
-        plane = self._state.plane
-        self.marks.place(name, plane.x[rows], plane.y[rows])
-
-    def _mark_selected(self) -> None:
-        state, row = self._state, self._state.selected
-        self._mark("selected", [] if row is None else [row])
-        near = state.neighbours(row) if row is not None and state.mark_neighbours else []
-        self._mark("neighbours", near)
-
     def _bring_into_view(self) -> None:
         """Move the map to the selected object, if it lies outside."""
         row, plane = self._state.selected, self._state.plane
@@ -343,55 +273,10 @@ class MapView(pn.viewable.Viewer):
             half_x, half_y = (x1 - x0) / 2, (y1 - y0) / 2
             self._state.view = (x - half_x, x + half_x, y - half_y, y + half_y)
 
-    def _mark_hovered(self) -> None:
-        state, row = self._state, self._state.hovered
-        self._mark("hovered", [] if row is None else [row])
-        if row is None:
-            self.marks.label.visible = False
-            return
-        x, y = float(state.plane.x[row]), float(state.plane.y[row])
-        self.marks.tell(hover_text(state, row), x=x, y=y, view=self._shown)
-
-    def _mark_others(self) -> None:
-        state, key = self._state, self._state.plane.key
-        self._mark("highlight", state.highlight)
-        region = state.region
-        here = region is not None and region["plane"] == key
-        x, y = (list(region["x"]), list(region["y"])) if region and here else ([], [])
-        self.marks.place("region", np.array(x + x[:1]), np.array(y + y[:1]))
-        for name, points in (("path", state.path), ("knots", state.knots)):
-            drawn = points if points is not None and state.path_plane == key else np.empty((0, 2))
-            self.marks.place(name, drawn[:, 0], drawn[:, 1])
-
-    def _arm(self) -> None:
-        """Let dragging on the map draw, or move it again."""
-        drawing, toolbar = self._state.drawing, self.figure.toolbar
-        self._draft.data_source.data = {"xs": [], "ys": []}
-        toolbar.active_drag = self._freehand if drawing == "freehand" else self._pan
-        toolbar.active_tap = self._knots if drawing == "knots" else None
-
     def _repaint(self) -> None:
         dark = self._state.dark
         paint(self.figure, dark=dark)
         self.marks.paint(dark=dark)
         self.key.paint(dark=dark)
-        self._draft.glyph.line_color = ink(dark).model
+        self._tools.draft.glyph.line_color = ink(dark).model
         self.redraw()
-
-
-def hover_text(state: ExplorerState, row: int) -> str:
-    """Return the facts shown beside the pointer, as plain text."""
-    dataset = state.dataset
-    lines = [str(dataset.ids[row])]
-    for column in dict.fromkeys(["z", "class", "subclass", "snr", state.colour]):
-        if column in dataset.numeric_columns:
-            value = float(dataset.numeric(column)[row])
-            text = format_value(value) if np.isfinite(value) else "none"
-        elif column in dataset.class_columns:
-            cell = dataset.catalog[column].iloc[row]
-            text = cell[:40] if isinstance(cell, str) else ""
-        else:
-            continue
-        if text.strip():
-            lines.append(f"{dataset.label(column)}  {text}")
-    return "\n".join(lines)

@@ -18,7 +18,7 @@ from explorer.label import Label
 from explorer.label_bar import LabelBar
 from explorer.label_place import open_labels
 from explorer.labels import LabelStore
-from explorer.map_view import format_value
+from explorer.map_key import format_value
 from explorer.outlier_queue import TAB, OutlierQueue, explain
 from explorer.outlier_table import OutlierTable, cells, titles
 from explorer.ranking import available_options

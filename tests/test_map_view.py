@@ -14,7 +14,8 @@ from explorer.dataset import DENSITY, Plane
 from explorer.map_geometry import TOLERANCE, home_view, nearest_object
 from explorer.map_image import MapRequest, draw_map
 from explorer.map_key import class_rows
-from explorer.map_view import MapView, hover_text
+from explorer.map_markers import hover_text
+from explorer.map_view import MapView
 from explorer.raster import Viewport
 from explorer.state import ExplorerState
 from tests.explorer_fixture import new_state
