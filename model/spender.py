@@ -222,7 +222,10 @@ class Spender(nn.Module):
             if grid is not None and _same_grid(grid, known):
                 return name
         known_names = ", ".join(f"{name} {known}" for name, known in self.config.grids.items())
-        raise ValueError(f"grid must be one that the model encodes ({known_names}), got {grid}")
+        raise ValueError(
+            f"grid must be one that the model encodes ({known_names}), got {grid}; python -m model "
+            "train SURVEY --start-from MODEL adds an encoder for it"
+        )
 
     def encode(self, spectra: Spectra) -> FloatArray:
         """Return latents, float32, shape (n_galaxy, n_latent)."""
