@@ -64,6 +64,7 @@ class AttentionGallery(pn.viewable.Viewer):
             height=230, sizing_mode="stretch_width", tools=[], x_axis_label="rest wavelength [Å]",
             y_axis_label="decoded, offset", x_range=Range1d(start=0, end=1),
             y_range=Range1d(start=0, end=1), name="gallery", min_border_left=52,
+            min_border_right=10,
         )  # fmt: skip
         self.figure.multi_line("xs", "ys", source=self.lines, line_color="colour", line_width=1.4)
         self.figure.text(
