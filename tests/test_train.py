@@ -1,8 +1,6 @@
 import csv
 import dataclasses
 import json
-import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,13 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import load_file
 
-from data.grid import WaveGrid
-from data.survey import Survey, SurveyWriter
+from data.survey import Survey
 from model.__main__ import main
 from model.history import read_history
 from model.interface import SpectrumModel
@@ -26,30 +22,9 @@ from model.objective import Objective
 from model.schedule import Clock, one_cycle
 from model.storage import load_model
 from model.train import RECIPES, TrainConfig, read_recipe
+from tests.training_fixture import GRID, ROOT, SMALL, TINY, command, environment, write_survey
 
-ROOT = Path(__file__).resolve().parent.parent
-GRID = WaveGrid(scale="log", start=3.6, step=2.5e-3, n_pixel=140)
-TINY = ("--rest-pixels", "150", "--hidden", "16", "32", "--latents", "2", "--device", "cpu")
-TINY += ("--precision", "fp32", "--batch-size", "16", "--no-warm-start", "--noise", "0.02")
-SMALL = (8, 16, 32)
 NOT_REPEATABLE = ("seconds", "spectra_per_s")
-
-
-def _write_survey(path: Path, n: int = 60, *, spoil: int | None = None) -> Path:
-    rng = np.random.default_rng(5)
-    z = rng.uniform(0.01, 0.4, n)
-    rest = GRID.wave[None, :] / (1 + z[:, None])
-    slope, height = rng.normal(0, 0.3, n), rng.exponential(1.0, n)
-    model = 1 + slope[:, None] * (rest - 5500) / 2000
-    model += height[:, None] * np.exp(-0.5 * ((rest - 5008) / 40) ** 2)
-    flux = (model + rng.normal(0, 0.1, model.shape)).astype(np.float32)
-    ivar = np.full(flux.shape, 100.0, dtype=np.float32)
-    if spoil is not None:
-        flux[spoil, 70], ivar[spoil, 70] = 1e30, 1e30
-    rows = pd.DataFrame({"object_id": [f"266-51630-{i:04d}" for i in range(n)], "z": z})
-    with SurveyWriter(path, grid=GRID, info={"instrument": "test"}) as writer:
-        writer.append(rows, flux, ivar)
-    return path
 
 
 @pytest.fixture(autouse=True)
@@ -64,28 +39,11 @@ def small_and_alone(monkeypatch):
 
 @pytest.fixture(scope="module")
 def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _write_survey(tmp_path_factory.mktemp("training") / "survey")
+    return write_survey(tmp_path_factory.mktemp("training") / "survey")
 
 
 def _train(survey: Path, out: Path, *options: str) -> int:
     return main(["train", str(survey), "--out", str(out), *TINY, *options])
-
-
-def _command(survey: Path, out: Path, *options: str) -> list[str]:
-    """Return the command of a process of its own, with as few channels as in this one."""
-    program = survey.with_name("program.py")
-    program.write_text(
-        "import sys\n"
-        "from model import encoder\n"
-        f"encoder.CHANNELS = {SMALL}\n"
-        "from model.__main__ import main\n"
-        "sys.exit(main())\n"
-    )
-    return [sys.executable, str(program), "train", str(survey), "--out", str(out), *TINY, *options]
-
-
-def _environment() -> dict[str, str]:
-    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 
 def _losses(out: Path) -> list[dict[str, float]]:
@@ -129,14 +87,14 @@ def test_killed_training_resumes_to_bitwise_the_same_losses(survey, tmp_path):
     options += ("--memory-gb", "0", "--window-rows", "20", "--valid-every", "2", "--warm-start")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     done = subprocess.run(
-        _command(survey, whole, *options), env=_environment(), cwd=ROOT, capture_output=True
+        command(survey, whole, *options), env=environment(), cwd=ROOT, capture_output=True
     )
     assert done.returncode == 0, done.stderr.decode()
     for rows_before_kill in (4, 12):
         resume = ("--resume",) if (killed / "checkpoints").exists() else ()
         process = subprocess.Popen(
-            _command(survey, killed, *options, *resume),
-            env=_environment(),
+            command(survey, killed, *options, *resume),
+            env=environment(),
             cwd=ROOT,
             stderr=subprocess.DEVNULL,
         )
@@ -146,8 +104,8 @@ def test_killed_training_resumes_to_bitwise_the_same_losses(survey, tmp_path):
         process.kill()
         assert process.wait() == -signal.SIGKILL
         assert not (killed / "model.json").exists()
-    resumed = [*_command(survey, killed)[:3], str(survey), "--out", str(killed)]
-    done = subprocess.run([*resumed, "--resume"], env=_environment(), cwd=ROOT, capture_output=True)
+    resumed = [*command(survey, killed)[:3], str(survey), "--out", str(killed)]
+    done = subprocess.run([*resumed, "--resume"], env=environment(), cwd=ROOT, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     assert _losses(killed) == _losses(whole)
     assert "train_guide" in _losses(whole)[0]
@@ -188,8 +146,8 @@ def test_decoder_rests_while_the_guide_leads_alone_and_then_learns(survey, tmp_p
 def test_terminated_training_saves_and_says_so(survey, tmp_path):
     out = tmp_path / "model"
     process = subprocess.Popen(
-        _command(survey, out, "--epochs", "100000", "--valid-every", "1"),
-        env=_environment(),
+        command(survey, out, "--epochs", "100000", "--valid-every", "1"),
+        env=environment(),
         cwd=ROOT,
         stderr=subprocess.PIPE,
     )
@@ -207,15 +165,15 @@ def test_two_processes_give_the_losses_of_one(survey, tmp_path):
     options = ("--config", "fidelity-similarity", "--epochs", "3", "--batch-size", "15")
     options += ("--learning-rate", "1e-4", "--warm-start", "--augmented", "0")  # random per process
     alone = subprocess.run(
-        _command(survey, tmp_path / "one", *options), env=_environment(), cwd=ROOT, timeout=300
+        command(survey, tmp_path / "one", *options), env=environment(), cwd=ROOT, timeout=300
     )
     assert alone.returncode == 0
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    launch += ["--master-port", str(port), *_command(survey, tmp_path / "two", *options)[1:]]
-    done = subprocess.run(launch, env=_environment(), cwd=ROOT, capture_output=True, timeout=300)
+    launch += ["--master-port", str(port), *command(survey, tmp_path / "two", *options)[1:]]
+    done = subprocess.run(launch, env=environment(), cwd=ROOT, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr.decode()
     one, two = _losses(tmp_path / "one"), _losses(tmp_path / "two")
     assert len(one) == len(two) > 0
@@ -235,7 +193,7 @@ def test_streamed_and_kept_spectra_give_the_same_losses(survey, tmp_path):
 
 @pytest.mark.parametrize("start", ["--warm-start", "--no-warm-start"])
 def test_spoilt_spectrum_stops_the_training_and_is_named(tmp_path, capsys, start):
-    survey = _write_survey(tmp_path / "survey", spoil=7)
+    survey = write_survey(tmp_path / "survey", spoil=7)
     assert _train(survey, tmp_path / "model", "--epochs", "1", start) == 2
     message = capsys.readouterr().err
     assert "the loss is not finite at step" in message
@@ -310,7 +268,7 @@ def test_training_goes_on_from_another_model(survey, tmp_path, capsys):
     assert "its rest_grid is" in capsys.readouterr().err
 
 
-def test_pca_is_reached_through_the_same_command(survey, tmp_path):
+def test_pca_is_reached_through_the_samecommand(survey, tmp_path):
     assert _train(survey, tmp_path / "model", "--model", "pca") == 0
     assert load_model(tmp_path / "model").kind == "pca"
     metrics = json.loads((tmp_path / "model" / "model.json").read_text())["metrics"]
@@ -390,7 +348,7 @@ def test_resuming_on_other_objects_is_refused(survey, tmp_path, capsys):
     out = tmp_path / "model"
     assert _train(survey, out, "--epochs", "1") == 0
     (out / "model.json").unlink()
-    other = _write_survey(tmp_path / "other", n=80)
+    other = write_survey(tmp_path / "other", n=80)
     assert _train(other, out, "--epochs", "1", "--resume") == 2
     assert "other objects" in capsys.readouterr().err
 
@@ -429,21 +387,3 @@ def test_history_survives_a_line_cut_short(tmp_path):
 
 def test_every_setting_has_a_help_line():
     assert all(field.metadata["help"] for field in dataclasses.fields(TrainConfig))
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-def test_compiled_networks_learn_the_same(survey, tmp_path):
-    plain, compiled = tmp_path / "plain", tmp_path / "compiled"
-    options = ("--epochs", "2", "--batch-size", "14")
-    assert _train(survey, plain, *options) == 0
-    # In a process of its own: the compiler warns of itself.
-    run = subprocess.run(
-        _command(survey, compiled, *options, "--compiled"), env=_environment(), cwd=ROOT,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr
-    ours, theirs = (read_history(path / "history.csv") for path in (compiled, plain))
-    for row, other in zip(ours, theirs, strict=True):
-        for name in ("train_loss", "valid_loss"):
-            assert row[name] == pytest.approx(other[name], rel=1e-3)
