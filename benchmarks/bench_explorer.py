@@ -70,7 +70,8 @@ def main(argv: list[str] | None = None) -> None:
     print(table(times, targets, {}), flush=True)
     if not options.only:
         peer = {} if options.objects > MOST_PLAIN else time_peer(atlas, size, catalog)
-        print(table({name: times[name] for name in peer}, targets, peer))
+        if peer:
+            print(table({name: times[name] for name in peer}, targets, peer))
         RESULTS.mkdir(exist_ok=True)
         path = RESULTS / f"explorer-{options.objects}.json"
         path.write_text(json.dumps({"ours": times, "plain": peer, "targets": targets}, indent=1))

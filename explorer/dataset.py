@@ -150,6 +150,13 @@ class Dataset:
         return (first, last) if first < last else (float(rest[0]), float(rest[-1]))
 
     @cached_property
+    def rest_shown(self) -> NDArray[np.bool_]:
+        """Which pixels of decoded spectra lie within `rest_range`, shape (n_rest,)."""
+        first, last = self.rest_range
+        wave = self.atlas.model.wave_rest
+        return (wave >= first) & (wave <= last)
+
+    @cached_property
     def numeric_columns(self) -> list[str]:
         """Columns of numbers with at least one finite value, the usual ones first."""
         first = ["z", "log_mass", "log_ssfr", "a_v", "neg_log_p", "chi2_red", "lof", "snr"]

@@ -59,7 +59,7 @@ class LatentsView(pn.viewable.Viewer):
         self._decoding, self._measuring = Latest(even=True), Latest()
         self._filling = False
         self._stale = True
-        self.start: FloatArray = state.dataset.atlas.latents.mean(axis=0, dtype=float)
+        self.start: FloatArray = middle(state.dataset.atlas.latents)
         self.place = self.start
         self.probe: Probe | None = None
         self._make_widgets()
@@ -128,14 +128,14 @@ class LatentsView(pn.viewable.Viewer):
         self._open_traversal()
 
     def _restart(self, *, force: bool = False) -> None:
-        """Start from the selected object, or from the mean of all."""
+        """Start from the selected object, or from the median of all."""
         state = self._state
         if state.tab != TAB:
             self._stale, state.place = True, None
             return
         latents = state.dataset.atlas.latents
         row = state.selected
-        start = latents.mean(axis=0, dtype=float) if row is None else latents[row].astype(float)
+        start = middle(latents) if row is None else latents[row].astype(float)
         if force or self._stale or not np.array_equal(start, self.start):
             self._stale, self.start, self.place = False, start, start
             state.place = None
@@ -190,7 +190,7 @@ class LatentsView(pn.viewable.Viewer):
         self.figure.draw({"start": result.start, "now": result.now})
         model, start, place = state.dataset.atlas.model, self.start, self.place
         self._measuring.submit(lambda: measure_both(model, start, place), self._show_measures)
-        begun = state.selected_id or "the mean of all objects"
+        begun = state.selected_id or "the median of all objects"
         text = (
             f"Started from {begun}. Nearest object: {state.dataset.ids[result.nearest]} at "
             f"distance {number(result.distance)}"
@@ -209,6 +209,11 @@ class LatentsView(pn.viewable.Viewer):
             state.param.update(
                 highlight=[self.probe.nearest], highlight_label="nearest to the sliders"
             )
+
+
+def middle(latents: FloatArray) -> FloatArray:
+    """Return the median of each latent: their tails are long, and no galaxy is like their mean."""
+    return np.median(latents, axis=0).astype(float)
 
 
 def decode_probe(dataset: Dataset, start: FloatArray, place: FloatArray) -> Probe:

@@ -81,7 +81,8 @@ class RestFigure(pn.viewable.Viewer):
         for name, flux in spectra.items():
             if not np.array_equal(flux, self.sources[name].data["flux"], equal_nan=True):
                 self.sources[name].data = {"wave": wave, "flux": np.asarray(flux, dtype=np.float32)}
-        finite = [flux[np.isfinite(flux)] for flux in spectra.values()]
+        shown = self._state.dataset.rest_shown
+        finite = [flux[np.isfinite(flux) & shown] for flux in spectra.values()]
         values = np.concatenate(finite) if finite else np.empty(0)
         if len(values):
             low, high = float(values.min()), float(values.max())

@@ -109,7 +109,8 @@ class TrackSpectra(pn.viewable.Viewer):
         # The highest of neighbouring pixels, so that narrow lines keep their height.
         n_pixel = len(wave) // thin * thin
         flux = decoded.spectra[:, :n_pixel].reshape(len(decoded.spectra), -1, thin).max(axis=2)
-        low_end, high_end = np.percentile(flux, [1, 99], axis=1)
+        shown = self._state.dataset.rest_shown[:n_pixel:thin]
+        low_end, high_end = np.percentile(flux[:, shown], [1, 99], axis=1)
         offset = 0.6 * float(np.median(high_end - low_end)) or 1.0
         stacked = flux + offset * np.arange(len(flux))[:, None]
         self.stack.data = {
@@ -119,7 +120,8 @@ class TrackSpectra(pn.viewable.Viewer):
             "width": self._widths(len(flux), knot),
         }  # fmt: skip
         # The strongest lines may leave the figure, so that the continua stay readable.
-        low, high = float(stacked.min()), float(np.percentile(stacked, 98, axis=1).max())
+        seen = stacked[:, shown]
+        low, high = float(seen.min()), float(np.percentile(seen, 98, axis=1).max())
         pad = 0.05 * (high - low) or 1.0
         self.figures[0].y_range.update(start=low - pad, end=high + 2 * pad)
 
@@ -139,7 +141,8 @@ class TrackSpectra(pn.viewable.Viewer):
         widths = self._widths(len(decoded.spectra), knot)
         if len(self.stack.data["width"]) == len(widths):
             self.stack.patch({"width": [(slice(None), widths)]})
-        low, high = float(decoded.spectra[knot].min()), float(decoded.spectra[knot].max())
+        seen = decoded.spectra[knot][self._state.dataset.rest_shown]
+        low, high = float(seen.min()), float(seen.max())
         pad = 0.12 * (high - low) or 1.0
         self.figures[1].y_range.update(start=low - pad, end=high + 2 * pad)
 

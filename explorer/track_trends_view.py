@@ -32,7 +32,9 @@ class TrackTrends(pn.viewable.Viewer):
         self._state = state
         self._inks: list[tuple[Any, str, str]] = []
         self._range: Any = Range1d(start=0.5, end=2.5)
-        self.decoded: Any = ColumnDataSource({"knot": [], SUPPORT: [], "colour": []})
+        self.decoded: Any = ColumnDataSource(
+            {"knot": [], SUPPORT: [], "colour": []}, name="track trends"
+        )
         self.observed: Any = ColumnDataSource({"knot": []})
         self.lost: Any = ColumnDataSource({"x0": [], "x1": []})
         self.now: Any = ColumnDataSource({"x": []})

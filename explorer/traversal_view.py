@@ -22,8 +22,9 @@ HEIGHT = 165
 EN_SPACE = "\N{EN SPACE}"
 _TEXT = (
     "Each panel varies one axis through its percentiles 10 (blue), 30, 70 and 90 (red), the others "
-    "held; spectra are offset upwards. Below: the measured change from the 10th to the 90th, with "
-    "an arrow where it exceeds a tenth of the spread among the objects."
+    "held; spectra are offset upwards. Below: the measured change from the 10th to the 90th (or "
+    "the object held, if it lies beyond), with an arrow where it exceeds a tenth of the spread "
+    "among the objects."
 )
 
 
@@ -105,7 +106,8 @@ class TraversalView(pn.viewable.Viewer):
     def draw(self, result: Traversal) -> None:
         """Show a traversal."""
         self.result = result
-        step = 0.45 * float(np.median(np.ptp(result.spectra[:, 1:-1], axis=2)))
+        shown = self._state.dataset.rest_shown
+        step = 0.45 * float(np.median(np.ptp(result.spectra[:, 1:-1, shown], axis=2)))
         names = [
             f"axis {n + 1}" if self._rotated else f"latent {n}" for n in range(len(self.sources))
         ]
@@ -119,7 +121,7 @@ class TraversalView(pn.viewable.Viewer):
                 "colour": self._colours(),
             }
             # The strongest lines may leave the panel, so that the continua stay readable.
-            low, high = np.percentile(stacked, [0.3, 99.7])
+            low, high = np.percentile(np.stack(stacked)[:, shown], [0.3, 99.7])
             fig.y_range.update(start=low - 0.1 * (high - low), end=high + 0.1 * (high - low))
             fig.title.text = f"{name}: {number(steps[0])} to {number(steps[-1])}"
         self.changes.object = changes_table(result, names)

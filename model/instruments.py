@@ -48,7 +48,7 @@ def start_from_model(new: Spender, path: Path) -> Spender:
         trained.instrument(grid)
     except ValueError:
         trained = add_instrument(trained, name, grid)
-    return trained.requires_grad_(True)
+    return trained
 
 
 def add_instrument(model: Spender, name: str, grid: WaveGrid) -> Spender:

@@ -1,4 +1,4 @@
-"""All losses of one batch as one module: what autocast, compilation and several processes wrap.
+"""All losses of one batch as one module: what autocast and several processes wrap.
 
 Fidelity, similarity and consistency of Liang+2023 (arXiv:2302.02496, equations 1-5), batch means.
 With several processes the pairwise similarity runs over the batch of all of them.

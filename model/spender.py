@@ -206,7 +206,7 @@ class Spender(nn.Module):
         """
         flux, valid = redshift(rest.float(), z, source=self.rest_grid, target=grid)
         for name, line_spread in self.line_spreads.items():
-            if self.config.grids[name] == grid:
+            if _same_grid(self.config.grids[name], grid):
                 flux = line_spread(flux) * valid
         return flux, valid
 
@@ -222,10 +222,10 @@ class Spender(nn.Module):
             if grid is not None and _same_grid(grid, known):
                 return name
         known_names = ", ".join(f"{name} {known}" for name, known in self.config.grids.items())
-        raise ValueError(
-            f"grid must be one that the model encodes ({known_names}), got {grid}; python -m model "
-            "train SURVEY --start-from MODEL adds an encoder for it"
-        )
+        text = f"grid must be one that the model encodes ({known_names}), got {grid}"
+        if grid is not None:
+            text += "; python -m model train SURVEY --start-from MODEL adds an encoder for it"
+        raise ValueError(text)
 
     def encode(self, spectra: Spectra) -> FloatArray:
         """Return latents, float32, shape (n_galaxy, n_latent)."""

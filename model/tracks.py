@@ -163,7 +163,7 @@ class TrackMaker:
         Args:
             latent: Which; with `rotated`, which principal axis of the latents.
             name: What to call it.
-            start: Latents held, e.g. of a selected object; by default the mean of all.
+            start: Latents held, e.g. of a selected object; by default the medians of all.
             percentiles: Ends of the track.
             rotated: Move along principal axes of the latents instead of the latents themselves.
             n_knot: Knots.
@@ -174,7 +174,7 @@ class TrackMaker:
         n_latent = self.latents.shape[1]
         if not 0 <= latent < n_latent:
             raise ValueError(f"latent must lie in 0..{n_latent - 1}, got {latent}")
-        middle = self.latents.mean(axis=0, dtype=float)
+        middle = np.median(self.latents, axis=0).astype(float)
         axis = principal_axes(self.latents)[latent] if rotated else np.eye(n_latent)[latent]
         held = middle if start is None else np.asarray(start, dtype=float)
         along = (self.latents - middle) @ axis

@@ -104,7 +104,8 @@ class TrainConfig:
     start_from: str = setting(
         default="",
         help="model folder to start from: go on with it, on this survey; a survey of another "
-        "instrument gets an encoder of its own, into the same latent space",
+        "instrument gets an encoder of its own, into the same latent space; where several share "
+        "the decoder, only the survey's own encoder is trained",
     )
     learning_rate: float = setting(default=1e-3, help="highest of the 1cycle schedule")
     weight_decay: float = setting(default=0.0, help="of AdamW; 0 = Adam")

@@ -85,7 +85,6 @@ def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> 
             "precision": precision,
             "device": str(accelerator.device),
             "processes": accelerator.num_processes,
-            "instruments": list(model.config.grids),
             "kept_on_device": train.kept,
         },
     )

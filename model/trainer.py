@@ -296,7 +296,13 @@ class Trainer:
                 f"the guide beside {self.checkpoint} is missing, or not its own; put "
                 "guide.safetensors back, or choose another --out"
             )
-        self.model.load_state_dict(without_prefix("model", tensors))
+        weights = without_prefix("model", tensors)
+        if set(weights) != set(self.model.state_dict()):
+            raise ValueError(
+                f"{self.checkpoint} is of another network, or the model it started from has "
+                "changed since; choose another --out"
+            )
+        self.model.load_state_dict(weights)
         self.best = without_prefix("best", tensors)
         load_optimizer(optimizer, without_prefix("optimizer", tensors))
         self.position = Position(**state["position"])

@@ -98,6 +98,7 @@ def test_tracks(view: Watched, atlas_path: Path) -> None:
     view.wait_for("get('track observed')?.data.flux.length > 0")
     view.wait_for("get('map knots').data.x.length === 5")
     press(view, "trends")
+    view.wait_for("get('track trends').data.d4000.filter(Number.isFinite).length === 5")
     view.page.get_by_label("name", exact=True).fill("main sequence")
     view.page.keyboard.press("Tab")
     press(view, "save")

@@ -1,6 +1,10 @@
 """Spectra of another instrument get an encoder of their own, into the same latent space."""
 
 import json
+import shutil
+import subprocess
+import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +15,21 @@ import torch
 from data.grid import WaveGrid, linear_grid
 from data.survey import Survey, SurveyWriter
 from model.__main__ import main
+from model.history import read_history
 from model.instruments import add_instrument, train_only
 from model.spender import Spender, SpenderConfig
 from model.storage import load_model
+from tests.training_fixture import ROOT, SMALL, TINY, command, environment, launched, losses
 
 FIRST = WaveGrid(scale="log", start=3.6, step=2.5e-3, n_pixel=140)
 OTHER = linear_grid(4000.0, 9500.0, 170)
 N_GALAXY = 80
-TINY = ("--rest-pixels", "150", "--hidden", "16", "32", "--latents", "2", "--device", "cpu")
-TINY += ("--precision", "fp32", "--batch-size", "16", "--noise", "0.02", "--similarity", "1")
+OPTIONS = (*TINY, "--noise", "0.02", "--similarity", "1", "--warm-start")
 
 
 @pytest.fixture(autouse=True)
 def small_and_alone(monkeypatch):
-    monkeypatch.setattr("model.encoder.CHANNELS", (8, 16, 32))
+    monkeypatch.setattr("model.encoder.CHANNELS", SMALL)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -47,7 +52,7 @@ def _write_survey(path: Path, grid: WaveGrid, seed: int) -> Path:
 
 
 def _train(survey: Path, out: Path, *options: str) -> int:
-    return main(["train", str(survey), "--out", str(out), *TINY, *options])
+    return main(["train", str(survey), "--out", str(out), *OPTIONS, *options])
 
 
 def _latents(model: Path, survey: Path) -> np.ndarray:
@@ -78,17 +83,46 @@ def test_another_instrument_joins_the_latent_space(tmp_path, capsys):
     metrics, theirs = (json.loads((m / "model.json").read_text())["metrics"] for m in (new, old))
     assert metrics["fidelity_test"] < 2 * theirs["fidelity_test"]
 
-    (new / "model.json").unlink()  # as if stopped after its last checkpoint
-    (new / "model.safetensors").unlink()
-    kept = _resumed_metrics(other, new, options)
-    assert kept == metrics
     assert _train(other, tmp_path / "odd", "--start-from", str(new), "--latents", "3") == 2
     assert "does not fit the settings: its n_latent is 2" in capsys.readouterr().err
 
 
-def _resumed_metrics(survey: Path, out: Path, options: tuple[str, ...]) -> dict:
-    assert _train(survey, out, *options, "--resume") == 0
-    return json.loads((out / "model.json").read_text())["metrics"]
+def test_newcomer_killed_or_trained_by_two_processes_learns_the_same(tmp_path):
+    first = _write_survey(tmp_path / "first", FIRST, seed=1)
+    other = _write_survey(tmp_path / "other", OTHER, seed=2)
+    old, whole, killed, two = (tmp_path / name for name in ("old", "whole", "killed", "two"))
+    assert _train(first, old, "--epochs", "3") == 0
+    options = ("--start-from", str(old), "--epochs", "12", "--batch-size", "14", "--augmented", "0")
+    options += ("--checkpoint-minutes", "0", "--valid-every", "1", "--learning-rate", "1e-4")
+    run = partial(subprocess.run, env=environment(), cwd=ROOT, check=True, capture_output=True)
+    run(command(other, whole, *options))
+    process = subprocess.Popen(
+        command(other, killed, *options), env=environment(), cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    while len(read_history(killed / "history.csv")) < 3:
+        assert process.poll() is None, "it must still run when it is killed"
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not (killed / "model.json").exists()
+    run(command(other, killed, *options, "--resume"))
+    assert losses(killed) == losses(whole)
+    run(launched(command(other, two, *options)))
+    for row, expected in zip(losses(two), losses(whole), strict=True):
+        assert row == pytest.approx(expected, rel=1e-4)
+
+
+def test_changed_start_is_told_when_a_training_goes_on(tmp_path, capsys):
+    first = _write_survey(tmp_path / "first", FIRST, seed=1)
+    other = _write_survey(tmp_path / "other", OTHER, seed=2)
+    old, new = tmp_path / "old", tmp_path / "new"
+    assert _train(first, old, "--epochs", "1") == 0
+    assert _train(other, new, "--epochs", "1", "--start-from", str(old)) == 0
+    (new / "model.json").unlink()  # as if stopped after its last checkpoint
+    shutil.rmtree(old)
+    assert _train(other, old, "--epochs", "1") == 0
+    assert _train(other, new, "--epochs", "1", "--start-from", str(old), "--resume") == 2
+    assert "the model it started from has changed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("lsf_size", [0, 5])

@@ -68,11 +68,11 @@ def test_sliders_start_at_the_selected_object(tiny_atlas_path: Path) -> None:
     assert view._state.highlight == [7]
 
 
-def test_without_a_selection_they_start_at_the_mean(tiny_atlas_path: Path) -> None:
+def test_without_a_selection_they_start_at_the_median(tiny_atlas_path: Path) -> None:
     view = opened(tiny_atlas_path)
     latents = view._state.dataset.atlas.latents
-    np.testing.assert_allclose(view.place, latents.mean(axis=0, dtype=float))
-    assert "the mean of all objects" in str(view.where.object)
+    np.testing.assert_allclose(view.place, np.median(latents, axis=0))
+    assert "the median of all objects" in str(view.where.object)
 
 
 def test_a_slider_decodes_what_it_says(tiny_atlas_path: Path) -> None:

@@ -2,9 +2,7 @@ import csv
 import dataclasses
 import json
 import signal
-import socket
 import subprocess
-import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -22,9 +20,17 @@ from model.objective import Objective
 from model.schedule import Clock, one_cycle
 from model.storage import load_model
 from model.train import RECIPES, TrainConfig, read_recipe
-from tests.training_fixture import GRID, ROOT, SMALL, TINY, command, environment, write_survey
-
-NOT_REPEATABLE = ("seconds", "spectra_per_s")
+from tests.training_fixture import (
+    GRID,
+    ROOT,
+    SMALL,
+    TINY,
+    command,
+    environment,
+    launched,
+    losses,
+    write_survey,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -44,13 +50,6 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _train(survey: Path, out: Path, *options: str) -> int:
     return main(["train", str(survey), "--out", str(out), *TINY, *options])
-
-
-def _losses(out: Path) -> list[dict[str, float]]:
-    return [
-        {name: value for name, value in row.items() if name not in NOT_REPEATABLE}
-        for row in read_history(out / "history.csv")
-    ]
 
 
 def test_command_makes_a_model_that_opens_and_has_learnt(survey, tmp_path, capsys):
@@ -81,7 +80,7 @@ def test_command_makes_a_model_that_opens_and_has_learnt(survey, tmp_path, capsy
     assert "fidelity_valid" in capsys.readouterr().err
 
 
-def test_killed_training_resumes_to_bitwise_the_same_losses(survey, tmp_path):
+def test_killed_training_resumes_to_bitwise_the_samelosses(survey, tmp_path):
     """SIGKILL in the middle of an epoch, twice; all losses, a guide, streamed spectra."""
     options = ("--config", "full", "--epochs", "16", "--checkpoint-minutes", "0", "--seed", "2")
     options += ("--memory-gb", "0", "--window-rows", "20", "--valid-every", "2", "--warm-start")
@@ -107,8 +106,8 @@ def test_killed_training_resumes_to_bitwise_the_same_losses(survey, tmp_path):
     resumed = [*command(survey, killed)[:3], str(survey), "--out", str(killed)]
     done = subprocess.run([*resumed, "--resume"], env=environment(), cwd=ROOT, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
-    assert _losses(killed) == _losses(whole)
-    assert "train_guide" in _losses(whole)[0]
+    assert losses(killed) == losses(whole)
+    assert "train_guide" in losses(whole)[0]
     one, other = load_file(whole / "model.safetensors"), load_file(killed / "model.safetensors")
     assert all(np.array_equal(one[name], other[name]) for name in one)
 
@@ -168,14 +167,10 @@ def test_two_processes_give_the_losses_of_one(survey, tmp_path):
         command(survey, tmp_path / "one", *options), env=environment(), cwd=ROOT, timeout=300
     )
     assert alone.returncode == 0
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    launch += ["--master-port", str(port), *command(survey, tmp_path / "two", *options)[1:]]
+    launch = launched(command(survey, tmp_path / "two", *options))
     done = subprocess.run(launch, env=environment(), cwd=ROOT, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr.decode()
-    one, two = _losses(tmp_path / "one"), _losses(tmp_path / "two")
+    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert len(one) == len(two) > 0
     for row, expected in zip(two, one, strict=True):
         assert row.pop("gradient_norm") == pytest.approx(expected.pop("gradient_norm"), rel=1e-4)
@@ -184,11 +179,11 @@ def test_two_processes_give_the_losses_of_one(survey, tmp_path):
     assert info["training"]["processes"] == 2
 
 
-def test_streamed_and_kept_spectra_give_the_same_losses(survey, tmp_path):
+def test_streamed_and_kept_spectra_give_the_samelosses(survey, tmp_path):
     assert _train(survey, tmp_path / "kept", "--epochs", "3") == 0
     streamed = ("--memory-gb", "0", "--window-rows", "16384")
     assert _train(survey, tmp_path / "streamed", "--epochs", "3", *streamed) == 0
-    assert _losses(tmp_path / "kept") == _losses(tmp_path / "streamed")
+    assert losses(tmp_path / "kept") == losses(tmp_path / "streamed")
 
 
 @pytest.mark.parametrize("start", ["--warm-start", "--no-warm-start"])
@@ -268,7 +263,7 @@ def test_training_goes_on_from_another_model(survey, tmp_path, capsys):
     assert "its rest_grid is" in capsys.readouterr().err
 
 
-def test_pca_is_reached_through_the_samecommand(survey, tmp_path):
+def test_pca_is_reached_through_the_same_command(survey, tmp_path):
     assert _train(survey, tmp_path / "model", "--model", "pca") == 0
     assert load_model(tmp_path / "model").kind == "pca"
     metrics = json.loads((tmp_path / "model" / "model.json").read_text())["metrics"]

@@ -1,6 +1,7 @@
 """A tiny survey, and the command that trains a tiny SPENDER on it in a process of its own."""
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -9,12 +10,14 @@ import pandas as pd
 
 from data.grid import WaveGrid
 from data.survey import SurveyWriter
+from model.history import read_history
 
 ROOT = Path(__file__).resolve().parent.parent
 GRID = WaveGrid(scale="log", start=3.6, step=2.5e-3, n_pixel=140)
 TINY = ("--rest-pixels", "150", "--hidden", "16", "32", "--latents", "2", "--device", "cpu")
 TINY += ("--precision", "fp32", "--batch-size", "16", "--no-warm-start", "--noise", "0.02")
 SMALL = (8, 16, 32)
+NOT_REPEATABLE = ("seconds", "spectra_per_s")
 
 
 def write_survey(path: Path, n: int = 60, *, spoil: int | None = None) -> Path:
@@ -51,3 +54,20 @@ def command(survey: Path, out: Path, *options: str) -> list[str]:
 def environment() -> dict[str, str]:
     """Return the environment of such a process."""
     return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+def launched(command: list[str]) -> list[str]:
+    """Return the command that runs another as two processes that train together."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    return [*launch, "--master-port", str(port), *command[1:]]
+
+
+def losses(out: Path) -> list[dict[str, float]]:
+    """Return what a training noted, without what depends on the machine's speed."""
+    return [
+        {name: value for name, value in row.items() if name not in NOT_REPEATABLE}
+        for row in read_history(out / "history.csv")
+    ]
