@@ -21,6 +21,7 @@ from explorer.state import ExplorerState
 from explorer.traversal_view import TraversalView
 from explorer.wording import PLAIN, Html, line
 from model.interface import SpectrumModel
+from model.latent_axes import middle
 from model.track_trends import trends
 
 FloatArray = NDArray[np.floating[Any]]
@@ -59,7 +60,7 @@ class LatentsView(pn.viewable.Viewer):
         self._decoding, self._measuring = Latest(even=True), Latest()
         self._filling = False
         self._stale = True
-        self.start: FloatArray = middle(state.dataset.atlas.latents)
+        self.start: FloatArray = _middle(state.dataset)
         self.place = self.start
         self.probe: Probe | None = None
         self._make_widgets()
@@ -135,7 +136,7 @@ class LatentsView(pn.viewable.Viewer):
             return
         latents = state.dataset.atlas.latents
         row = state.selected
-        start = middle(latents) if row is None else latents[row].astype(float)
+        start = _middle(state.dataset) if row is None else latents[row].astype(float)
         if force or self._stale or not np.array_equal(start, self.start):
             self._stale, self.start, self.place = False, start, start
             state.place = None
@@ -211,9 +212,8 @@ class LatentsView(pn.viewable.Viewer):
             )
 
 
-def middle(latents: FloatArray) -> FloatArray:
-    """Return the median of each latent: their tails are long, and no galaxy is like their mean."""
-    return np.median(latents, axis=0).astype(float)
+def _middle(dataset: Dataset) -> FloatArray:
+    return dataset.keep(("middle",), lambda: middle(dataset.atlas.latents))
 
 
 def decode_probe(dataset: Dataset, start: FloatArray, place: FloatArray) -> Probe:

@@ -9,6 +9,11 @@ import numpy as np
 from data.grid import FloatArray
 
 
+def middle(latents: FloatArray) -> FloatArray:
+    """Return the median of each latent: their tails are long, and no galaxy is like their mean."""
+    return np.median(latents, axis=0).astype(float)
+
+
 def principal_axes(latents: FloatArray) -> FloatArray:
     """Return the unit axes of the latents' variance, largest first, shape (n_latent, n_latent).
 

@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import KDTree
 
 from data.grid import FloatArray
-from model.latent_axes import combine, principal_axes
+from model.latent_axes import combine, middle, principal_axes
 from model.neighbours import IntArray, Neighbours
 from model.track import Track
 
@@ -174,13 +174,13 @@ class TrackMaker:
         n_latent = self.latents.shape[1]
         if not 0 <= latent < n_latent:
             raise ValueError(f"latent must lie in 0..{n_latent - 1}, got {latent}")
-        middle = np.median(self.latents, axis=0).astype(float)
+        centre = middle(self.latents)
         axis = principal_axes(self.latents)[latent] if rotated else np.eye(n_latent)[latent]
-        held = middle if start is None else np.asarray(start, dtype=float)
-        along = (self.latents - middle) @ axis
+        held = centre if start is None else np.asarray(start, dtype=float)
+        along = (self.latents - centre) @ axis
         low, high = np.percentile(along, percentiles)
         steps = np.linspace(low, high, n_knot)
-        latents = held + (steps - (held - middle) @ axis)[:, None] * axis
+        latents = held + (steps - (held - centre) @ axis)[:, None] * axis
         recipe = {
             "kind": "one latent", "latent": latent, "rotated": rotated,
             "percentiles": list(percentiles),

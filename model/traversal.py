@@ -14,7 +14,7 @@ import pandas as pd
 
 from data.grid import FloatArray
 from model.interface import SpectrumModel
-from model.latent_axes import principal_axes
+from model.latent_axes import middle, principal_axes
 from model.track_trends import trends
 
 FEATURES: dict[str, str] = {
@@ -75,7 +75,7 @@ def traverse(
         rotated: Vary along the sample's principal axes instead of the latents.
     """
     n_latent = latents.shape[1]
-    held = np.asarray(np.median(latents, axis=0) if start is None else start, dtype=float)
+    held = middle(latents) if start is None else np.asarray(start, dtype=float)
     axes = principal_axes(latents) if rotated else np.eye(n_latent)
     ends = np.percentile((latents - held) @ axes.T, PERCENTILES, axis=0)
     # The start may lie outside: what is below it does not rise above it, and the other way round.

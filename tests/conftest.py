@@ -43,6 +43,20 @@ def _tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny(tmp_path_factory.getbasetemp())
 
 
+@pytest.fixture
+def small_and_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Few channels, and one thread: threads that wait for each other take most of a small step."""
+    import torch
+
+    from tests.training_fixture import SMALL
+
+    monkeypatch.setattr("model.encoder.CHANNELS", SMALL)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A headless Chromium of the module's own."""

@@ -19,7 +19,7 @@ from model.history import read_history
 from model.instruments import add_instrument, train_only
 from model.spender import Spender, SpenderConfig
 from model.storage import load_model
-from tests.training_fixture import ROOT, SMALL, TINY, command, environment, launched, losses
+from tests.training_fixture import ROOT, TINY, command, environment, launched, losses
 
 FIRST = WaveGrid(scale="log", start=3.6, step=2.5e-3, n_pixel=140)
 OTHER = linear_grid(4000.0, 9500.0, 170)
@@ -27,13 +27,7 @@ N_GALAXY = 80
 OPTIONS = (*TINY, "--noise", "0.02", "--similarity", "1", "--warm-start")
 
 
-@pytest.fixture(autouse=True)
-def small_and_alone(monkeypatch):
-    monkeypatch.setattr("model.encoder.CHANNELS", SMALL)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("small_and_alone")
 
 
 def _write_survey(path: Path, grid: WaveGrid, seed: int) -> Path:

@@ -23,7 +23,6 @@ from model.train import RECIPES, TrainConfig, read_recipe
 from tests.training_fixture import (
     GRID,
     ROOT,
-    SMALL,
     TINY,
     command,
     environment,
@@ -32,15 +31,7 @@ from tests.training_fixture import (
     write_survey,
 )
 
-
-@pytest.fixture(autouse=True)
-def small_and_alone(monkeypatch):
-    """Few channels, and one thread: threads that wait for each other take most of a small step."""
-    monkeypatch.setattr("model.encoder.CHANNELS", SMALL)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("small_and_alone")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +71,7 @@ def test_command_makes_a_model_that_opens_and_has_learnt(survey, tmp_path, capsy
     assert "fidelity_valid" in capsys.readouterr().err
 
 
-def test_killed_training_resumes_to_bitwise_the_samelosses(survey, tmp_path):
+def test_killed_training_resumes_to_bitwise_the_same_losses(survey, tmp_path):
     """SIGKILL in the middle of an epoch, twice; all losses, a guide, streamed spectra."""
     options = ("--config", "full", "--epochs", "16", "--checkpoint-minutes", "0", "--seed", "2")
     options += ("--memory-gb", "0", "--window-rows", "20", "--valid-every", "2", "--warm-start")
@@ -179,7 +170,7 @@ def test_two_processes_give_the_losses_of_one(survey, tmp_path):
     assert info["training"]["processes"] == 2
 
 
-def test_streamed_and_kept_spectra_give_the_samelosses(survey, tmp_path):
+def test_streamed_and_kept_spectra_give_the_same_losses(survey, tmp_path):
     assert _train(survey, tmp_path / "kept", "--epochs", "3") == 0
     streamed = ("--memory-gb", "0", "--window-rows", "16384")
     assert _train(survey, tmp_path / "streamed", "--epochs", "3", *streamed) == 0
