@@ -31,6 +31,7 @@ from model.losses import (
     rest_weight,
     similarity_loss,
 )
+from model.optimizer import MuonAdamW, hidden_matrices
 from model.resample import redshift
 from model.spender import Spender
 
@@ -195,7 +196,7 @@ def bench_encoding() -> None:
 
 
 def bench_training_step(n: int = 256) -> None:
-    """Three losses, gradients and an Adam step."""
+    """Three losses, gradients and a step: of our optimiser, of spender's Adam."""
     pair, (flux, ivar, z) = twins(), batch(n)
     weight = rest_weight(torch.tensor(pair.ours.wave_rest, dtype=torch.float32))
     generator = torch.Generator().manual_seed(1)
@@ -203,9 +204,17 @@ def bench_training_step(n: int = 256) -> None:
     def augmented(_: object = None) -> tuple[Tensor, Tensor, Tensor]:
         return augment(flux, ivar, z, GRID, generator)
 
-    our_adam, their_adam = (
-        torch.optim.Adam(model.parameters(), 1e-4) for model in (pair.ours, pair.theirs)
-    )
+    matrices = hidden_matrices(pair.ours)
+    optimizers = {
+        half: MuonAdamW(
+            pair.ours.parameters(),
+            matrices,
+            lr=1e-4,
+            dtype=torch.bfloat16 if half else torch.float32,
+        )
+        for half in (False, True)
+    }
+    their_adam = torch.optim.Adam(pair.theirs.parameters(), 1e-4)
 
     def ours(half: bool) -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
@@ -215,9 +224,9 @@ def bench_training_step(n: int = 256) -> None:
             loss = loss + consistency_loss(
                 result.latents, pair.ours.encode_tensor(augmented()[0]), scale_free=True
             )
-        our_adam.zero_grad()
+        optimizers[half].zero_grad()
         loss.backward()
-        our_adam.step()
+        optimizers[half].step()
 
     def theirs() -> None:
         losses = get_losses(

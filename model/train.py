@@ -108,7 +108,7 @@ class TrainConfig:
         "the decoder, only the survey's own encoder is trained",
     )
     learning_rate: float = setting(default=1e-3, help="highest of the 1cycle schedule")
-    weight_decay: float = setting(default=0.0, help="of AdamW; 0 = Adam")
+    weight_decay: float = setting(default=0.0, help="decoupled, of all weights")
     clip: float = setting(default=1.0, help="largest norm of the gradient of the mean loss")
     patience: int = setting(default=0, help="validations without gain that end it; 0 = never")
     valid_every: int = setting(

@@ -32,6 +32,7 @@ from model.failures import is_out_of_memory, not_finite, out_of_memory
 from model.history import History, ProgressBar
 from model.losses import slope_schedule
 from model.objective import Objective
+from model.optimizer import MuonAdamW, hidden_matrices
 from model.position import Position
 from model.schedule import Clock, guidance, one_cycle
 from model.stop_signals import stop_signals
@@ -49,7 +50,7 @@ class TrainerSettings:
         n_step: Optimiser steps; None = as many as `limit` allows.
         limit: Seconds; None = as long as `n_step` takes.
         learning_rate: Highest of the 1cycle.
-        weight_decay: Of AdamW; 0 is plain Adam.
+        weight_decay: Decoupled, of all weights.
         clip: Largest norm of the gradient of the batch-mean loss.
         k1_max: Highest slope of the similarity loss.
         k1_cycles: Saw-teeth of its inverse annealing.
@@ -107,15 +108,16 @@ class Trainer:
         self.train, self.valid, self.folder = train, valid, folder
         self.model = objective.model
         self.world, self.rank = accelerator.num_processes, accelerator.process_index
-        optimizer = torch.optim.AdamW(
-            [item for item in objective.parameters() if item.requires_grad],
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
         self.position = Position()
         self.best: dict[str, Tensor] = {}
         objective.to(accelerator.device)
+        optimizer = MuonAdamW(
+            [item for item in objective.parameters() if item.requires_grad],
+            hidden_matrices(objective.model),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            dtype=torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32,
+        )
         self._plain = objective
         self._untried = objective.guide is not None  # a guided step takes less memory at first
         scaler_state = self._load(optimizer) if self.checkpoint.is_file() else None
