@@ -29,7 +29,7 @@ from data.file_list import FileList, batches, find_files
 from data.grid import INSTRUMENTS
 from data.prepare import NORM_RANGE
 from data.readers import read_file
-from data.survey import SurveyWriter, finish_interrupted, partial_folder
+from data.survey_writer import SurveyWriter, finish_interrupted, partial_folder
 
 MAX_FILES, MAX_BYTES = 128, 64_000_000
 """Files and bytes read between two entries of the journal: what bounds the memory."""

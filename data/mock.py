@@ -21,7 +21,7 @@ from data.mock_objects import MockObjects, object_ids
 from data.mock_random import IntArray
 from data.processes import map_in_order
 from data.spectra import Spectra
-from data.survey import SurveyWriter
+from data.survey_writer import SurveyWriter
 
 ROWS_AT_ONCE = 512
 WRITE_ROWS = 512

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from data.grid import FloatArray
+from data.json_file import read_json
 from data.source import open_source
 from data.spectra import SpectrumSource
-from data.survey import read_json
 from model.atlas_build import SCHEMA_VERSION, AtlasConfig, build_atlas
 from model.embedding import Embedding
 from model.encoding import latent_columns

@@ -25,9 +25,10 @@ import pandas as pd
 
 from data.commands import setting
 from data.grid import FloatArray
+from data.json_file import read_json, write_json
 from data.source import open_source
 from data.spectra import SpectrumSource
-from data.survey import Survey, read_json, write_json
+from data.survey import Survey
 from model.device import choose_device
 from model.embedding import (
     Embedding,

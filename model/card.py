@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.survey import read_json
+from data.json_file import read_json
 from model.storage import read_model_info
 
 EVALUATION = Path("evaluation", "evaluation.json")

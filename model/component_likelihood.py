@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from data.spectra import SpectrumSource
 from model.linear import PCA
@@ -40,20 +41,24 @@ class ComponentLikelihood:
         n_pixel: M of equation 1.
     """
 
-    def __init__(self, pca: PCA, source: SpectrumSource, rows: IntArray) -> None:
+    def __init__(
+        self, pca: PCA, source: SpectrumSource, rows: IntArray, *, progress: bool = False
+    ) -> None:
         """Read spectra and keep what matters of them.
 
         Args:
             pca: Mean, components and their spread.
             source: Where the spectra are.
             rows: Which ones.
+            progress: Show a bar.
         """
         n, k = len(rows), pca.n_latent
         self.best, self.slope = torch.empty(n, k), torch.empty(n, k)
         self.information, self.floor = torch.empty(n, k, k), torch.empty(n)
         self.n_pixel = source.grid.n_pixel
         basis = torch.cat([pca.mean[None], pca.components * pca.variance.sqrt()[:, None]])
-        for start in range(0, n, ROWS):
+        starts = range(0, n, ROWS)
+        for start in tqdm(starts, desc="likelihoods", disable=not progress, unit="block"):
             part = slice(start, start + ROWS)
             self._read(part, basis, pca, source, rows[part])
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from data.commands import setting
+from data.json_file import write_json
 from data.source import open_source
 from data.spectra import SpectrumSource
-from data.survey import write_json
 from model.card import EVALUATION, write_card
 from model.device import choose_device
 from model.evaluation_figures import draw_distances, draw_example

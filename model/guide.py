@@ -27,7 +27,8 @@ from data.spectra import SpectrumSource
 from model.checkpoints import read_checkpoint, write_checkpoint
 from model.component_likelihood import ComponentLikelihood
 from model.decoder import LineSpread, Speculator
-from model.linear import PCA, ROWS, PCAConfig, fit_pca
+from model.linear import PCA, ROWS, PCAConfig
+from model.linear_fit import fit_pca
 from model.losses import rest_weight, similarity_loss
 from model.neighbours import IntArray
 from model.schedule import one_cycle
@@ -176,7 +177,7 @@ def fit_guide(
         n_iteration=6,
         progress=progress,
     )
-    likelihood = ComponentLikelihood(pca, source, rows)
+    likelihood = ComponentLikelihood(pca, source, rows, progress=progress)
     finite = likelihood.finite()
     rows, likelihood = rows[finite], likelihood.only(finite)
     if len(rows) < MIN_GALAXY:

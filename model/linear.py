@@ -1,11 +1,9 @@
 """Principal components of rest-frame spectra with gaps and known noise.
 
-The linear model everything else is compared with (Yip+2004, Portillo+2020). Components, mean
-and coefficients are fitted alternately by weighted least squares, so that masked pixels and
-the ends that a redshift moves out of the band count for nothing (Bailey 2012,
-arXiv:1208.4122); a Gaussian prior on the coefficients keeps gappy spectra near the others.
+The linear model everything else is compared with (Yip+2004, Portillo+2020). A Gaussian prior on
+the coefficients keeps gappy spectra near the others.
 
-    model = fit_pca(source, rows, config=PCAConfig(n_latent=10), seed=0)
+    model = fit_pca(source, rows, config=PCAConfig(n_latent=10), seed=0)    # model.linear_fit
     model.encode(spectra), model.decode(latents), model.reconstruct(latents, z, grid)
 """
 
@@ -18,11 +16,9 @@ from typing import Any, Self
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from data.grid import REST_RANGE, FloatArray, WaveGrid, log_grid
-from data.spectra import Spectra, SpectrumSource
-from model.neighbours import IntArray
+from data.spectra import Spectra
 from model.resample import redshift
 from model.stack import to_rest_frame
 from model.storage import Weights
@@ -122,7 +118,7 @@ class PCA(nn.Module):
             grid: Their grid.
         """
         rest, weight = self.rest_frame(flux, ivar, z, grid=grid)
-        return self._coefficients(rest, weight)
+        return self.coefficients(rest, weight)
 
     def decode_tensor(self, latents: Tensor) -> Tensor:
         """Return rest-frame spectra, shape (n_galaxy, n_rest)."""
@@ -140,12 +136,13 @@ class PCA(nn.Module):
         weight = ivar / (1 + ivar * flux**2 / self.config.max_snr**2)
         return to_rest_frame(flux, weight, z, grid=grid, rest_grid=self.rest_grid)
 
-    def _coefficients(self, rest: Tensor, weight: Tensor) -> Tensor:
+    def coefficients(self, rest: Tensor, weight: Tensor) -> Tensor:
+        """Return the most probable coefficients of what `rest_frame` gave."""
         axes, weight = (
             self.components.T.double(),
             weight.double(),
         )  # float32 is not repeatable
-        normal = _products(weight, axes)  # (n_galaxy, n_latent, n_latent)
+        normal = weighted_products(weight, axes)  # (n_galaxy, n_latent, n_latent)
         normal = normal + torch.diag(1 / self.variance.double())
         right = (weight * (rest - self.mean)) @ axes  # (n_galaxy, n_latent)
         return torch.linalg.solve(normal, right).to(rest.dtype)
@@ -154,8 +151,8 @@ class PCA(nn.Module):
         """Return latents, float32, shape (n_galaxy, n_latent)."""
         grid = WaveGrid.from_wave(spectra.wave)
         parts = [
-            self.encode_tensor(*(item[rows] for item in self._tensors(spectra)), grid=grid).cpu()
-            for rows in _batches(len(spectra))
+            self.encode_tensor(*(item[rows] for item in self.tensors(spectra)), grid=grid).cpu()
+            for rows in row_slices(len(spectra))
         ]
         return torch.cat(parts).numpy() if parts else np.empty((0, self.n_latent), np.float32)
 
@@ -171,7 +168,7 @@ class PCA(nn.Module):
         z_all = torch.tensor(z, dtype=torch.float64, device=self.mean.device)
         flux = np.empty((len(values), grid.n_pixel), dtype=np.float32)
         covered = np.empty(flux.shape, dtype=bool)
-        for rows in _batches(len(values)):
+        for rows in row_slices(len(values)):
             rest = self.decode_tensor(values[rows])
             moved, valid = redshift(rest, z_all[rows], source=self.rest_grid, target=grid)
             flux[rows], covered[rows] = moved.cpu().numpy(), valid.cpu().numpy()
@@ -185,7 +182,8 @@ class PCA(nn.Module):
             )
         return values
 
-    def _tensors(self, spectra: Spectra) -> tuple[Tensor, Tensor, Tensor]:
+    def tensors(self, spectra: Spectra) -> tuple[Tensor, Tensor, Tensor]:
+        """Return flux, inverse variance and redshifts on the device of the PCA."""
         device = self.mean.device
         return (
             torch.tensor(spectra.flux, dtype=torch.float32, device=device),
@@ -194,135 +192,14 @@ class PCA(nn.Module):
         )
 
 
-def fit_pca(
-    source: SpectrumSource,
-    indices: IntArray,
-    *,
-    config: PCAConfig,
-    seed: int,
-    max_galaxy: int = 10_000,
-    n_iteration: int = 15,
-    progress: bool = False,
-) -> PCA:
-    """Fit a PCA to some spectra of a source.
-
-    Args:
-        source: Where the spectra are.
-        indices: Rows to learn from.
-        config: What to build.
-        seed: Of the choice of rows where there are more than `max_galaxy`.
-        max_galaxy: Spectra held in memory, 8 bytes a rest-frame pixel.
-        n_iteration: Rounds at most; it stops when chi2 falls by less than 1e-4 of itself.
-        progress: Show a bar.
-
-    Raises:
-        ValueError: Fewer spectra than components.
-    """
-    rows = np.asarray(indices)
-    if len(rows) > max_galaxy:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, max_galaxy, replace=False))
-    if len(rows) <= config.n_latent:
-        raise ValueError(
-            f"a PCA of {config.n_latent} components needs more spectra than that, got {len(rows)}"
-        )
-    model = PCA(config)
-    rest, weight = _read_rest_frame(model, source, rows, progress=progress)
-    _start(model, rest, weight)
-    last = np.inf
-    for _ in tqdm(range(n_iteration), desc="pca", disable=not progress):
-        latents = torch.cat(
-            [model._coefficients(rest[part], weight[part]) for part in _batches(len(rest))]  # noqa: SLF001
-        )
-        _improve(model, rest, weight, latents)
-        chi2 = _chi2(model, rest, weight, latents)
-        _rotate(model, latents)
-        if chi2 > last * (1 - 1e-4):
-            break
-        last = chi2
-    return model
-
-
-def _read_rest_frame(
-    model: PCA, source: SpectrumSource, rows: IntArray, *, progress: bool
-) -> tuple[Tensor, Tensor]:
-    rest = torch.empty(len(rows), model.rest_grid.n_pixel)
-    weight = torch.empty_like(rest)
-    batches = list(_batches(len(rows)))
-    for part in tqdm(batches, desc="reading", disable=not progress, unit="block"):
-        tensors = model._tensors(source.read(rows[part].tolist()))  # noqa: SLF001
-        rest[part], weight[part] = model.rest_frame(*tensors, grid=source.grid)
-    return rest, weight
-
-
-def _start(model: PCA, rest: Tensor, weight: Tensor) -> None:
-    """Start from the plain principal components of spectra whose gaps are filled by the mean."""
-    total = weight.sum(dim=0)
-    model.mean = _fill((weight * rest).sum(dim=0) / total.clamp(min=1e-30), total > 0)
-    some = slice(0, max(1000, 4 * model.n_latent))
-    filled = torch.where(weight[some] > 0, rest[some] - model.mean, 0)
-    _, values, axes = torch.linalg.svd(filled, full_matrices=False)
-    model.components = axes[: model.n_latent].contiguous()
-    model.variance = values[: model.n_latent] ** 2 / len(filled) + 1e-12
-
-
-def _improve(model: PCA, rest: Tensor, weight: Tensor, latents: Tensor) -> None:
-    """Solve for mean and components of each pixel, given the coefficients."""
-    design = torch.cat([torch.ones(len(latents), 1), latents], dim=1)
-    normal = torch.zeros(rest.shape[1], design.shape[1], design.shape[1])
-    right = torch.zeros(rest.shape[1], design.shape[1])
-    for part in _batches(len(rest)):
-        normal += _products(weight[part].T, design[part])
-        right += (weight[part] * rest[part]).T @ design[part]
-    seen = normal[:, 0, 0]
-    # A pixel that few objects show must not invent large components: one typical object's
-    # worth of evidence says 0.
-    one_object = seen.mean() / len(rest)
-    ridge = one_object * torch.cat([torch.full((1,), 1e-6), latents.var(dim=0)])
-    normal = normal + torch.diag(ridge.clamp(min=1e-20))
-    solved = torch.linalg.solve(normal.double(), right.double()).float().T
-    observed = seen > 0
-    model.mean = _fill(solved[0], observed)
-    model.components = torch.where(observed, solved[1:], 0)
-
-
-def _chi2(model: PCA, rest: Tensor, weight: Tensor, latents: Tensor) -> float:
-    total = 0.0
-    for part in _batches(len(rest)):
-        residual = rest[part] - model.decode_tensor(latents[part])
-        total += float((weight[part] * residual**2).sum())
-    return total
-
-
-def _rotate(model: PCA, latents: Tensor) -> None:
-    """Make components orthonormal, coefficients uncorrelated and ordered by variance."""
-    middle = latents.mean(dim=0)
-    model.mean = model.mean + middle @ model.components
-    centred = (latents - middle).double()
-    covariance = centred.T @ centred / len(centred)
-    values, vectors = torch.linalg.eigh(covariance)
-    root = vectors * values.clamp(min=0).sqrt()
-    _, scale, axes = torch.linalg.svd(root.T @ model.components.double(), full_matrices=False)
-    sign = axes.gather(1, axes.abs().argmax(dim=1, keepdim=True)).sign()
-    model.components = (axes * sign).float().contiguous()  # so that, saved, it gives the same bits
-    model.variance = (scale**2).clamp(min=1e-12).float()
-
-
-def _products(weight: Tensor, vectors: Tensor) -> Tensor:
+def weighted_products(weight: Tensor, vectors: Tensor) -> Tensor:
     """Return sum over j of weight[i, j] v_j v_j^T, shape (n_i, n, n), as one matrix product."""
     n = vectors.shape[1]
     outer = (vectors[:, :, None] * vectors[:, None, :]).reshape(len(vectors), n * n)
     return (weight @ outer).reshape(-1, n, n)
 
 
-def _fill(values: Tensor, seen: Tensor) -> Tensor:
-    """Carry the nearest observed value into pixels that no object shows."""
-    known = np.flatnonzero(seen.numpy())
-    if not len(known):
-        raise ValueError("no spectrum shows any pixel of the rest grid; check z and ivar")
-    nearest = np.interp(np.arange(len(values)), known, values.numpy()[known])
-    return torch.as_tensor(nearest, dtype=values.dtype)
-
-
-def _batches(n_galaxy: int) -> Iterator[slice]:
+def row_slices(n_galaxy: int) -> Iterator[slice]:
+    """Return the rows of each piece of work."""
     for start in range(0, n_galaxy, ROWS):
         yield slice(start, min(start + ROWS, n_galaxy))

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save_file
 
-from data.survey import read_json, write_json
+from data.json_file import read_json, write_json
 from model.interface import SpectrumModel
 
 SCHEMA_VERSION = 1

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.grid import FloatArray
-from data.survey import read_json, write_json
+from data.json_file import read_json, write_json
 from model.neighbours import IntArray
 
 

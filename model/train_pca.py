@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from data.spectra import SpectrumSource
-from model.linear import PCAConfig, fit_pca
+from model.linear import PCAConfig
+from model.linear_fit import fit_pca
 from model.splits import Splits
 from model.train import TrainConfig, rest_grid
 from model.trained import Trained

@@ -13,10 +13,12 @@ import torch
 from filelock import FileLock
 
 from data.grid import FloatArray, WaveGrid, linear_grid
-from data.survey import Survey, SurveyWriter
+from data.survey import Survey
+from data.survey_writer import SurveyWriter
 from model.atlas import AtlasConfig
 from model.atlas_build import make_atlas
-from model.linear import PCAConfig, fit_pca
+from model.linear import PCAConfig
+from model.linear_fit import fit_pca
 from model.spender import Spender, SpenderConfig
 from model.storage import save_model
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from data.grid import FloatArray, WaveGrid
 from data.spectra import Spectra
-from data.survey import Survey, SurveyWriter
+from data.survey import Survey
+from data.survey_writer import SurveyWriter
 from model.batches import BatchLoader, epoch_order
 
 CPU = torch.device("cpu")

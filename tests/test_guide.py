@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from data.grid import WaveGrid, linear_grid
-from data.survey import Survey, SurveyWriter
+from data.survey import Survey
+from data.survey_writer import SurveyWriter
 from model.component_likelihood import ComponentLikelihood
 from model.guide import Guide, GuideSettings, fit_guide
-from model.linear import PCAConfig, fit_pca
+from model.linear import PCAConfig
+from model.linear_fit import fit_pca
 from model.losses import fidelity_each
 from model.resample import redshift
 from model.spender import Spender, SpenderConfig

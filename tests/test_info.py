@@ -9,7 +9,8 @@ import pandas as pd
 from data.__main__ import main
 from data.grid import INSTRUMENTS
 from data.info import masked_shares
-from data.survey import Survey, SurveyWriter
+from data.survey import Survey
+from data.survey_writer import SurveyWriter
 
 
 def write(out: Path) -> Survey:

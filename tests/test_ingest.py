@@ -22,7 +22,8 @@ from data.__main__ import main
 from data.batch import Selection, read_batches
 from data.grid import INSTRUMENTS
 from data.prepare import NORM_RANGE
-from data.survey import Survey, partial_folder
+from data.survey import Survey
+from data.survey_writer import partial_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from data.grid import WaveGrid, linear_grid
-from data.survey import Survey, SurveyWriter
+from data.survey import Survey
+from data.survey_writer import SurveyWriter
 from model.__main__ import main
 from model.history import read_history
 from model.instruments import add_instrument, train_only

@@ -6,7 +6,8 @@ from data.grid import WaveGrid
 from data.spectra import Spectra
 from data.survey import Survey
 from model.interface import SpectrumModel
-from model.linear import PCA, PCAConfig, fit_pca
+from model.linear import PCA, PCAConfig
+from model.linear_fit import fit_pca
 from model.storage import load_model, save_model
 from tests.atlas_fixture import write_survey
 

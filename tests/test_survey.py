@@ -12,16 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data.grid import WaveGrid
+from data.json_file import read_json, write_json
 from data.spectra import SpectrumSource
-from data.survey import (
-    CHUNK_ROWS,
-    Survey,
-    SurveyWriter,
-    finish_interrupted,
-    partial_folder,
-    read_json,
-    write_json,
-)
+from data.survey import Survey
+from data.survey_writer import CHUNK_ROWS, SurveyWriter, finish_interrupted, partial_folder
 
 GRID = WaveGrid(scale="log", start=3.58, step=1e-3, n_pixel=30)
 ON_DISK = settings(
@@ -155,7 +149,7 @@ def test_a_writer_stopped_in_its_last_steps_is_finished(tmp_path: Path, monkeypa
                 writer.append(*objects(0, 300))
             writer.compact(writer.catalog(), keep)
 
-    steps = ["data.survey.write_json", "zarr.Array.resize", "shutil.rmtree", "os.rename"]
+    steps = ["data.survey_writer.write_json", "zarr.Array.resize", "shutil.rmtree", "os.rename"]
 
     def fail(*_: Any, **__: Any) -> None:
         raise Stop

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from data.grid import WaveGrid
-from data.survey import SurveyWriter
+from data.survey_writer import SurveyWriter
 from model.history import read_history
 
 ROOT = Path(__file__).resolve().parent.parent

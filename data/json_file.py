@@ -1,0 +1,31 @@
+"""JSON files that say what a folder holds: read with a clear error, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def read_json(path: Path, *, what: str) -> dict[str, Any]:
+    """Return a JSON object; `what` names it in the message of the ValueError."""
+    if not path.parent.is_dir():
+        raise ValueError(f"{what} folder {path.parent} does not exist")
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ValueError(f"{path.parent} is not a {what}: it has no {path.name}") from error
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} can not be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold a JSON object, got {type(content).__name__}")
+    return content
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object beside `path`, then rename: never a half-written file."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    os.replace(partial, path)
