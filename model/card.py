@@ -15,6 +15,7 @@ from model.storage import read_model_info
 
 EVALUATION = Path("evaluation", "evaluation.json")
 CARD = "README.md"
+GROUPS = ("by_snr", "by_outlier", "by_latents")
 _PARTS = ("train", "valid", "test", "all")
 
 
@@ -82,7 +83,7 @@ def _evaluation(measured: Mapping[str, Any]) -> list[str]:
     fidelity, names = measured["fidelity"], ("n", "fidelity", "noise_floor", "chi2_red_median")
     head = "| | objects | fidelity | of noise alone | median reduced chi2 |"
     rows = [head, "|---|---:|---:|---:|---:|"]
-    for group in (fidelity, measured["by_snr"], measured.get("by_outlier", {})):
+    for group in (fidelity, *(measured.get(name, {}) for name in GROUPS)):
         for name, row in group.items():
             rows.append(f"| {name} | " + " | ".join(f"{row[key]:.4g}" for key in names) + " |")
     rows += [

@@ -9,13 +9,10 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from tqdm import tqdm
 
 from data.commands import setting
 from data.json_file import write_json
@@ -24,20 +21,20 @@ from data.spectra import SpectrumSource
 from model.card import EVALUATION, write_card
 from model.device import choose_device
 from model.evaluation_figures import draw_distances, draw_example
+from model.fidelity import (
+    by_group,
+    by_latents,
+    class_groups,
+    measure_rows,
+    outlier_groups,
+    snr_groups,
+    summarise,
+)
 from model.interface import SpectrumModel
 from model.invariance import Invariance, measure_invariance
-from model.scores import unmasked_median
 from model.splits import IndexArray, split_source
 from model.storage import load_model, read_model_info
 from model.trained import evenly
-
-SNR_EDGES = (0.0, 5.0, 10.0, 20.0, 40.0, np.inf)
-FAINT = 20.0
-"""S/N below which noise rules the fidelity."""
-SNR_BINS = [f"S/N {low:g} to {high:g}" for low, high in pairwise(SNR_EDGES)]
-ROWS = 256
-
-Columns = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,14 +118,14 @@ def measure_model(
             f"the {config.part} part has {len(sets[config.part])} objects, 2 are needed; "
             "use --part all"
         )
-    parts = {name: _fidelity(model, source, rows, name, progress) for name, rows in sets.items()}
+    parts = {name: measure_rows(model, source, rows, name, progress) for name, rows in sets.items()}
     invariance = measure_invariance(
         model, source, sets[config.part], z_max=config.z_max,
         k0=config.k0, k1=config.k1, sigma=config.sigma, seed=config.seed,
     )  # fmt: skip
     chosen = parts[config.part]
     result = {
-        "fidelity": {name: _summary(part) for name, part in parts.items() if len(part["snr"])},
+        "fidelity": {name: summarise(part) for name, part in parts.items() if len(part["snr"])},
         "part": config.part,
         "similarity": invariance.similarity,
         "consistency": invariance.consistency,
@@ -137,79 +134,12 @@ def measure_model(
         "ratio": invariance.ratio,
         "settings": {"k0": config.k0, "k1": config.k1, "sigma": config.sigma,
                      "z_max": config.z_max, "seed": config.seed, "most": config.most},
-        "by_snr": _by(chosen, np.digitize(chosen["snr"], SNR_EDGES[1:-1]), SNR_BINS),
-        "by_class": _by(chosen, *_classes(source, sets[config.part])),
-        "by_outlier": _by(chosen, *_outliers(source, sets[config.part], chosen["snr"])),
+        "by_snr": by_group(chosen, *snr_groups(chosen["snr"])),
+        "by_class": by_group(chosen, *class_groups(source, sets[config.part])),
+        "by_outlier": by_group(chosen, *outlier_groups(source, sets[config.part], chosen["snr"])),
+        "by_latents": by_latents(model, source, sets[config.part], chosen["snr"], progress),
     }  # fmt: skip
     return result, invariance, sets[config.part]
-
-
-def _fidelity(
-    model: SpectrumModel, source: SpectrumSource, rows: IndexArray, name: str, progress: bool
-) -> Columns:
-    """Return fidelity, noise floor, reduced chi2 and S/N of each object."""
-    columns = {key: np.empty(len(rows)) for key in ("fidelity", "noise_floor", "chi2_red", "snr")}
-    starts = range(0, len(rows), ROWS)
-    for start in tqdm(starts, desc=f"fidelity, {name}", disable=not progress, unit="block"):
-        part = slice(start, start + ROWS)
-        spectra = source.read(rows[part].tolist())
-        flux, covered = model.reconstruct(model.encode(spectra), spectra.z, source.grid)
-        good = (spectra.ivar > 0) & covered.astype(bool)
-        chi2 = (good * spectra.ivar * (spectra.flux - flux) ** 2).sum(axis=1, dtype=float)
-        used = good.sum(axis=1)
-        columns["fidelity"][part] = 0.5 * chi2 / source.grid.n_pixel
-        columns["noise_floor"][part] = 0.5 * used / source.grid.n_pixel
-        columns["chi2_red"][part] = chi2 / np.maximum(used, 1)
-        columns["snr"][part] = unmasked_median(spectra.flux * np.sqrt(spectra.ivar), good)
-    return columns
-
-
-def _summary(columns: Columns) -> dict[str, float]:
-    fidelity, floor = columns["fidelity"].mean(), columns["noise_floor"].mean()
-    return {
-        "n": len(columns["fidelity"]),
-        "fidelity": float(fidelity),
-        "noise_floor": float(floor),
-        "over_floor": float(fidelity / floor),
-        "chi2_red_median": float(np.median(columns["chi2_red"])),
-    }
-
-
-def _by(
-    columns: Columns, group: NDArray[np.integer], names: list[str]
-) -> dict[str, dict[str, float]]:
-    """Summarise the objects of each group that has any; `group` numbers the `names`."""
-    return {
-        names[number]: _summary({key: values[group == number] for key, values in columns.items()})
-        for number in np.unique(group)
-    }
-
-
-def _classes(source: SpectrumSource, rows: IndexArray) -> tuple[NDArray[np.integer], list[str]]:
-    """Return the number of each row's class, and the classes: class and subclass, in words."""
-    catalog = source.catalog.iloc[rows]
-    words = np.full(len(rows), "", dtype=object)
-    for name in ("class", "subclass"):
-        if name in catalog:
-            words = words + " " + catalog[name].astype("string").fillna("").to_numpy(object)
-    names = [" ".join(str(word).split()) or "unknown" for word in words]
-    known = sorted(set(names))
-    return np.array([known.index(name) for name in names]), known
-
-
-def _outliers(
-    source: SpectrumSource, rows: IndexArray, snr: NDArray[np.float64]
-) -> tuple[NDArray[np.integer], list[str]]:
-    """Tell ordinary objects, faint and bright, from the outliers injected into a mock survey."""
-    if "outlier_kind" not in source.catalog:
-        return np.empty(0, dtype=int), []
-    injected = source.catalog["outlier_kind"].iloc[rows].astype("string").fillna("") != ""
-    names = [
-        f"ordinary, S/N below {FAINT:g}",
-        f"ordinary, S/N above {FAINT:g}",
-        "injected outliers",
-    ]
-    return np.where(injected, 2, np.where(snr < FAINT, 0, 1)), names
 
 
 def _as_text(result: dict[str, Any]) -> str:
@@ -224,12 +154,16 @@ def _as_text(result: dict[str, Any]) -> str:
     lines = ["".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
              for row in (head, values)]  # fmt: skip
     lines += ["", f"{'':28}{'n':>8}{'fidelity':>11}{'floor':>9}{'ratio':>8}{'chi2_red':>10}"]
-    for group in ("fidelity", "by_snr", "by_class", "by_outlier"):
+    for group in ("fidelity", "by_snr", "by_class", "by_outlier", "by_latents"):
         for name, row in result[group].items():
             lines.append(
                 f"{name:28.28}{row['n']:8d}{row['fidelity']:11.4f}{row['noise_floor']:9.4f}"
                 f"{row['over_floor']:8.3f}{row['chi2_red_median']:10.3f}"
             )
-    lines += ["", f"L_sim, L_c, ds and the bins are of the {result['part']} part; "
-              "floor = fidelity of noise alone, ratio = fidelity / floor."]  # fmt: skip
+    lines += [
+        "",
+        f"L_sim, L_c, ds and the bins are of the {result['part']} part; "
+        "floor = fidelity of noise alone, ratio = fidelity / floor.",
+        "Best latents are searched for each spectrum: what is left then is the decoder's part.",
+    ]
     return "\n".join(lines)

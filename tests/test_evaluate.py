@@ -9,7 +9,8 @@ import torch
 from data.survey import Survey
 from model.__main__ import main
 from model.atlas import Atlas
-from model.evaluate import EvaluateConfig, _outliers, measure_model
+from model.evaluate import EvaluateConfig, measure_model
+from model.fidelity import outlier_groups
 from model.invariance import measure_invariance, redshifted
 from model.losses import MATCHED_SIMILARITY, fidelity_loss
 from model.storage import load_model
@@ -53,7 +54,7 @@ def test_parts_and_bins_add_up(measured):
 
 def test_injected_outliers_are_told_apart_where_they_are_known(measured):
     source = SimpleNamespace(catalog=pd.DataFrame({"outlier_kind": ["", "star", None, ""]}))
-    number, names = _outliers(source, np.arange(4), np.array([5.0, 5.0, 30.0, 20.0]))
+    number, names = outlier_groups(source, np.arange(4), np.array([5.0, 5.0, 30.0, 20.0]))
     told = [names[item] for item in number]
     assert told == [names[0], "injected outliers", names[1], names[1]]
     assert "below 20" in names[0]
@@ -145,3 +146,33 @@ def test_evaluation_of_the_atlas_copy_of_a_model_is_the_same(tiny, measured):
     config = EvaluateConfig(survey=tiny / "survey", model=tiny / "atlas" / "model", part="all")
     again, _, _ = measure_model(Atlas(tiny / "atlas").model, source, config, progress=False)
     assert again == result
+
+
+def test_tells_the_encoders_part_of_a_misfit_from_the_decoders(measured):
+    """The latents of a PCA are nearly the best ones; moved away, the search finds the way back."""
+    source, model, (result, _, _) = measured
+    encoded, best = (
+        result["by_latents"][f"S/N below 20, {x}"] for x in ("encoded", "best latents")
+    )
+    assert encoded["n"] == best["n"] > 0
+    assert 0.99 < best["fidelity"] / encoded["fidelity"] <= 1
+
+    class Astray:
+        kind, n_latent, rest_grid, wave_rest = (
+            "astray",
+            model.n_latent,
+            model.rest_grid,
+            model.wave_rest,
+        )
+        decode, reconstruct = staticmethod(model.decode), staticmethod(model.reconstruct)
+
+        def encode(self, spectra):
+            latents = model.encode(spectra)
+            return latents + latents.std(axis=0)
+
+    config = EvaluateConfig(survey="", model="", part="all")
+    moved = measure_model(Astray(), source, config, progress=False)[0]["by_latents"]
+    assert moved["S/N below 20, encoded"]["fidelity"] > 1.1 * encoded["fidelity"]
+    assert moved["S/N below 20, best latents"]["fidelity"] == pytest.approx(
+        best["fidelity"], rel=1e-3
+    )
