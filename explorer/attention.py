@@ -11,14 +11,8 @@ from numpy.typing import NDArray
 from data.emission_lines import LINES
 from explorer.dataset import Dataset
 from explorer.theme import Ink
-from model.attention import (
-    Attribution,
-    Target,
-    attribute,
-    d4000_target,
-    line_target,
-    window_target,
-)
+from model.attention import Attribution, attribute
+from model.target import Target, d4000_target, line_target, window_target
 
 FloatArray = NDArray[np.floating[Any]]
 

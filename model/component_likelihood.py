@@ -60,27 +60,29 @@ class ComponentLikelihood:
         starts = range(0, n, ROWS)
         for start in tqdm(starts, desc="likelihoods", disable=not progress, unit="block"):
             part = slice(start, start + ROWS)
-            self._read(part, basis, pca, source, rows[part])
+            self._read(part, basis.T.contiguous(), pca, source, rows[part])
 
     def _read(
         self, part: slice, basis: Tensor, pca: PCA, source: SpectrumSource, rows: IntArray
     ) -> None:
         spectra = source.read(rows.tolist())
-        n, n_basis = len(spectra), len(basis)
-        z = torch.tensor(spectra.z, dtype=torch.float64).repeat_interleave(n_basis)
-        seen, valid = redshift(
-            basis.repeat(n, 1), z, source=pca.rest_grid, target=source.grid
-        )  # (n_galaxy n_basis, n_pixel)
-        seen, valid = seen.view(n, n_basis, -1), valid.view(n, n_basis, -1)[:, 0]
+        n = len(spectra)
+        z = torch.tensor(spectra.z, dtype=torch.float64)
+        ramp = torch.arange(len(basis), dtype=torch.float64)  # becomes a pixel's place in it
+        place, valid = redshift(ramp.expand(n, -1), z, source=pca.rest_grid, target=source.grid)
+        index = place.long().clamp_max(len(basis) - 2)
+        fraction = (place - index).to(basis.dtype)[..., None]
+        seen = torch.lerp(basis[index], basis[index + 1], fraction)  # (galaxy, pixel, basis)
         weight = torch.tensor(spectra.ivar) * valid
-        design = seen[:, 1:]  # (n_galaxy, n_component, n_pixel)
-        weighted = design * weight[:, None]
-        above = torch.tensor(spectra.flux) - seen[:, 0]
-        information = weighted @ design.transpose(1, 2)
+        design = seen[:, :, 1:]  # (n_galaxy, n_pixel, n_component)
+        weighted = (design * weight[:, :, None]).transpose(1, 2)
+        above = torch.tensor(spectra.flux) - seen[:, :, 0]
+        information = weighted @ design
         right = (weighted @ above[:, :, None]).double()
         exact = information.double()
-        best = torch.linalg.solve(exact + torch.eye(n_basis - 1, dtype=torch.float64), right)
-        residual = above - (best.float().transpose(1, 2) @ design)[:, 0]
+        prior = torch.eye(exact.shape[1], dtype=torch.float64)
+        best = torch.linalg.solve(exact + prior, right)
+        residual = above - (design @ best.float())[:, :, 0]
         self.information[part], self.best[part] = information, best[:, :, 0].float()
         self.slope[part] = (exact @ best - right)[:, :, 0].float()
         self.floor[part] = 0.5 * (weight * residual.square()).sum(dim=1) / self.n_pixel

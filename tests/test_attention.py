@@ -14,13 +14,11 @@ from model.attention import (
     SEGMENT_STEP,
     Attribution,
     attribute,
-    d4000_target,
-    line_target,
     order_by_channel,
     segment_wave,
-    window_target,
 )
 from model.encoder import KERNELS, POOLS
+from model.target import d4000_target, line_target, window_target
 from tests.atlas_fixture import rest_spectrum
 
 WAVE = linear_grid(2359, 9332, 7000).wave

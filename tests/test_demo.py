@@ -7,7 +7,8 @@ import pytest
 
 from explorer.start_page import DEMO
 from model.atlas import Atlas
-from model.attention import attribute, line_target
+from model.attention import attribute
+from model.target import line_target
 from model.track_trends import observed_trends, stack_members, trends
 from model.tracks import TrackMaker
 
