@@ -24,8 +24,8 @@ from model.train import TrainConfig, rest_grid
 from model.train_spender import choose_precision
 
 GRID, CPU = INSTRUMENTS["sdss"], torch.device("cpu")
-N_LEARN, N_UNSEEN, N_STEP, BATCH = 4096, 512, 400, 64
-RATES = (5e-4, 1e-3, 2e-3)
+N_LEARN, N_UNSEEN, N_STEP, BATCH = 4096, 512, 300, 64
+RATES = (1e-3, 2e-3)
 LOSSES = LossSettings(
     similarity=1.0, consistency=1.0, augmented=0.0, k0=2.5, sigma=0.1, scale_free=False,
     z_max=0.5, noise=0.05, mask=0.05,
