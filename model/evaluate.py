@@ -137,7 +137,7 @@ def measure_model(
         "by_snr": by_group(chosen, *snr_groups(chosen["snr"])),
         "by_class": by_group(chosen, *class_groups(source, sets[config.part])),
         "by_outlier": by_group(chosen, *outlier_groups(source, sets[config.part], chosen["snr"])),
-        "by_latents": by_latents(model, source, sets[config.part], chosen["snr"], progress),
+        "by_latents": by_latents(model, source, sets[config.part], chosen, progress),
     }  # fmt: skip
     return result, invariance, sets[config.part]
 

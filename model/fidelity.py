@@ -60,29 +60,31 @@ def measure_spectra(model: SpectrumModel, spectra: Spectra, latents: FloatArray)
 
 
 def by_latents(
-    model: SpectrumModel,
-    source: SpectrumSource,
-    rows: IndexArray,
-    snr: FloatArray,
-    progress: bool,
+    model: SpectrumModel, source: SpectrumSource, rows: IndexArray, encoded: Columns, progress: bool
 ) -> dict[str, dict[str, float]]:
-    """Tell the encoder's part of the misfit from the decoder's, for faint ordinary objects."""
-    group, names = outlier_groups(source, rows, snr)
-    faint = rows[group == 0] if names else rows[snr < FAINT]
+    """Tell the encoder's part of the misfit from the decoder's, for faint ordinary objects.
+
+    Args:
+        model: The model.
+        source: Where the spectra are.
+        rows: Of the objects.
+        encoded: What `measure_rows` returned for them.
+        progress: Show a bar.
+    """
+    group, names = outlier_groups(source, rows, encoded["snr"])
+    faint = evenly(np.flatnonzero(group == 0 if names else encoded["snr"] < FAINT), MOST_BEST)
     if len(faint) == 0:
         return {}
-    encoded, best = [], []
-    blocks = np.array_split(evenly(faint, MOST_BEST), -(-min(len(faint), MOST_BEST) // ROWS))
+    blocks = np.array_split(rows[faint], -(-len(faint) // ROWS))
+    parts = []
     for block in tqdm(blocks, desc="best latents", disable=not progress, unit="block"):
         spectra = source.read(block.tolist())
-        latents = model.encode(spectra)
-        encoded.append(measure_spectra(model, spectra, latents))
-        best.append(measure_spectra(model, spectra, best_latents(model, spectra, latents)[0]))
+        latents, _ = best_latents(model, spectra, model.encode(spectra))
+        parts.append(measure_spectra(model, spectra, latents))
+    best = {key: np.concatenate([part[key] for part in parts]) for key in encoded}
     return {
-        f"S/N below {FAINT:g}, {name}": summarise(
-            {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-        )
-        for name, parts in (("encoded", encoded), ("best latents", best))
+        f"S/N below {FAINT:g}, encoded": summarise({k: v[faint] for k, v in encoded.items()}),
+        f"S/N below {FAINT:g}, best latents": summarise(best),
     }
 
 

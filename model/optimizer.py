@@ -3,7 +3,8 @@
 Adam scales each weight by itself. Muon (Jordan+2024; Liu+2025, arXiv:2502.16982) replaces the
 momentum of a whole matrix by the nearest orthogonal one, so that rare directions of the gradient
 count as much as frequent ones; the encoder then learns more in each step (`benchmarks optimizer`).
-Update sizes match those of AdamW, so that one learning rate serves both.
+Update sizes match those of AdamW, so that one learning rate serves both. `torch.optim.Muon` takes
+matrices only, no convolutions, and always computes in bfloat16.
 
     optimizer = MuonAdamW(model.parameters(), hidden_matrices(model), lr=1e-3)
 """
