@@ -14,10 +14,10 @@ from pathlib import Path
 from specutils import Spectrum
 
 from benchmarks.pairs import time_pairs
-from data import fits_table
-from data.batch import Selection, read_batch
 from data.grid import INSTRUMENTS
-from data.ingest import IngestConfig, ingest
+from data.ingest import fits_table
+from data.ingest.batch import Selection, read_batch
+from data.ingest.command import IngestConfig, ingest
 from tests.conftest import REAL_SPECTRA
 
 N_FILE = 60

@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from data.mock import WRITE_ROWS, MockConfig, MockSurvey, mock
+from data.mock.survey import WRITE_ROWS, MockConfig, MockSurvey, mock
 
 N = {"sdss": 16384, "boss": 8192, "desi": 8192}
 

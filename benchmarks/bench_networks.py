@@ -21,7 +21,7 @@ from torch import Tensor
 
 from benchmarks.pairs import time_pairs
 from data.grid import INSTRUMENTS, REST_RANGE, WaveGrid, linear_grid, log_grid
-from data.mock import MockSurvey
+from data.mock.survey import MockSurvey
 from model.augment import augment
 from model.checkpoint_interop import read_spender_checkpoint, write_spender_checkpoint
 from model.losses import (

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from data.grid import INSTRUMENTS
-from data.mock import MockSurvey
+from data.mock.survey import MockSurvey
 from model.batches import Batch, BatchLoader
 from model.guide import Guide, GuideSettings, fit_guide
 from model.objective import LossSettings, Objective

@@ -20,7 +20,7 @@ from spender.data.dataset import ParquetStream, write_dataset
 from torch.utils.data import DataLoader
 
 from benchmarks.pairs import time_pairs
-from data.mock import MockConfig, MockSurvey, mock
+from data.mock.survey import MockConfig, MockSurvey, mock
 from data.survey import Survey
 from model.batches import BatchLoader
 from model.splits import split_source

@@ -21,7 +21,7 @@ import torch
 
 from data.grid import FloatArray
 from data.json_file import read_json, write_json
-from data.mock import MockSurvey
+from data.mock.survey import MockSurvey
 from model.atlas_build import EMBEDDINGS, SCHEMA_VERSION
 from model.encoding import latent_columns
 from model.flow import FlowConfig, LatentFlow, fit_flow

@@ -6,8 +6,14 @@ from collections.abc import Sequence
 from data.commands import Command, run_commands
 
 COMMANDS = (
-    Command("ingest", "FITS files and folders -> survey", "data.ingest", "IngestConfig", "ingest"),
-    Command("mock", "mock survey with known truth", "data.mock", "MockConfig", "mock"),
+    Command(
+        "ingest",
+        "FITS files and folders -> survey",
+        "data.ingest.command",
+        "IngestConfig",
+        "ingest",
+    ),
+    Command("mock", "mock survey with known truth", "data.mock.survey", "MockConfig", "mock"),
     Command("info", "what a survey holds, as a table", "data.info", "InfoConfig", "info"),
 )
 

@@ -41,7 +41,7 @@ class Command:
     Attributes:
         name: The word typed.
         help: One line.
-        module: Where `config` and `run` are, e.g. `data.ingest`.
+        module: Where `config` and `run` are, e.g. `data.ingest.command`.
         config: Name of the frozen dataclass of its settings.
         run: Name of the function that takes it.
     """

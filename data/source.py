@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from data.mock import MockSurvey
+from data.mock.survey import MockSurvey
 from data.spectra import SpectrumSource
 from data.survey import Survey
 

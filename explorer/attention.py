@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.emission_lines import LINES
+from data.lines.emission import LINES
 from explorer.dataset import Dataset
 from explorer.theme import Ink
 from model.attention import Attribution, attribute

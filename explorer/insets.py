@@ -10,7 +10,7 @@ import numpy as np
 import panel as pn
 from bokeh.models import ColumnDataSource, Range1d
 
-from data.emission_lines import LINES
+from data.lines.emission import LINES
 from explorer.inspection import Inspection
 from explorer.theme import Ink, new_figure, paint
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data import sky_lines
+from data.lines import sky as sky_lines
 from explorer.dataset import Dataset
 
 FloatArray = NDArray[np.floating[Any]]

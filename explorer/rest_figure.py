@@ -10,7 +10,7 @@ import panel as pn
 from bokeh.models import ColumnDataSource, PanTool, Range1d, ResetTool, WheelZoomTool
 from numpy.typing import NDArray
 
-from data.emission_lines import LINES
+from data.lines.emission import LINES
 from explorer.state import ExplorerState
 from explorer.theme import ink, new_figure, paint
 

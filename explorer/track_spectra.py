@@ -10,7 +10,7 @@ from bokeh.models import ColumnDataSource, Range1d
 from bokeh.palettes import Viridis256
 from numpy.typing import NDArray
 
-from data.emission_lines import LINES
+from data.lines.emission import LINES
 from explorer.state import ExplorerState
 from explorer.theme import ink, new_figure, paint
 from explorer.track_result import Decoded, Observed

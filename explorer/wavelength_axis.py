@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import Range1d
 
-from data.emission_lines import LINES, SpectralLine
+from data.lines.emission import LINES, SpectralLine
 from explorer.state import ExplorerState
 from explorer.theme import new_figure
 

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from data.emission_lines import line
 from data.grid import FloatArray
+from data.lines.emission import line
 from data.spectra import Spectra, SpectrumSource
 from model.embedding import embed_pca
 from model.interface import SpectrumModel

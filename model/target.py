@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data.emission_lines import LINES, line
 from data.grid import FloatArray
-from data.spectral_indices import D4000_BLUE, D4000_RED
+from data.lines.emission import LINES, line
+from data.lines.indices import D4000_BLUE, D4000_RED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from data.emission_lines import line
 from data.grid import FloatArray
+from data.lines.emission import line
+from data.lines.indices import measure
 from data.spectra import SpectrumSource
-from data.spectral_indices import measure
 from model.interface import SpectrumModel
 from model.neighbours import IntArray
 from model.stack import Stack, stack_spectra
@@ -23,7 +23,7 @@ def trends(model: SpectrumModel, latents: FloatArray) -> pd.DataFrame:
     """Measure the decoded spectra of some latents.
 
     Returns:
-        One row per latent vector: the columns of `data.spectral_indices.measure` (D4000,
+        One row per latent vector: the columns of `data.lines.indices.measure` (D4000,
         equivalent widths `ew_*` in Angstrom, fluxes, Lick indices, line ratios), and
         `fwhm_halpha`, `fwhm_oiii` (km/s).
     """

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from data.emission_lines import LINES, line
 from data.grid import INSTRUMENTS, linear_grid
-from data.spectral_indices import measure
+from data.lines.emission import LINES, line
+from data.lines.indices import measure
 from model.atlas import Atlas
 from model.attention import (
     RECEPTIVE_FIELD,

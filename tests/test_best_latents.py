@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from data.grid import INSTRUMENTS, linear_grid
-from data.mock import MockSurvey
+from data.mock.survey import MockSurvey
 from data.spectra import Spectra
 from model.best_latents import best_latents
 from model.linear import PCA, PCAConfig

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from data.mock import MockConfig, mock
+from data.mock.survey import MockConfig, mock
 from model.__main__ import main
 from model.atlas import Atlas
 from model.card import write_card

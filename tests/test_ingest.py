@@ -17,11 +17,11 @@ import pytest
 from astropy.io import fits
 from spectrum_files import sdss_columns, write_desi, write_sdss
 
-from data import sky_lines
 from data.__main__ import main
-from data.batch import Selection, read_batches
 from data.grid import INSTRUMENTS
-from data.prepare import NORM_RANGE
+from data.ingest.batch import Selection, read_batches
+from data.ingest.prepare import NORM_RANGE
+from data.lines import sky as sky_lines
 from data.survey import Survey
 from data.survey_writer import partial_folder
 
@@ -448,7 +448,7 @@ def test_a_file_that_kills_its_reader_is_the_only_one_lost(tmp_path: Path):
 
 ORPHAN = """
 import os, sys
-from data.batch import _pool
+from data.ingest.batch import _pool
 if __name__ == "__main__":
     pool = _pool(1)
     print(pool.submit(os.getpid).result(), flush=True)
@@ -477,13 +477,13 @@ def test_readers_end_when_the_command_is_killed(tmp_path: Path):
 
 SLOW = """
 import sys, time
-import data.ingest, data.batch
-data.ingest.MAX_FILES = 4
-read_batch = data.batch.read_batch
+import data.ingest.command, data.ingest.batch
+data.ingest.command.MAX_FILES = 4
+read_batch = data.ingest.batch.read_batch
 def slow(files, selection):
     time.sleep(0.15)
     return read_batch(files, selection)
-data.batch.read_batch = slow
+data.ingest.batch.read_batch = slow
 from data.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -526,7 +526,7 @@ def test_other_settings_do_not_go_on_with_a_stopped_ingest(tmp_path: Path, capsy
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("data.ingest._finish", stop)
+        patch.setattr("data.ingest.command._finish", stop)
         assert run(tmp_path / "in", "--out", tmp_path / "s") == 130
     assert run(tmp_path / "in", "--out", tmp_path / "s", "--instrument", "boss") == 2
     assert "--no-resume" in capsys.readouterr().err

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from data.__main__ import main
 from data.grid import INSTRUMENTS
-from data.mock import MockConfig, MockSurvey, mock
-from data.mock_outliers import OUTLIER_KINDS
+from data.mock.outliers import OUTLIER_KINDS
+from data.mock.survey import MockConfig, MockSurvey, mock
 from data.source import open_source
 from data.spectra import SpectrumSource
 from data.survey import Survey

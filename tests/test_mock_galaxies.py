@@ -8,16 +8,16 @@ from astropy import cosmology as astropy_cosmology
 from scipy.integrate import quad
 from scipy.ndimage import gaussian_filter1d
 
-from data import cosmology, dust
-from data.mock_history import EDGES, History, recent_rate, tau_ratio_of_rate
-from data.mock_instrument import MOCK_INSTRUMENTS
-from data.mock_light import draw_light
-from data.mock_lines import line_index, star_forming_lines
-from data.mock_noise import observe
-from data.mock_random import ObjectRandom
-from data.mock_synthesis import add_lines, galaxy_flux
-from data.mock_templates import load_templates
-from data.spectral_indices import measure
+from data.lines.indices import measure
+from data.mock import cosmology, dust
+from data.mock.history import EDGES, History, recent_rate, tau_ratio_of_rate
+from data.mock.instrument import MOCK_INSTRUMENTS
+from data.mock.light import draw_light
+from data.mock.lines import line_index, star_forming_lines
+from data.mock.noise import observe
+from data.mock.object_random import ObjectRandom
+from data.mock.synthesis import add_lines, galaxy_flux
+from data.mock.templates import load_templates
 
 SDSS = MOCK_INSTRUMENTS["sdss"]
 N = 400

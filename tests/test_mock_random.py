@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from data.mock_random import ObjectRandom
+from data.mock.object_random import ObjectRandom
 
 
 def test_uniform_numbers_are_uniform_and_independent():

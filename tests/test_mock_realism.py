@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from astropy.io import fits
 
-from data import sky_lines
 from data.grid import INSTRUMENTS, log_grid
-from data.mock import MockSurvey
-from data.spectral_indices import measure
+from data.lines import sky as sky_lines
+from data.lines.indices import measure
+from data.mock.survey import MockSurvey
 
 PAGE = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "mock_realism.png"
 REST = log_grid(3750.0, 6800.0, 6e-4)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data import sky_lines
 from data.grid import INSTRUMENTS
-from data.prepare import NORM_RANGE, pixel_shift, prepare
+from data.ingest.prepare import NORM_RANGE, pixel_shift, prepare
+from data.lines import sky as sky_lines
 
 GRID = INSTRUMENTS["sdss"]
 

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spectrum_files import sdss_columns, write_desi, write_sdss
 
-from data.fits_table import FitsFile
 from data.grid import INSTRUMENTS
-from data.readers import RawSpectrum, lattice, plain_text, read_file
+from data.ingest.fits_table import FitsFile
+from data.ingest.sdss import RawSpectrum, lattice, plain_text, read_file
 
 
 def read_one(path: Path) -> RawSpectrum:
@@ -136,7 +136,7 @@ def test_desi_parts_that_do_not_fit_are_told(tmp_path: Path, name, change, messa
 def test_a_big_desi_file_is_read_in_parts_alike(tmp_path: Path, monkeypatch):
     path = write_desi(tmp_path / "coadd-1.fits", targetids=[5, 6, 7, 8, 9])
     whole = list(read_file(path))
-    monkeypatch.setattr("data.desi.N_TARGET", 2)
+    monkeypatch.setattr("data.ingest.desi.N_TARGET", 2)
     parts = list(read_file(path))
     assert [raw.facts["targetid"] for raw in parts] == [5, 6, 7, 8, 9]
     for part, expected in zip(parts, whole, strict=True):

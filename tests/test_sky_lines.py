@@ -4,8 +4,8 @@ import fitsio
 import numpy as np
 import pytest
 
-from data import sky_lines
 from data.grid import INSTRUMENTS, linear_grid
+from data.lines import sky as sky_lines
 
 
 def test_a_hundred_lines_cost_an_eighth_of_the_sdss_pixels():

@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 from data.grid import log_grid
-from data.spectral_indices import (
+from data.lines.indices import (
     ABSORPTION,
     D4000_BLUE,
     D4000_RED,

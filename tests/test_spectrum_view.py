@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.emission_lines import LINES, line
+from data.lines.emission import LINES, line
 from explorer.facts_view import FactsView, facts
 from explorer.insets import WINDOWS
 from explorer.inspection import inspect, smooth

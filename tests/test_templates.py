@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from data.mock_templates import (
+from data.lines.indices import measure
+from data.mock.templates import (
     FOLDER,
     GRID,
     N_FFT,
@@ -12,7 +13,6 @@ from data.mock_templates import (
     load_templates,
     row_product,
 )
-from data.spectral_indices import measure
 
 SOLAR = 4  # place of Z = 0.02 among the metallicities
 

@@ -22,7 +22,7 @@ import numpy as np
 from astropy.io import fits
 
 from data.grid import FloatArray, WaveGrid
-from data.spectral_indices import air_to_vacuum
+from data.lines.indices import air_to_vacuum
 
 GRID = WaveGrid(scale="log", start=3.301, step=1e-4, n_pixel=7203)
 CHECKED = (GRID.wave > 3500) & (GRID.wave < 9000)

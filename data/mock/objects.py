@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from data.grid import FloatArray
-from data.mock_instrument import Instrument
-from data.mock_light import draw_light
-from data.mock_noise import observe
-from data.mock_outliers import (
+from data.mock.instrument import Instrument
+from data.mock.light import draw_light
+from data.mock.noise import observe
+from data.mock.object_random import IntArray, ObjectRandom
+from data.mock.outliers import (
     OUTLIER_KINDS,
     catalogue_redshift,
     damage,
@@ -19,11 +20,10 @@ from data.mock_outliers import (
     draw_outliers,
     exposure_factor,
 )
-from data.mock_photometry import NORM_RANGE
-from data.mock_population import KINDS, NUCLEI
-from data.mock_random import IntArray, ObjectRandom
-from data.mock_synthesis import galaxy_flux
-from data.mock_templates import BLOCK
+from data.mock.photometry import NORM_RANGE
+from data.mock.population import KINDS, NUCLEI
+from data.mock.synthesis import galaxy_flux
+from data.mock.templates import BLOCK
 
 _SECOND = np.uint64(1) << np.uint64(62)
 """Added to the index of an object to draw the galaxy blended with it."""

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from data.cosmology import SPEED_OF_LIGHT
-from data.dust import calzetti, milky_way, power_law
 from data.grid import FloatArray, WaveGrid
-from data.mock_instrument import Instrument
-from data.mock_light import Light
-from data.mock_lines import BROAD_WAVE, line_waves
-from data.mock_random import IntArray
-from data.mock_templates import GRID, N_FFT, load_templates, row_product
+from data.mock.cosmology import SPEED_OF_LIGHT
+from data.mock.dust import calzetti, milky_way, power_law
+from data.mock.instrument import Instrument
+from data.mock.light import Light
+from data.mock.lines import BROAD_WAVE, line_waves
+from data.mock.object_random import IntArray
+from data.mock.templates import GRID, N_FFT, load_templates, row_product
 
 _LN_MAGNITUDE = np.float32(0.4 * np.log(10))
 _PIXEL_KMS = SPEED_OF_LIGHT * np.log(10) * GRID.step

@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from data.catalog import RADIUS, chord, unit_vectors
+from data.ingest.external_catalog import RADIUS, chord, unit_vectors
 
 
 def object_groups(catalog: pd.DataFrame, *, radius: float = RADIUS) -> NDArray[np.int64]:

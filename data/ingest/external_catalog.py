@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from data.grid import FloatArray
-from data.readers import plain_text
+from data.ingest.sdss import plain_text
 
 Match = Literal["id", "radec"]
 RADIUS = 2.0

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from data import cosmology
 from data.grid import FloatArray
-from data.mock_history import mean_age, recent_rate
-from data.mock_instrument import Instrument
-from data.mock_lines import HALPHA, broad_lines, line_index, nuclear_lines, star_forming_lines
-from data.mock_outliers import strength
-from data.mock_photometry import (
+from data.mock import cosmology
+from data.mock.history import mean_age, recent_rate
+from data.mock.instrument import Instrument
+from data.mock.lines import HALPHA, broad_lines, line_index, nuclear_lines, star_forming_lines
+from data.mock.object_random import IntArray, ObjectRandom
+from data.mock.outliers import strength
+from data.mock.photometry import (
     LUMINOSITY,
     MEGAPARSEC,
     bin_of,
@@ -27,9 +28,8 @@ from data.mock_photometry import (
     place_galaxies,
     wide_continuum,
 )
-from data.mock_population import Galaxies, draw_galaxies
-from data.mock_random import IntArray, ObjectRandom
-from data.mock_templates import load_templates, row_product
+from data.mock.population import Galaxies, draw_galaxies
+from data.mock.templates import load_templates, row_product
 
 FLUX_UNIT = 1e-17
 
@@ -91,7 +91,7 @@ def draw_light(random: ObjectRandom, instrument: Instrument, outlier: IntArray) 
     Args:
         random: The objects' random numbers.
         instrument: What observes them.
-        outlier: Codes of `data.mock_outliers`, shape (n_galaxy,).
+        outlier: Codes of `data.mock.outliers`, shape (n_galaxy,).
     """
     galaxies = draw_galaxies(random, strength(random, outlier, "extreme dust"))
     formed = galaxies.history.formed()

@@ -1,6 +1,6 @@
 """Objects and accidents a survey of galaxies is not meant to hold, injected on purpose.
 
-Three kinds change the galaxy (`data.mock_light` asks `strength`), the others its spectrum: before
+Three kinds change the galaxy (`data.mock.light` asks `strength`), the others its spectrum: before
 it is recorded (`distort`) or after (`damage`).
 """
 
@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from data import sky_lines
-from data.cosmology import SPEED_OF_LIGHT
 from data.grid import FloatArray
-from data.mock_instrument import Instrument
-from data.mock_random import IntArray, ObjectRandom
-from data.mock_templates import FOLDER
+from data.lines import sky as sky_lines
+from data.mock.cosmology import SPEED_OF_LIGHT
+from data.mock.instrument import Instrument
+from data.mock.object_random import IntArray, ObjectRandom
+from data.mock.templates import FOLDER
 
 OUTLIER_KINDS = (
     "",

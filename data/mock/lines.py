@@ -11,11 +11,11 @@ from functools import cache
 
 import numpy as np
 
-from data.dust import calzetti, power_law
 from data.grid import FloatArray
-from data.mock_population import Galaxies
-from data.mock_random import IntArray, ObjectRandom
-from data.mock_templates import load_templates
+from data.mock.dust import calzetti, power_law
+from data.mock.object_random import IntArray, ObjectRandom
+from data.mock.population import Galaxies
+from data.mock.templates import load_templates
 
 _NEON_V = (3346.82, 3426.84)
 HALPHA, HBETA = 6564.61, 4862.69

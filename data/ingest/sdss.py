@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.fits_table import FitsFile, Unit
 from data.grid import INSTRUMENTS, WaveGrid
+from data.ingest.fits_table import FitsFile, Unit
 
 SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
 """How names of spectrum files end."""
@@ -73,7 +73,7 @@ def read_file(path: Path) -> Iterator[RawSpectrum]:
             return
         name = table.header.cards.get("EXTNAME", "").upper()
     if name == "FIBERMAP" or name.endswith("_WAVELENGTH"):
-        from data.desi import read_desi  # only who has DESI files waits for its libraries
+        from data.ingest.desi import read_desi  # only who has DESI files waits for its libraries
 
         yield from read_desi(path)
         return

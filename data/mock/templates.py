@@ -11,7 +11,7 @@ import numpy as np
 
 from data.grid import FloatArray, WaveGrid
 
-FOLDER = Path(__file__).parent / "templates"
+FOLDER = Path(__file__).resolve().parent.parent / "templates"
 GRID = WaveGrid(scale="log", start=3.301, step=1e-4, n_pixel=7203)
 """Rest-frame grid of the templates; its pixels are those of SDSS."""
 SOLAR = 0.02

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from data.grid import FloatArray
-from data.mock_history import History, tau_ratio_of_rate
-from data.mock_random import IntArray, ObjectRandom
+from data.mock.history import History, tau_ratio_of_rate
+from data.mock.object_random import IntArray, ObjectRandom
 
 KINDS = ("star-forming", "starburst", "green valley", "quiescent", "post-starburst")
 NUCLEI = ("", "Seyfert", "LINER", "broad-line")

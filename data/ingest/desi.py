@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.grid import INSTRUMENTS
-from data.readers import COMPANIONS, RawSpectrum, lattice, number, plain_text, positive
+from data.ingest.sdss import COMPANIONS, RawSpectrum, lattice, number, plain_text, positive
 
 ARMS = ("B", "R", "Z")
 GRID = INSTRUMENTS["desi"]

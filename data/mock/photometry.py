@@ -6,14 +6,14 @@ from functools import cache
 
 import numpy as np
 
-from data import cosmology
-from data.dust import calzetti, milky_way, power_law
 from data.grid import FloatArray
-from data.mock_instrument import Instrument
-from data.mock_lines import BROAD_WAVE, line_waves
-from data.mock_population import Galaxies
-from data.mock_random import ObjectRandom
-from data.mock_templates import GRID, load_templates, row_product
+from data.mock import cosmology
+from data.mock.dust import calzetti, milky_way, power_law
+from data.mock.instrument import Instrument
+from data.mock.lines import BROAD_WAVE, line_waves
+from data.mock.object_random import ObjectRandom
+from data.mock.population import Galaxies
+from data.mock.templates import GRID, load_templates, row_product
 
 NORM_RANGE = (5300.0, 5850.0)
 BRIGHT_LIMIT = 14.0

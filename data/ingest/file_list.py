@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.readers import COMPANIONS, SUFFIXES
+from data.ingest.sdss import COMPANIONS, SUFFIXES
 
 
 @dataclass

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 
 from data.grid import FloatArray
-from data.mock_instrument import Instrument
-from data.mock_random import ObjectRandom
+from data.mock.instrument import Instrument
+from data.mock.object_random import ObjectRandom
 
 _CALIBRATION_ERROR = 0.025
 _N_WAVE = 3

@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from data.commands import setting
 from data.grid import FloatArray, WaveGrid
-from data.mock_instrument import MOCK_INSTRUMENTS
-from data.mock_objects import MockObjects, object_ids
-from data.mock_random import IntArray
+from data.mock.instrument import MOCK_INSTRUMENTS
+from data.mock.object_random import IntArray
+from data.mock.objects import MockObjects, object_ids
 from data.processes import map_in_order
 from data.spectra import Spectra
 from data.survey_writer import SurveyWriter

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.grid import FloatArray
-from data.mock_templates import OLD_EDGES, YOUNG_EDGES
+from data.mock.templates import OLD_EDGES, YOUNG_EDGES
 
 EDGES = np.concatenate([YOUNG_EDGES, OLD_EDGES[1:]])
 _MIDDLES = 0.5 * (EDGES[1:] + EDGES[:-1])

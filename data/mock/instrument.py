@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from data import sky_lines
 from data.grid import INSTRUMENTS, FloatArray, WaveGrid
+from data.lines import sky as sky_lines
 
 _WAVE = np.array([3600, 3850, 4000, 4150, 4300, 4450, 4600, 4900, 5200, 5650, 5800, 5950, 6100,
     6250, 6550, 6850, 7150, 7450, 7750, 8050, 8350, 8650, 8950, 9200, 9600, 10400.0])  # fmt: skip

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.grid import INSTRUMENTS, WaveGrid
-from data.prepare import pixel_shift, prepare
+from data.ingest.prepare import pixel_shift, prepare
+from data.ingest.sdss import RawSpectrum, plain_text, read_file
 from data.processes import start_pool as _pool
-from data.readers import RawSpectrum, plain_text, read_file
 
 if TYPE_CHECKING:  # a process that reads spectra starts in half the time without pandas
-    from data.catalog import Catalog, Match
+    from data.ingest.external_catalog import Catalog, Match
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _take(raw: RawSpectrum, file: str, selection: Selection, batch: Batch) -> No
 @cache
 def _catalog(path: Path, match: Match) -> Catalog:
     """Return the catalogue, read once in each process."""
-    from data.catalog import Catalog
+    from data.ingest.external_catalog import Catalog
 
     return Catalog(path, match=match)
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data import sky_lines
 from data.grid import FloatArray, WaveGrid
+from data.lines import sky as sky_lines
 
 NORM_RANGE = (5300.0, 5850.0)
 """Rest-frame wavelengths whose median flux is the norm, Angstrom (Melchior+2022, section 2)."""

@@ -21,14 +21,14 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from data.batch import Batch, Rejection, Selection, read_batches
-from data.catalog import Catalog, Match
 from data.commands import setting
-from data.duplicates import best_of_group, object_groups
-from data.file_list import FileList, batches, find_files
 from data.grid import INSTRUMENTS
-from data.prepare import NORM_RANGE
-from data.readers import read_file
+from data.ingest.batch import Batch, Rejection, Selection, read_batches
+from data.ingest.duplicates import best_of_group, object_groups
+from data.ingest.external_catalog import Catalog, Match
+from data.ingest.file_list import FileList, batches, find_files
+from data.ingest.prepare import NORM_RANGE
+from data.ingest.sdss import read_file
 from data.survey_writer import SurveyWriter, finish_interrupted, partial_folder
 
 MAX_FILES, MAX_BYTES = 128, 64_000_000
