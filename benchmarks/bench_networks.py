@@ -23,7 +23,6 @@ from benchmarks.pairs import time_pairs
 from data.grid import INSTRUMENTS, REST_RANGE, WaveGrid, linear_grid, log_grid
 from data.mock.survey import MockSurvey
 from model.augment import augment
-from model.checkpoint_interop import read_spender_checkpoint, write_spender_checkpoint
 from model.losses import (
     consistency_loss,
     fidelity_loss,
@@ -31,9 +30,10 @@ from model.losses import (
     rest_weight,
     similarity_loss,
 )
-from model.optimizer import MuonAdamW, hidden_matrices
-from model.resample import redshift
-from model.spender import Spender
+from model.networks.redshift import redshift
+from model.networks.spender import Spender
+from model.store.spender_files import read_spender_checkpoint, write_spender_checkpoint
+from model.training.optimizer import MuonAdamW, hidden_matrices
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # invalid escapes in its docstrings

@@ -14,14 +14,14 @@ import torch
 
 from data.grid import INSTRUMENTS
 from data.mock.survey import MockSurvey
-from model.batches import Batch, BatchLoader
-from model.guide import Guide, GuideSettings, fit_guide
-from model.objective import LossSettings, Objective
-from model.optimizer import MuonAdamW, hidden_matrices
-from model.schedule import one_cycle
-from model.spender import Spender, SpenderConfig
-from model.train import TrainConfig, rest_grid
-from model.train_spender import choose_precision
+from model.networks.spender import Spender, SpenderConfig
+from model.training.batches import Batch, BatchLoader
+from model.training.command import TrainConfig, rest_grid
+from model.training.guide import Guide, GuideSettings, fit_guide
+from model.training.objective import LossSettings, Objective
+from model.training.optimizer import MuonAdamW, hidden_matrices
+from model.training.schedule import one_cycle
+from model.training.spender import choose_precision
 
 GRID, CPU = INSTRUMENTS["sdss"], torch.device("cpu")
 N_LEARN, N_UNSEEN, N_STEP, BATCH = 4096, 512, 300, 64

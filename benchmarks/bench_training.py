@@ -22,10 +22,10 @@ from torch.utils.data import DataLoader
 from benchmarks.pairs import time_pairs
 from data.mock.survey import MockConfig, MockSurvey, mock
 from data.survey import Survey
-from model.batches import BatchLoader
 from model.splits import split_source
-from model.train import TrainConfig
-from model.train_spender import train_model
+from model.training.batches import BatchLoader
+from model.training.command import TrainConfig
+from model.training.spender import train_model
 
 N_STORED, N_BIG = 8192, 1_000_000
 BATCH, WINDOW = 256, 4096

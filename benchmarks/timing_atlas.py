@@ -22,14 +22,14 @@ import torch
 from data.grid import FloatArray
 from data.json_file import read_json, write_json
 from data.mock.survey import MockSurvey
-from model.atlas_build import EMBEDDINGS, SCHEMA_VERSION
-from model.encoding import latent_columns
-from model.flow import FlowConfig, LatentFlow, fit_flow
-from model.guide import GuideSettings, fit_guide
-from model.neighbours import IntArray, Neighbours, find_neighbours
-from model.scores import LOF_NEIGHBOURS, SCORES, local_outlier_factor
-from model.spender import Spender, SpenderConfig
-from model.storage import load_model, save_model
+from model.atlas.build import EMBEDDINGS, SCHEMA_VERSION
+from model.atlas.encoding import latent_columns
+from model.atlas.flow import FlowConfig, LatentFlow, fit_flow
+from model.atlas.neighbours import IntArray, Neighbours, find_neighbours
+from model.atlas.scores import LOF_NEIGHBOURS, SCORES, local_outlier_factor
+from model.networks.spender import Spender, SpenderConfig
+from model.store.storage import load_model, save_model
+from model.training.guide import GuideSettings, fit_guide
 
 BLOCK = 531_890
 """Objects of SDSS in Liang+2023; more are repeats of these."""

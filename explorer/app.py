@@ -22,7 +22,7 @@ def open_dataset(path: Path) -> Dataset:
     Raises:
         ValueError: The folder is no atlas, or one that can not be read.
     """
-    from model.atlas import Atlas
+    from model.atlas.atlas import Atlas
 
     share_processors()
     raster.warm_up()

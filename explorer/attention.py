@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from data.lines.emission import LINES
 from explorer.dataset import Dataset
 from explorer.theme import Ink
-from model.attention import Attribution, attribute
-from model.target import Target, d4000_target, line_target, window_target
+from model.attribution.grad_fam import Attribution, attribute
+from model.attribution.target import Target, d4000_target, line_target, window_target
 
 FloatArray = NDArray[np.floating[Any]]
 

@@ -17,7 +17,7 @@ from explorer.background import Latest
 from explorer.state import ExplorerState
 from explorer.theme import new_figure, paint
 from explorer.wording import line
-from model.attention import order_by_channel
+from model.attribution.grad_fam import order_by_channel
 
 FloatArray = NDArray[np.floating[Any]]
 

@@ -15,7 +15,7 @@ from scipy.spatial import KDTree
 
 if TYPE_CHECKING:
     from explorer.map_image import MapImage
-    from model.atlas import Atlas
+    from model.atlas.atlas import Atlas
 
 FloatArray = NDArray[np.floating[Any]]
 

@@ -22,7 +22,7 @@ from explorer.traversal_view import TraversalView
 from explorer.wording import PLAIN, Html, line
 from model.interface import SpectrumModel
 from model.latent_axes import middle
-from model.track_trends import trends
+from model.tracks.trends import trends
 
 FloatArray = NDArray[np.floating[Any]]
 

@@ -17,7 +17,7 @@ FEATURES: dict[str, tuple[str, str]] = {
     "hdelta_a": ("HδA", "Å"),
     "fwhm_halpha": ("width of Hα", "km/s"),
 }
-"""Column of `model.track_trends.trends` -> name and unit; widths positive in emission, HδA in
+"""Column of `model.tracks.trends.trends` -> name and unit; widths positive in emission, HδA in
 absorption."""
 
 ROUNDING = 1e-5

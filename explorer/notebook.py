@@ -10,7 +10,7 @@ from explorer import raster
 from explorer.dataset import Dataset
 from explorer.session import Session
 from explorer.state import ExplorerState
-from model.atlas import Atlas
+from model.atlas.atlas import Atlas
 
 
 class Explorer(pn.viewable.Viewer):

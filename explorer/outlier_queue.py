@@ -15,7 +15,7 @@ from explorer.label import Label
 from explorer.labels import LabelStore
 from explorer.ranking import GOOD, UNSATURATED, Ranking, good_chi2, rank
 from explorer.state import ExplorerState
-from model.active import relearn
+from model.atlas.active import relearn
 
 TAB = "Outliers"
 SEED = 20230727

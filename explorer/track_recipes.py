@@ -15,7 +15,7 @@ from explorer.track_presets import OWN, PRESETS, percentiles_of, weights_of
 from explorer.track_result import track_maker
 from explorer.wording import PLAIN, line
 from model.latent_axes import combine
-from model.track import Track
+from model.tracks.track import Track
 
 DRAW, CENTROIDS, PATH, LATENT = "draw", "binned centroids", "shortest path", "one latent"
 ALL = "all"

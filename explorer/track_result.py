@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from explorer.dataset import Dataset, Plane
 from explorer.export import Exported
 from explorer.line_table import FEATURES
-from model.stack import Stack
-from model.track import Track
-from model.track_trends import observed_trends, stack_members, trends
-from model.tracks import TrackMaker
+from model.tracks.maker import TrackMaker
+from model.tracks.stack import Stack
+from model.tracks.track import Track
+from model.tracks.trends import observed_trends, stack_members, trends
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -36,7 +36,7 @@ class Decoded:
     Attributes:
         track: The track.
         spectra: Decoded rest-frame spectra, shape (n_knot, n_rest).
-        trends: Measured on them, one row a knot (`model.track_trends.trends`).
+        trends: Measured on them, one row a knot (`model.tracks.trends.trends`).
     """
 
     track: Track

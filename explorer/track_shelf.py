@@ -12,7 +12,7 @@ from explorer.background import report
 from explorer.state import ExplorerState
 from explorer.track_store import TrackStore
 from explorer.wording import PLAIN, line
-from model.track import Track
+from model.tracks.track import Track
 
 SAVED = "saved"
 """What stands for a recipe where a track came from the shelf."""

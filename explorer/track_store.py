@@ -6,7 +6,7 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-from model.track import Track
+from model.tracks.track import Track
 
 FOLDER = "tracks"
 MAX_NAME = 80

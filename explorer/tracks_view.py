@@ -32,7 +32,7 @@ from explorer.track_shelf import SAVED, TrackShelf
 from explorer.track_spectra import TrackSpectra
 from explorer.track_trends_view import TrackTrends
 from explorer.wording import PLAIN, line
-from model.track import Track
+from model.tracks.track import Track
 
 TAB = "Tracks"
 SPECTRA, TRENDS, PLANES = "spectra", "trends", "planes"

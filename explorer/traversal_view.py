@@ -15,7 +15,7 @@ from explorer.line_table import TABLE_STYLE, number, table
 from explorer.state import ExplorerState
 from explorer.theme import ink, new_figure, paint
 from explorer.wording import PLAIN, Html, line
-from model.traversal import FEATURES, Traversal, traverse
+from model.tracks.traversal import FEATURES, Traversal, traverse
 
 MEDIAN, SELECTED = "median", "selected object"
 HEIGHT = 165

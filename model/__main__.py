@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from data.commands import Command, run_commands
 
 COMMANDS = (
-    Command("train", "survey -> model", "model.train", "TrainConfig", "train"),
-    Command("atlas", "survey + model -> atlas", "model.atlas", "AtlasConfig", "build_atlas"),
+    Command("train", "survey -> model", "model.training.command", "TrainConfig", "train"),
+    Command("atlas", "survey + model -> atlas", "model.atlas.atlas", "AtlasConfig", "build_atlas"),
     Command(
-        "evaluate", "measure a model on a survey", "model.evaluate", "EvaluateConfig", "evaluate"
+        "evaluate",
+        "measure a model on a survey",
+        "model.evaluation.command",
+        "EvaluateConfig",
+        "evaluate",
     ),
 )
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from data.grid import WaveGrid
-from model.resample import redshift
+from model.networks.redshift import redshift
 
 NOISE_AMPLITUDE = 0.2
 """Standard deviation of added noise over the mean flux of the spectrum.

@@ -15,12 +15,12 @@ from filelock import FileLock
 from data.grid import FloatArray, WaveGrid, linear_grid
 from data.survey import Survey
 from data.survey_writer import SurveyWriter
-from model.atlas import AtlasConfig
-from model.atlas_build import make_atlas
-from model.linear import PCAConfig
-from model.linear_fit import fit_pca
-from model.spender import Spender, SpenderConfig
-from model.storage import save_model
+from model.atlas.atlas import AtlasConfig
+from model.atlas.build import make_atlas
+from model.linear.fit import fit_pca
+from model.linear.pca import PCAConfig
+from model.networks.spender import Spender, SpenderConfig
+from model.store.storage import save_model
 
 N_OBJECT = 120
 EMISSION = {3728.5: 2.5, 4862.7: 1.5, 5008.2: 2.0, 6564.6: 5.0, 6585.3: 1.6, 6725.0: 1.5}

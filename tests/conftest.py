@@ -50,7 +50,7 @@ def small_and_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     from tests.training_fixture import SMALL
 
-    monkeypatch.setattr("model.encoder.CHANNELS", SMALL)
+    monkeypatch.setattr("model.networks.encoder.CHANNELS", SMALL)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -6,7 +6,7 @@ import pandas as pd
 
 from explorer.dataset import Dataset
 from explorer.state import ExplorerState
-from model.atlas import Atlas
+from model.atlas.atlas import Atlas
 
 
 def open_tiny(path: Path, **columns: object) -> Dataset:

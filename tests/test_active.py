@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model.active import relearn
+from model.atlas.active import relearn
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from data.survey import Survey
-from model import atlas_build
 from model.__main__ import main
-from model.atlas import Atlas, AtlasConfig
-from model.atlas_build import make_atlas
-from model.storage import load_model
+from model.atlas import build as atlas_build
+from model.atlas.atlas import Atlas, AtlasConfig
+from model.atlas.build import make_atlas
+from model.store.storage import load_model
 from tests.atlas_fixture import build, write_pca, write_survey
 from tests.conftest import ROOT
 

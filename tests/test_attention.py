@@ -8,8 +8,8 @@ from torch.nn import functional
 from data.grid import INSTRUMENTS, linear_grid
 from data.lines.emission import LINES, line
 from data.lines.indices import measure
-from model.atlas import Atlas
-from model.attention import (
+from model.atlas.atlas import Atlas
+from model.attribution.grad_fam import (
     RECEPTIVE_FIELD,
     SEGMENT_STEP,
     Attribution,
@@ -17,8 +17,8 @@ from model.attention import (
     order_by_channel,
     segment_wave,
 )
-from model.encoder import KERNELS, POOLS
-from model.target import d4000_target, line_target, window_target
+from model.attribution.target import d4000_target, line_target, window_target
+from model.networks.encoder import KERNELS, POOLS
 from tests.atlas_fixture import rest_spectrum
 
 WAVE = linear_grid(2359, 9332, 7000).wave

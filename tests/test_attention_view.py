@@ -9,8 +9,8 @@ from explorer.attention import OFF, WINDOW, attend, channel_image, choices, dive
 from explorer.attention_view import AttentionView
 from explorer.theme import DARK, LIGHT
 from explorer.wavelength_axis import WavelengthAxis
-from model.attention import attribute
-from model.target import line_target
+from model.attribution.grad_fam import attribute
+from model.attribution.target import line_target
 from tests.explorer_fixture import new_state, open_tiny
 
 pytestmark = pytest.mark.filterwarnings(

@@ -6,7 +6,7 @@ import torch
 
 from data.grid import INSTRUMENTS, REST_RANGE, log_grid
 from model.augment import augment, move
-from model.resample import redshift
+from model.networks.redshift import redshift
 
 GRID = INSTRUMENTS["sdss"]
 

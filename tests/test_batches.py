@@ -12,7 +12,7 @@ from data.grid import FloatArray, WaveGrid
 from data.spectra import Spectra
 from data.survey import Survey
 from data.survey_writer import SurveyWriter
-from model.batches import BatchLoader, epoch_order
+from model.training.batches import BatchLoader, epoch_order
 
 CPU = torch.device("cpu")
 GRID = WaveGrid(scale="log", start=3.6, step=1e-3, n_pixel=7)

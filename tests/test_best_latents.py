@@ -7,9 +7,9 @@ import torch
 from data.grid import INSTRUMENTS, linear_grid
 from data.mock.survey import MockSurvey
 from data.spectra import Spectra
-from model.best_latents import best_latents
-from model.linear import PCA, PCAConfig
-from model.spender import Spender, SpenderConfig
+from model.evaluation.best_latents import best_latents
+from model.linear.pca import PCA, PCAConfig
+from model.networks.spender import Spender, SpenderConfig
 
 GRID = INSTRUMENTS["sdss"]
 

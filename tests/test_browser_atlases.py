@@ -13,7 +13,7 @@ from astropy.table import Table
 from data.__main__ import main as data_main
 from explorer.start_page import DEMO
 from model.__main__ import main as model_main
-from model.atlas import Atlas
+from model.atlas.atlas import Atlas
 from tests.browser import Watched, alone, choose, own_copy, press, search
 
 pytestmark = [pytest.mark.ui, pytest.mark.slow]

@@ -7,9 +7,9 @@ import pytest
 
 from data.mock.survey import MockConfig, mock
 from model.__main__ import main
-from model.atlas import Atlas
-from model.card import write_card
-from model.storage import load_model, read_model_info
+from model.atlas.atlas import Atlas
+from model.store.card import write_card
+from model.store.storage import load_model, read_model_info
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from model.checkpoints import (
+from model.store.checkpoints import (
     load_optimizer,
     optimizer_tensors,
     read_checkpoint,

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from model.history import read_history
+from model.training.history import read_history
 from tests.training_fixture import ROOT, command, environment, write_survey
 
 

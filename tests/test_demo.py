@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from explorer.start_page import DEMO
-from model.atlas import Atlas
-from model.attention import attribute
-from model.target import line_target
-from model.track_trends import observed_trends, stack_members, trends
-from model.tracks import TrackMaker
+from model.atlas.atlas import Atlas
+from model.attribution.grad_fam import attribute
+from model.attribution.target import line_target
+from model.tracks.maker import TrackMaker
+from model.tracks.trends import observed_trends, stack_members, trends
 
 MEGABYTE = 1_000_000
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.manifold import trustworthiness
 
-from model.embedding import choose_settings, embed_pca, embed_tsne, embed_umap
-from model.neighbours import find_neighbours
+from model.atlas.embedding import choose_settings, embed_pca, embed_tsne, embed_umap
+from model.atlas.neighbours import find_neighbours
 
 
 def blobs(rng, n_galaxy, n_latent=5):

@@ -8,12 +8,12 @@ import torch
 
 from data.survey import Survey
 from model.__main__ import main
-from model.atlas import Atlas
-from model.evaluate import EvaluateConfig, measure_model
-from model.fidelity import outlier_groups
-from model.invariance import measure_invariance, redshifted
+from model.atlas.atlas import Atlas
+from model.evaluation.command import EvaluateConfig, measure_model
+from model.evaluation.fidelity import outlier_groups
+from model.evaluation.invariance import measure_invariance, redshifted
 from model.losses import MATCHED_SIMILARITY, fidelity_loss
-from model.storage import load_model
+from model.store.storage import load_model
 
 
 @pytest.fixture(scope="module")

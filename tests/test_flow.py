@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
-from model.flow import FlowConfig, LatentFlow, fit_flow
+from model.atlas.flow import FlowConfig, LatentFlow, fit_flow
 
 QUICK = FlowConfig(max_steps=500, batch_size=512)
 

@@ -8,13 +8,13 @@ import torch
 from data.grid import WaveGrid, linear_grid
 from data.survey import Survey
 from data.survey_writer import SurveyWriter
-from model.component_likelihood import ComponentLikelihood
-from model.guide import Guide, GuideSettings, fit_guide
-from model.linear import PCAConfig
-from model.linear_fit import fit_pca
+from model.linear.fit import fit_pca
+from model.linear.pca import PCAConfig
 from model.losses import fidelity_each
-from model.resample import redshift
-from model.spender import Spender, SpenderConfig
+from model.networks.redshift import redshift
+from model.networks.spender import Spender, SpenderConfig
+from model.training.component_likelihood import ComponentLikelihood
+from model.training.guide import Guide, GuideSettings, fit_guide
 
 GRID = WaveGrid(scale="log", start=3.6, step=4e-4, n_pixel=500)
 REST = linear_grid(3000.0, 6500.0, 700)

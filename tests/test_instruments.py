@@ -16,10 +16,10 @@ from data.grid import WaveGrid, linear_grid
 from data.survey import Survey
 from data.survey_writer import SurveyWriter
 from model.__main__ import main
-from model.history import read_history
-from model.instruments import add_instrument, train_only
-from model.spender import Spender, SpenderConfig
-from model.storage import load_model
+from model.networks.spender import Spender, SpenderConfig
+from model.store.storage import load_model
+from model.training.history import read_history
+from model.training.instruments import add_instrument, train_only
 from tests.training_fixture import ROOT, TINY, command, environment, launched, losses
 
 FIRST = WaveGrid(scale="log", start=3.6, step=2.5e-3, n_pixel=140)

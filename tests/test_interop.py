@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from data.grid import INSTRUMENTS, REST_RANGE, linear_grid, log_grid
-from model.checkpoint_interop import read_spender_checkpoint, write_spender_checkpoint
 from model.losses import (
     consistency_loss,
     fidelity_loss,
@@ -16,8 +15,9 @@ from model.losses import (
     rest_weight,
     similarity_loss,
 )
-from model.resample import redshift
-from model.spender import Spender, SpenderConfig
+from model.networks.redshift import redshift
+from model.networks.spender import Spender, SpenderConfig
+from model.store.spender_files import read_spender_checkpoint, write_spender_checkpoint
 
 SDSS = INSTRUMENTS["sdss"]
 LINEAR = linear_grid(*REST_RANGE, 7000)

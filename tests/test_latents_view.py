@@ -9,7 +9,7 @@ import pytest
 from explorer.address import NAMES, from_query, to_query
 from explorer.latent_basis import RAW, ROTATED, basis
 from explorer.latents_view import TRAVERSAL, LatentsView
-from model.track_trends import trends
+from model.tracks.trends import trends
 from tests.explorer_fixture import new_state, open_tiny
 
 pytestmark = pytest.mark.filterwarnings(

@@ -6,9 +6,9 @@ from data.grid import WaveGrid
 from data.spectra import Spectra
 from data.survey import Survey
 from model.interface import SpectrumModel
-from model.linear import PCA, PCAConfig
-from model.linear_fit import fit_pca
-from model.storage import load_model, save_model
+from model.linear.fit import fit_pca
+from model.linear.pca import PCA, PCAConfig
+from model.store.storage import load_model, save_model
 from tests.atlas_fixture import write_survey
 
 GRID = WaveGrid(scale="log", start=3.6, step=1e-3, n_pixel=300)

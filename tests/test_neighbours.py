@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from model.neighbours import Neighbours, find_neighbours
+from model.atlas.neighbours import Neighbours, find_neighbours
 
 
 @pytest.fixture

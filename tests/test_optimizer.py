@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from data.grid import INSTRUMENTS, linear_grid
-from model.optimizer import ADAM_SIZE, MuonAdamW, hidden_matrices, orthogonal
-from model.spender import Spender, SpenderConfig
+from model.networks.spender import Spender, SpenderConfig
+from model.training.optimizer import ADAM_SIZE, MuonAdamW, hidden_matrices, orthogonal
 
 
 def train(optimizer, weights, gradients):

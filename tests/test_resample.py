@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.grid import INSTRUMENTS, REST_RANGE, WaveGrid, linear_grid, log_grid
-from model.resample import redshift
+from model.networks.redshift import redshift
 
 REST = {
     "linear": linear_grid(*REST_RANGE, 7000),

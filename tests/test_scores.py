@@ -3,8 +3,8 @@ import pytest
 from sklearn.neighbors import LocalOutlierFactor
 
 from data.spectra import Spectra
-from model.neighbours import find_neighbours
-from model.scores import SCORES, local_outlier_factor, spectrum_scores
+from model.atlas.neighbours import find_neighbours
+from model.atlas.scores import SCORES, local_outlier_factor, spectrum_scores
 
 
 def noise_spectra(rng, n_galaxy=200, n_pixel=600):

@@ -7,12 +7,12 @@ from torch.nn import functional
 
 from data.grid import INSTRUMENTS, REST_RANGE, linear_grid, log_grid
 from data.spectra import Spectra
-from model.decoder import LineSpread, Speculator
-from model.encoder import Encoder
 from model.interface import SpectrumModel
-from model.pooled_convolution import convolution_moments, pooled_convolution
-from model.spectral_convolution import KernelSpectrum
-from model.spender import Spender, SpenderConfig
+from model.networks.decoder import LineSpread, Speculator
+from model.networks.encoder import Encoder
+from model.networks.pooled_convolution import convolution_moments, pooled_convolution
+from model.networks.spectral_convolution import KernelSpectrum
+from model.networks.spender import Spender, SpenderConfig
 
 SDSS, BOSS, DESI = (INSTRUMENTS[name] for name in ("sdss", "boss", "desi"))
 SMALL = SpenderConfig(n_latent=3, rest_grid=linear_grid(*REST_RANGE, 700), hidden=(8, 16))

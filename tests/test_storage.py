@@ -8,8 +8,8 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from data.grid import INSTRUMENTS, REST_RANGE, linear_grid
-from model.spender import Spender, SpenderConfig
-from model.storage import load_model, read_model_info, save_model
+from model.networks.spender import Spender, SpenderConfig
+from model.store.storage import load_model, read_model_info, save_model
 
 LATENTS = np.array([[0.1, -0.5], [2.0, 0.3]], dtype=np.float32)
 

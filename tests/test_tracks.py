@@ -7,12 +7,12 @@ from scipy.stats import spearmanr
 
 from data.grid import linear_grid
 from data.spectra import Spectra
-from model.atlas import Atlas
-from model.neighbours import find_neighbours
-from model.stack import stack_spectra
-from model.track_trends import line_width, observed_trends, stack_members, trends
-from model.tracks import Track, TrackMaker, combine, even_knots, principal_axes
-from model.traversal import FEATURES, traverse
+from model.atlas.atlas import Atlas
+from model.atlas.neighbours import find_neighbours
+from model.tracks.maker import Track, TrackMaker, combine, even_knots, principal_axes
+from model.tracks.stack import stack_spectra
+from model.tracks.traversal import FEATURES, traverse
+from model.tracks.trends import line_width, observed_trends, stack_members, trends
 from tests.atlas_fixture import rest_spectrum
 
 

@@ -14,12 +14,12 @@ from safetensors.numpy import load_file
 
 from data.survey import Survey
 from model.__main__ import main
-from model.history import read_history
 from model.interface import SpectrumModel
-from model.objective import Objective
-from model.schedule import Clock, one_cycle
-from model.storage import load_model
-from model.train import RECIPES, TrainConfig, read_recipe
+from model.store.storage import load_model
+from model.training.command import RECIPES, TrainConfig, read_recipe
+from model.training.history import read_history
+from model.training.objective import Objective
+from model.training.schedule import Clock, one_cycle
 from tests.training_fixture import (
     GRID,
     ROOT,

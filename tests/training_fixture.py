@@ -10,7 +10,7 @@ import pandas as pd
 
 from data.grid import WaveGrid
 from data.survey_writer import SurveyWriter
-from model.history import read_history
+from model.training.history import read_history
 
 ROOT = Path(__file__).resolve().parent.parent
 GRID = WaveGrid(scale="log", start=3.6, step=2.5e-3, n_pixel=140)

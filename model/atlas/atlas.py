@@ -1,0 +1,187 @@
+"""The atlas: what the explorer opens. Latents, maps, scores, flow and model in one folder.
+
+python -m model atlas SURVEY MODEL --out ATLAS
+atlas = Atlas("ATLAS"); atlas.catalog, atlas.embeddings, atlas.scores, atlas.source ...
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from data.grid import FloatArray
+from data.json_file import read_json
+from data.source import open_source
+from data.spectra import SpectrumSource
+from model.atlas.build import SCHEMA_VERSION, AtlasConfig, build_atlas
+from model.atlas.embedding import Embedding
+from model.atlas.encoding import latent_columns
+from model.atlas.flow import LatentFlow
+from model.atlas.neighbours import Neighbours
+from model.atlas.scores import Score
+from model.interface import SpectrumModel
+from model.store.storage import load_model
+
+T = TypeVar("T")
+
+__all__ = ["Atlas", "AtlasConfig", "build_atlas"]
+
+
+class Atlas:
+    """An atlas on disk. The catalogue is read at once, the rest when first asked for.
+
+    Attributes:
+        path: Its folder.
+        info: What atlas.json says.
+        catalog: One row per object: the survey's columns, latents, maps, scores.
+        embeddings: The maps, and which columns hold them.
+        scores: The outlier scores, and what they mean.
+    """
+
+    def __init__(self, path: Path | str, *, survey: Path | str | None = None) -> None:
+        """Open an atlas.
+
+        Args:
+            path: Its folder.
+            survey: Where its survey is now, if not where the atlas says.
+
+        Raises:
+            ValueError: The folder is missing, incomplete, damaged or of another version.
+        """
+        self.path = Path(path)
+        self._survey = None if survey is None else Path(survey)
+        self.info: dict[str, Any] = read_json(self.path / "atlas.json", what="atlas")
+        if self.info.get("schema_version") != SCHEMA_VERSION:
+            raise ValueError(
+                f"{self.path} has atlas schema {self.info.get('schema_version')}, this program "
+                f"reads {SCHEMA_VERSION}; build it again: python -m model atlas"
+            )
+        try:
+            self.embeddings = tuple(_read(Embedding, item) for item in self.info["embeddings"])
+            self.scores = tuple(_read(Score, item) for item in self.info["scores"])
+            self._latent_columns = latent_columns(int(self.info["model"]["n_latent"]))
+            self._n_object = int(self.info["n_object"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{self.path / 'atlas.json'} is damaged: {error!r}") from error
+        self.catalog = self._read_catalog()
+
+    def __len__(self) -> int:
+        """Return the number of objects."""
+        return len(self.catalog)
+
+    @property
+    def name(self) -> str:
+        """What the atlas is called."""
+        return str(self.info.get("name") or self.path.name)
+
+    @cached_property
+    def latents(self) -> FloatArray:
+        """Latents, float32, shape (n_galaxy, n_latent)."""
+        return self.catalog[self._latent_columns].to_numpy(np.float32)
+
+    @cached_property
+    def model(self) -> SpectrumModel:
+        """The model, from the atlas's own copy.
+
+        Raises:
+            ValueError: The copy is damaged, or not the model the latents were made with.
+        """
+        made_with = self.info["model"].get("weights_sha256")
+        copy = read_json(self.path / "model" / "model.json", what="model")
+        if copy.get("weights_sha256") != made_with:
+            raise ValueError(
+                f"{self.path / 'model'} is not the model that this atlas was made with (weights "
+                f"{str(copy.get('weights_sha256'))[:12]}, expected {str(made_with)[:12]}); build "
+                "the atlas again: python -m model atlas"
+            )
+        model = load_model(self.path / "model")
+        if model.n_latent != len(self._latent_columns):
+            raise ValueError(
+                f"{self.path / 'model'} has {model.n_latent} latents, the catalogue "
+                f"{len(self._latent_columns)}; build the atlas again: python -m model atlas"
+            )
+        return model
+
+    @cached_property
+    def source(self) -> SpectrumSource:
+        """The spectra, row for row those of the catalogue.
+
+        Raises:
+            ValueError: The survey is not where it was, or is another one now.
+        """
+        source = open_source(self._source_reference())
+        ids = source.ids
+        own = self.catalog["object_id"].astype(str).to_numpy()
+        if not np.array_equal(ids, own):
+            raise ValueError(
+                f"the survey has {len(ids)} objects, the atlas {len(own)}, and their ids must "
+                "agree row for row; the survey was made again: build the atlas again too"
+            )
+        return source
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """The nearest neighbours of every object in latent space."""
+        neighbours = Neighbours.load(self.path / "neighbours.npz")
+        if len(neighbours) != len(self):
+            raise ValueError(
+                f"{self.path / 'neighbours.npz'} is of {len(neighbours)} objects, the catalogue "
+                f"of {len(self)}; build the atlas again: python -m model atlas"
+            )
+        return neighbours
+
+    @cached_property
+    def flow(self) -> LatentFlow:
+        """The density of the latents."""
+        return LatentFlow.load(self.path / "flow.safetensors")
+
+    def _read_catalog(self) -> pd.DataFrame:
+        path = self.path / "catalog.parquet"
+        try:
+            catalog = pd.read_parquet(path)
+        except FileNotFoundError as error:
+            raise ValueError(f"{self.path} is incomplete: it has no {path.name}") from error
+        except (OSError, ValueError) as error:  # pyarrow's errors are subclasses of these
+            raise ValueError(f"{path} can not be read: {error}") from error
+        axes = [axis for item in self.embeddings for axis in (item.x, item.y)]
+        scores = [score.column for score in self.scores]
+        needed = ["object_id", "z", *self._latent_columns, *axes, *scores]
+        missing = [column for column in needed if column not in catalog]
+        if missing:
+            raise ValueError(f"{path} must have the columns {missing}; build the atlas again")
+        if len(catalog) != self._n_object:
+            raise ValueError(
+                f"{path} has {len(catalog)} rows, atlas.json says {self._n_object}; "
+                "copy the whole folder again"
+            )
+        return catalog
+
+    def _source_reference(self) -> dict[str, Any]:
+        reference = dict(self.info["source"])
+        relative = reference.pop("relative_path", None)
+        if "path" not in reference:
+            return reference
+        looked = [Path(reference["path"])]
+        if relative:
+            looked.insert(0, (self.path / relative).resolve())
+        if self._survey:
+            looked = [self._survey.resolve()]
+        for place in dict.fromkeys(looked):
+            if (place / "survey.json").exists():
+                return reference | {"path": str(place)}
+        places = ", ".join(map(str, dict.fromkeys(looked)))
+        raise ValueError(
+            f"the survey of this atlas must be at one of {places}, and is not; move it back, or "
+            f"put its new path under source.path in {self.path / 'atlas.json'}"
+        )
+
+
+def _read(cls: type[T], values: dict[str, Any]) -> T:
+    """Build a dataclass from the entries it knows; an atlas may say more than this one reads."""
+    known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+    return cls(**{key: value for key, value in values.items() if key in known})

@@ -1,0 +1,307 @@
+"""Builds an atlas, in stages that a killed run does not repeat.
+
+Stages: encode, neighbours, flow, maps, catalogue. Each leaves its result in a folder beside the
+destination; when all are there the folder takes the destination's name.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from data.commands import setting
+from data.grid import FloatArray
+from data.json_file import read_json, write_json
+from data.source import open_source
+from data.spectra import SpectrumSource
+from data.survey import Survey
+from model.atlas.embedding import (
+    Embedding,
+    EmbeddingConfig,
+    choose_settings,
+    embed_pca,
+    embed_tsne,
+    embed_umap,
+)
+from model.atlas.encoding import encode_source, kept, latent_columns
+from model.atlas.flow import FlowConfig, FlowReport, LatentFlow, fit_flow
+from model.atlas.neighbours import Neighbours, find_neighbours
+from model.atlas.scores import LOF_NEIGHBOURS, SCORES, local_outlier_factor
+from model.device import choose_device
+from model.interface import SpectrumModel
+from model.store.storage import StoredModel, load_model, read_model_info, save_model
+
+SCHEMA_VERSION = 1
+MIN_OBJECTS = 50
+STORED_NEIGHBOURS = 32
+"""Neighbours of each object kept in the atlas; t-SNE uses more while it is built."""
+EMBEDDINGS = (
+    Embedding("umap", "UMAP", "umap_x", "umap_y"),
+    Embedding("tsne", "t-SNE", "tsne_x", "tsne_y"),
+    Embedding("pca", "PCA of latents", "pca_x", "pca_y"),
+)
+MODEL_FILES = ("model.safetensors", "model.json", "history.csv", "README.md")
+"""What the atlas copies of a model: all but its checkpoints."""
+LIBRARIES = ("numpy", "torch", "nflows", "umap-learn", "openTSNE", "scipy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtlasConfig:
+    """Settings of `python -m model atlas`."""
+
+    survey: Path = setting(help="survey folder, from `python -m data ingest`", positional=True)
+    model: Path = setting(help="model folder, from `python -m model train`", positional=True)
+    out: Path = setting(help="atlas folder to make")
+    name: str = setting(help="what the explorer calls it (default: the folder's name)", default="")
+    seed: int = setting(help="seed of the flow and the maps", default=0)
+    device: str = setting(
+        help="where the model runs", default="auto", choices=("auto", "cpu", "cuda")
+    )
+    compact: bool = setting(
+        help="an atlas to pass on: weights in half precision, and a mock survey's spectra made "
+        "on demand instead of read from SURVEY",
+        default=False,
+    )
+    jobs: int = setting(help="threads for neighbours and t-SNE; -1 is all cores", default=-1)
+
+    def __post_init__(self) -> None:
+        """Refuse what can not be built."""
+        if self.jobs == 0 or self.jobs < -1:
+            raise ValueError(f"jobs must be -1 or positive, got {self.jobs}")
+
+
+def build_atlas(config: AtlasConfig) -> None:
+    """Build an atlas of a survey on disk; see `make_atlas`."""
+    survey = Survey(config.survey)
+    on_demand = survey.info.get("provenance", {}).get("source")
+    make_atlas(open_source(on_demand) if config.compact and on_demand else survey, config)
+
+
+def make_atlas(source: SpectrumSource, config: AtlasConfig, *, progress: bool = True) -> None:
+    """Encode a source and lay out all that the explorer shows.
+
+    Args:
+        source: The spectra; `config.survey` is not looked at.
+        config: Settings.
+        progress: Show what is being done.
+
+    Raises:
+        ValueError: The destination exists, there are fewer than 50 objects, or model and
+            spectra do not fit together.
+    """
+    out = config.out.resolve()
+    if out.exists():
+        raise ValueError(f"{config.out} exists; choose another --out or remove it")
+    if len(source) < MIN_OBJECTS:
+        raise ValueError(f"an atlas needs at least {MIN_OBJECTS} objects, got {len(source)}")
+    folder = _working_folder(out, source, read_model_info(config.model), config)
+    _copy_model(config.model, folder / "model", half=config.compact)
+    model = load_model(folder / "model", device=choose_device(config.device))
+    _Builder(source, model, read_model_info(folder / "model"), config, folder, progress).run()
+    shutil.rmtree(folder / "work")
+    os.rename(folder, out)
+
+
+@dataclass(frozen=True)
+class _Builder:
+    """The stages, and what they share."""
+
+    source: SpectrumSource
+    model: SpectrumModel
+    model_info: dict[str, Any]
+    config: AtlasConfig
+    folder: Path
+    progress: bool
+
+    def run(self) -> None:
+        """Run every stage that has not left its result yet."""
+        settings, notes = choose_settings(len(self.source), seed=self.config.seed)
+        with self._stage("encode"):
+            encoded = encode_source(
+                self.source, self.model, self.folder / "work" / "encode", progress=self.progress
+            )
+        latents = encoded[latent_columns(self.model.n_latent)].to_numpy(np.float32)
+        with self._stage("neighbours"):
+            neighbours = self._neighbours(latents, settings)
+        with self._stage("flow"):
+            flow, report = self._flow(latents)
+        maps = self._maps(latents, neighbours, settings)
+        with self._stage("catalogue"):
+            encoded["neg_log_p"] = -flow.log_p(latents).astype(np.float32)
+            graph = neighbours.first(min(LOF_NEIGHBOURS, neighbours.k))
+            encoded["lof"] = local_outlier_factor(latents, graph)
+            self._write(encoded, maps, notes, settings, flow, report)
+            neighbours.first(min(STORED_NEIGHBOURS, neighbours.k)).save(
+                self.folder / "neighbours.npz"
+            )
+
+    def _neighbours(self, latents: FloatArray, settings: EmbeddingConfig) -> Neighbours:
+        k = min(len(latents) - 1, max(settings.k, STORED_NEIGHBOURS))
+        return kept(
+            self.folder / "work" / "neighbours.npz",
+            make=lambda: find_neighbours(
+                latents, k=k, workers=self.config.jobs, progress=self.progress
+            ),
+            save=lambda graph, path: graph.save(path),
+            load=Neighbours.load,
+        )
+
+    def _flow(self, latents: FloatArray) -> tuple[LatentFlow, FlowReport]:
+        def make() -> tuple[LatentFlow, FlowReport]:
+            return fit_flow(latents, FlowConfig(seed=self.config.seed), progress=self.progress)
+
+        def save(made: tuple[LatentFlow, FlowReport], path: Path) -> None:
+            made[0].save(path)
+            write_json(self.folder / "work" / "flow.json", asdict(made[1]))
+
+        def load(path: Path) -> tuple[LatentFlow, FlowReport]:
+            report = read_json(self.folder / "work" / "flow.json", what="flow report")
+            return LatentFlow.load(path), FlowReport(**report)
+
+        return kept(self.folder / "flow.safetensors", make=make, save=save, load=load)
+
+    def _maps(
+        self, latents: FloatArray, neighbours: Neighbours, settings: EmbeddingConfig
+    ) -> dict[str, FloatArray]:
+        makers = {
+            "umap": lambda: embed_umap(latents, neighbours, settings),
+            "tsne": lambda: embed_tsne(latents, neighbours, settings, jobs=self.config.jobs),
+            "pca": lambda: embed_pca(latents),
+        }
+        maps = {}
+        for name, make in makers.items():
+            with self._stage(name):
+                maps[name] = kept(
+                    self.folder / "work" / f"{name}.npy", make=make, save=_save_array, load=np.load
+                )
+        return maps
+
+    def _write(
+        self,
+        encoded: pd.DataFrame,
+        maps: dict[str, FloatArray],
+        notes: list[str],
+        settings: EmbeddingConfig,
+        flow: LatentFlow,
+        report: FlowReport,
+    ) -> None:
+        for item in EMBEDDINGS:
+            encoded[item.x], encoded[item.y] = maps[item.name].T
+        survey = self.source.catalog.reset_index(drop=True)
+        if "snr" in survey:
+            encoded = encoded.drop(columns="snr")
+        replaced = [column for column in encoded if column in survey]
+        if replaced:
+            notes = [*notes, f"Columns of the survey replaced by the atlas: {', '.join(replaced)}."]
+        catalog = pd.concat([survey.drop(columns=replaced), encoded], axis=1)
+        _save_catalog(catalog, self.folder / "catalog.parquet")
+        info = {
+            "schema_version": SCHEMA_VERSION,
+            "name": self.config.name or self.config.out.resolve().name,
+            "n_object": len(catalog),
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "source": _portable(self.source.reference(), self.config.out.resolve()),
+            "embeddings": [
+                asdict(item) | {"settings": _about(item.name, settings)} for item in EMBEDDINGS
+            ],
+            "scores": [score.to_dict() for score in SCORES],
+            "latent_mean": flow.mean.tolist(),
+            "latent_std": flow.std.tolist(),
+            "model": {
+                "kind": self.model.kind,
+                "n_latent": self.model.n_latent,
+                "weights_sha256": self.model_info["weights_sha256"],
+            },
+            "flow": asdict(flow.config) | asdict(report),
+            "seed": self.config.seed,
+            "settings": settings.to_dict() | {"lof_neighbours": LOF_NEIGHBOURS},
+            "versions": {name: version(name) for name in LIBRARIES},
+            "notes": notes,
+        }
+        write_json(self.folder / "atlas.json", info)
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Say how long a stage took."""
+        start = time.perf_counter()
+        yield
+        if self.progress:
+            sys.stderr.write(f"{name}: {time.perf_counter() - start:.1f} s\n")
+
+
+def _working_folder(
+    out: Path, source: SpectrumSource, model_info: dict[str, Any], config: AtlasConfig
+) -> Path:
+    """Return the folder of the stages; one left by the same job is gone on with."""
+    ids = "\n".join(source.catalog["object_id"].astype(str))
+    job = {
+        "ids_sha256": hashlib.sha256(ids.encode()).hexdigest(),
+        "source": source.reference(),
+        "weights_sha256": model_info["weights_sha256"],
+        "seed": config.seed,
+        "compact": config.compact,
+        "schema_version": SCHEMA_VERSION,
+    }
+    folder = out.with_name(f".{out.name}.partial")
+    said = folder / "work" / "job.json"
+    if said.exists() and json.loads(said.read_text()) == json.loads(json.dumps(job)):
+        return folder
+    if folder.exists():
+        shutil.rmtree(folder)
+    said.parent.mkdir(parents=True)
+    write_json(said, job)
+    return folder
+
+
+def _copy_model(model: Path, target: Path, *, half: bool) -> None:
+    """Copy a model without its checkpoints; `half` rounds its weights to float16."""
+    target.mkdir(exist_ok=True)
+    for name in MODEL_FILES:
+        if (model / name).exists():
+            shutil.copyfile(model / name, target / name)
+    if half:
+        info, loaded = read_model_info(model), load_model(model)
+        save_model(
+            cast("StoredModel", loaded), target, half=True,
+            training=info["training"], metrics=info["metrics"],
+        )  # fmt: skip
+
+
+def _portable(reference: dict[str, Any], out: Path) -> dict[str, Any]:
+    """Add the survey's path seen from the atlas, so that both can move together."""
+    if "path" not in reference:
+        return reference
+    return reference | {"relative_path": os.path.relpath(reference["path"], out)}
+
+
+def _about(name: str, settings: EmbeddingConfig) -> dict[str, Any]:
+    values = settings.to_dict() | {"seed": settings.seed}
+    return {key: value for key, value in values.items() if key.startswith(name) or key == "seed"}
+
+
+def _save_catalog(catalog: pd.DataFrame, path: Path) -> None:
+    """Write a catalogue; numbers byte by byte, which compresses them to two thirds."""
+    numbers = [name for name in catalog if catalog[name].dtype.kind == "f"]
+    others = [name for name in catalog if name not in numbers]
+    catalog.to_parquet(
+        path, index=False, compression="zstd", use_byte_stream_split=numbers, use_dictionary=others
+    )
+
+
+def _save_array(values: FloatArray, path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, values)

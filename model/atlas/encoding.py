@@ -1,0 +1,110 @@
+"""Encodes a whole survey, block by block: latents and what the reconstruction says.
+
+Every finished block is a file, so that a killed run goes on where it was, and memory is that
+of one block however large the survey.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from data.grid import FloatArray
+from data.spectra import SpectrumSource
+from model.atlas.scores import spectrum_scores
+from model.interface import SpectrumModel
+
+BLOCK_PIXELS = 4_000_000
+"""Pixels of one block, a multiple of what a survey's chunk holds (128 rows)."""
+
+
+T = TypeVar("T")
+
+
+def latent_columns(n_latent: int) -> list[str]:
+    """Return the catalogue's names of the latents."""
+    return [f"latent_{index}" for index in range(n_latent)]
+
+
+def encode_source(
+    source: SpectrumSource, model: SpectrumModel, folder: Path, *, progress: bool = True
+) -> pd.DataFrame:
+    """Encode and reconstruct every object of a source.
+
+    Args:
+        source: Where the spectra are.
+        model: What encodes them.
+        folder: Where finished blocks are kept; blocks already there are not made again.
+        progress: Show a bar.
+
+    Returns:
+        Columns `latent_0` ... and those of `model.atlas.scores.spectrum_scores`; row = object.
+
+    Raises:
+        ValueError: The model does not fit the survey, or gives latents that are not finite.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = max(1, BLOCK_PIXELS // (128 * source.grid.n_pixel)) * 128
+    starts = range(0, len(source), rows)
+    parts = []
+    with tqdm(total=len(source), desc="encode", unit="spectra", disable=not progress) as bar:
+        for start in starts:
+            stop = min(start + rows, len(source))
+            parts.append(_block(source, model, folder / f"{start:09d}.parquet", start, stop))
+            bar.update(stop - start)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _block(
+    source: SpectrumSource, model: SpectrumModel, path: Path, start: int, stop: int
+) -> pd.DataFrame:
+    """Return one block, from its file if it was finished before."""
+    return kept(
+        path,
+        make=lambda: _encode(source, model, start, stop),
+        save=lambda frame, file: frame.to_parquet(file, index=False),
+        load=pd.read_parquet,
+    )
+
+
+def _encode(source: SpectrumSource, model: SpectrumModel, start: int, stop: int) -> pd.DataFrame:
+    spectra = source.read(slice(start, stop))
+    latents = model.encode(spectra)
+    _check_latents(latents, source, start)
+    flux, covered = model.reconstruct(latents, spectra.z, source.grid)
+    columns = dict(zip(latent_columns(model.n_latent), latents.T, strict=True))
+    return pd.DataFrame(columns | spectrum_scores(spectra, flux, covered.astype(bool)))
+
+
+def _check_latents(latents: FloatArray, source: SpectrumSource, start: int) -> None:
+    bad = np.flatnonzero(~np.isfinite(latents).all(axis=1))
+    if len(bad):
+        names = source.catalog["object_id"].iloc[start + bad[:5]].tolist()
+        raise ValueError(
+            f"latents must be finite; those of {len(bad)} objects are not, among them "
+            f"{', '.join(map(str, names))}: the model's training diverged, or it is of another "
+            "kind of spectra"
+        )
+
+
+def kept(
+    path: Path,
+    *,
+    make: Callable[[], T],
+    save: Callable[[T, Path], object],
+    load: Callable[[Path], T],
+) -> T:
+    """Return what a file holds; if it is not there, make it and write it atomically."""
+    if path.exists():
+        return load(path)
+    made = make()
+    partial = path.with_name(path.name + ".partial")
+    save(made, partial)
+    os.replace(partial, path)
+    return made

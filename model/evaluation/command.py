@@ -1,0 +1,169 @@
+"""Measures a model on a survey: the table of Liang+2023, and fidelity by class and S/N.
+
+python -m model evaluate SURVEY MODEL      -> a table, evaluation.json, two figures
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.commands import setting
+from data.json_file import write_json
+from data.source import open_source
+from data.spectra import SpectrumSource
+from model.device import choose_device
+from model.evaluation.fidelity import (
+    by_group,
+    by_latents,
+    class_groups,
+    measure_rows,
+    outlier_groups,
+    snr_groups,
+    summarise,
+)
+from model.evaluation.figures import draw_distances, draw_example
+from model.evaluation.invariance import Invariance, measure_invariance
+from model.interface import SpectrumModel
+from model.splits import IndexArray, split_source
+from model.store.card import EVALUATION, write_card
+from model.store.storage import load_model, read_model_info
+from model.training.trained import evenly
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """Settings of `python -m model evaluate`."""
+
+    survey: Path = setting(help="survey folder to measure on", positional=True)
+    model: Path = setting(help="model folder", positional=True)
+    out: Path | None = setting(
+        help="folder of evaluation.json and the figures (default: MODEL/evaluation)", default=None
+    )
+    part: str = setting(
+        help="objects of the invariance and the bins: the test part, or all (a survey the model "
+        "never saw)",
+        default="test",
+        choices=("test", "all"),
+    )
+    object_class: str = setting(help="class to measure on (any = all)", default="GALAXY")
+    most: int = setting(help="objects of a part at most, evenly spaced", default=10_000)
+    z_max: float = setting(help="redshifted copies lie at 0..z_max", default=0.5)
+    k0: float = setting(help="contrast of the similarity loss", default=2.5)
+    k1: float = setting(help="slope of the similarity loss", default=5.0)
+    sigma: float = setting(help="tolerance of the consistency loss, in latents", default=0.1)
+    seed: int = setting(help="of the redshifts and the random pairs", default=0)
+    device: str = setting(
+        help="where the model runs", default="auto", choices=("auto", "cpu", "cuda")
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what can not be measured."""
+        if self.most < 10:
+            raise ValueError(f"most must be at least 10, got {self.most}")
+        for name in ("z_max", "k1", "sigma"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+
+def evaluate(config: EvaluateConfig) -> None:
+    """Measure a model, print the tables, save them as JSON and the figures as PNG."""
+    source = open_source({"kind": "survey", "path": str(config.survey)})
+    info = read_model_info(config.model)
+    model = load_model(config.model, device=choose_device(config.device))
+    result, invariance, rows = measure_model(model, source, config)
+    result |= {
+        "model": {"path": str(config.model), "kind": model.kind, "n_latent": model.n_latent,
+                  "weights_sha256": info["weights_sha256"]},
+        "survey": source.reference(),
+        "seen_in_training": info["training"].get("survey") == source.reference(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {name: version(name) for name in ("torch", "numpy")},
+    }  # fmt: skip
+    out = config.out or (config.model / EVALUATION).parent
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / EVALUATION.name, result)
+    if config.out is None:
+        write_card(config.model)
+    draw_distances(invariance, out / "latent_distances.png", title=config.model.name)
+    draw_example(model, source, rows, out / "reconstruction.png", z_max=config.z_max)
+    sys.stdout.write(_as_text(result) + f"\nsaved in {out}\n")
+
+
+def measure_model(
+    model: SpectrumModel, source: SpectrumSource, config: EvaluateConfig, *, progress: bool = True
+) -> tuple[dict[str, Any], Invariance, IndexArray]:
+    """Measure fidelity, invariance and the losses built on latent distances.
+
+    Returns:
+        All numbers (JSON-ready), the latent distances, and the rows they are of.
+
+    Raises:
+        ValueError: Model and survey do not fit, or too few objects are left.
+    """
+    splits = split_source(
+        source, object_class=config.object_class, rest_first=float(model.wave_rest[0])
+    )
+    sets = splits.sets()
+    sets["all"] = np.sort(np.concatenate(list(sets.values())))
+    sets = {name: evenly(rows, config.most) for name, rows in sets.items()}
+    if len(sets[config.part]) < 2:
+        raise ValueError(
+            f"the {config.part} part has {len(sets[config.part])} objects, 2 are needed; "
+            "use --part all"
+        )
+    parts = {name: measure_rows(model, source, rows, name, progress) for name, rows in sets.items()}
+    invariance = measure_invariance(
+        model, source, sets[config.part], z_max=config.z_max,
+        k0=config.k0, k1=config.k1, sigma=config.sigma, seed=config.seed,
+    )  # fmt: skip
+    chosen = parts[config.part]
+    result = {
+        "fidelity": {name: summarise(part) for name, part in parts.items() if len(part["snr"])},
+        "part": config.part,
+        "similarity": invariance.similarity,
+        "consistency": invariance.consistency,
+        "ds_aug": float(invariance.moved.mean()),
+        "ds_rand": float(invariance.random.mean()),
+        "ratio": invariance.ratio,
+        "settings": {"k0": config.k0, "k1": config.k1, "sigma": config.sigma,
+                     "z_max": config.z_max, "seed": config.seed, "most": config.most},
+        "by_snr": by_group(chosen, *snr_groups(chosen["snr"])),
+        "by_class": by_group(chosen, *class_groups(source, sets[config.part])),
+        "by_outlier": by_group(chosen, *outlier_groups(source, sets[config.part], chosen["snr"])),
+        "by_latents": by_latents(model, source, sets[config.part], chosen, progress),
+    }  # fmt: skip
+    return result, invariance, sets[config.part]
+
+
+def _as_text(result: dict[str, Any]) -> str:
+    """Return the tables as text: Table 1 of Liang+2023 first."""
+    names = [name for name in ("train", "valid", "test", "all") if name in result["fidelity"]]
+    head = [f"L_fid({name})" for name in names]
+    head += ["L_sim", "L_c", "<ds_aug>", "<ds_rand>", "ratio"]
+    values = [f"{result['fidelity'][name]['fidelity']:.4f}" for name in names]
+    values += [f"{result[name]:.4f}" for name in ("similarity", "consistency", "ds_aug", "ds_rand")]
+    values += [f"{100 * result['ratio']:.1f}%"]
+    widths = [max(len(a), len(b)) + 2 for a, b in zip(head, values, strict=True)]
+    lines = ["".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+             for row in (head, values)]  # fmt: skip
+    lines += ["", f"{'':28}{'n':>8}{'fidelity':>11}{'floor':>9}{'ratio':>8}{'chi2_red':>10}"]
+    for group in ("fidelity", "by_snr", "by_class", "by_outlier", "by_latents"):
+        for name, row in result[group].items():
+            lines.append(
+                f"{name:28.28}{row['n']:8d}{row['fidelity']:11.4f}{row['noise_floor']:9.4f}"
+                f"{row['over_floor']:8.3f}{row['chi2_red_median']:10.3f}"
+            )
+    lines += [
+        "",
+        f"L_sim, L_c, ds and the bins are of the {result['part']} part; "
+        "floor = fidelity of noise alone, ratio = fidelity / floor.",
+        "Best latents are searched for each spectrum: what is left then is the decoder's part.",
+    ]
+    return "\n".join(lines)

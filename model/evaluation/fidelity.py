@@ -1,0 +1,142 @@
+"""How well spectra are reproduced beside what noise allows, of each object and of groups."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from data.grid import FloatArray, WaveGrid
+from data.spectra import Spectra, SpectrumSource
+from model.atlas.scores import unmasked_median
+from model.evaluation.best_latents import best_latents
+from model.interface import SpectrumModel
+from model.splits import IndexArray
+from model.training.trained import evenly
+
+SNR_EDGES = (0.0, 5.0, 10.0, 20.0, 40.0, np.inf)
+FAINT = 20.0
+"""S/N below which noise rules the fidelity."""
+SNR_BINS = [f"S/N {low:g} to {high:g}" for low, high in pairwise(SNR_EDGES)]
+ROWS = 256
+MOST_BEST = 512
+"""Faint objects for which the best latents are looked for."""
+
+Columns = dict[str, FloatArray]
+"""`fidelity`, `noise_floor`, `chi2_red` and `snr` of each object, shape (n_galaxy,)."""
+
+
+def measure_rows(
+    model: SpectrumModel, source: SpectrumSource, rows: IndexArray, name: str, progress: bool
+) -> Columns:
+    """Return fidelity, noise floor, reduced chi2 and S/N of each object."""
+    columns: Columns = {
+        key: np.empty(len(rows)) for key in ("fidelity", "noise_floor", "chi2_red", "snr")
+    }
+    starts = range(0, len(rows), ROWS)
+    for start in tqdm(starts, desc=f"fidelity, {name}", disable=not progress, unit="block"):
+        part = slice(start, start + ROWS)
+        spectra = source.read(rows[part].tolist())
+        measured = measure_spectra(model, spectra, model.encode(spectra))
+        for key, values in measured.items():
+            columns[key][part] = values
+    return columns
+
+
+def measure_spectra(model: SpectrumModel, spectra: Spectra, latents: FloatArray) -> Columns:
+    """Return the columns of some spectra, reproduced from latents of shape (n_galaxy, n_latent)."""
+    flux, covered = model.reconstruct(latents, spectra.z, WaveGrid.from_wave(spectra.wave))
+    good = (spectra.ivar > 0) & covered.astype(bool)
+    chi2 = (good * spectra.ivar * (spectra.flux - flux) ** 2).sum(axis=1, dtype=float)
+    used, n_pixel = good.sum(axis=1), len(spectra.wave)
+    return {
+        "fidelity": 0.5 * chi2 / n_pixel,
+        "noise_floor": 0.5 * used / n_pixel,
+        "chi2_red": chi2 / np.maximum(used, 1),
+        "snr": unmasked_median(spectra.flux * np.sqrt(spectra.ivar), good),
+    }
+
+
+def by_latents(
+    model: SpectrumModel, source: SpectrumSource, rows: IndexArray, encoded: Columns, progress: bool
+) -> dict[str, dict[str, float]]:
+    """Tell the encoder's part of the misfit from the decoder's, for faint ordinary objects.
+
+    Args:
+        model: The model.
+        source: Where the spectra are.
+        rows: Of the objects.
+        encoded: What `measure_rows` returned for them.
+        progress: Show a bar.
+    """
+    group, names = outlier_groups(source, rows, encoded["snr"])
+    faint = evenly(np.flatnonzero(group == 0 if names else encoded["snr"] < FAINT), MOST_BEST)
+    if len(faint) == 0:
+        return {}
+    blocks = np.array_split(rows[faint], -(-len(faint) // ROWS))
+    parts = []
+    for block in tqdm(blocks, desc="best latents", disable=not progress, unit="block"):
+        spectra = source.read(block.tolist())
+        latents, _ = best_latents(model, spectra, model.encode(spectra))
+        parts.append(measure_spectra(model, spectra, latents))
+    best = {key: np.concatenate([part[key] for part in parts]) for key in encoded}
+    return {
+        f"S/N below {FAINT:g}, encoded": summarise({k: v[faint] for k, v in encoded.items()}),
+        f"S/N below {FAINT:g}, best latents": summarise(best),
+    }
+
+
+def summarise(columns: Columns) -> dict[str, float]:
+    """Return means over objects, the ratio of fidelity and floor, and the median reduced chi2."""
+    fidelity, floor = columns["fidelity"].mean(), columns["noise_floor"].mean()
+    return {
+        "n": len(columns["fidelity"]),
+        "fidelity": float(fidelity),
+        "noise_floor": float(floor),
+        "over_floor": float(fidelity / floor),
+        "chi2_red_median": float(np.median(columns["chi2_red"])),
+    }
+
+
+def by_group(
+    columns: Columns, group: NDArray[np.integer], names: list[str]
+) -> dict[str, dict[str, float]]:
+    """Summarise the objects of each group that has any; `group` numbers the `names`."""
+    return {
+        names[number]: summarise({key: values[group == number] for key, values in columns.items()})
+        for number in np.unique(group)
+    }
+
+
+def snr_groups(snr: FloatArray) -> tuple[NDArray[np.integer], list[str]]:
+    """Return the number of each object's bin of S/N, and the bins in words."""
+    return np.digitize(snr, SNR_EDGES[1:-1]), SNR_BINS
+
+
+def class_groups(source: SpectrumSource, rows: IndexArray) -> tuple[NDArray[np.integer], list[str]]:
+    """Return the number of each row's class, and the classes: class and subclass, in words."""
+    catalog = source.catalog.iloc[rows]
+    words = np.full(len(rows), "", dtype=object)
+    for name in ("class", "subclass"):
+        if name in catalog:
+            words = words + " " + catalog[name].astype("string").fillna("").to_numpy(object)
+    names = [" ".join(str(word).split()) or "unknown" for word in words]
+    known = sorted(set(names))
+    return np.array([known.index(name) for name in names]), known
+
+
+def outlier_groups(
+    source: SpectrumSource, rows: IndexArray, snr: FloatArray
+) -> tuple[NDArray[np.integer], list[str]]:
+    """Tell ordinary objects, faint and bright, from the outliers injected into a mock survey."""
+    if "outlier_kind" not in source.catalog:
+        return np.empty(0, dtype=int), []
+    injected = source.catalog["outlier_kind"].iloc[rows].astype("string").fillna("") != ""
+    names = [
+        f"ordinary, S/N below {FAINT:g}",
+        f"ordinary, S/N above {FAINT:g}",
+        "injected outliers",
+    ]
+    return np.where(injected, 2, np.where(snr < FAINT, 0, 1)), names

@@ -1,0 +1,111 @@
+"""How much latents move when a galaxy is put at another redshift (Liang+2023, Fig. 2, Table 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from data.grid import FloatArray
+from data.spectra import Spectra, SpectrumSource
+from model.atlas.neighbours import IntArray
+from model.augment import move
+from model.interface import SpectrumModel
+from model.losses import consistency_loss, rest_weight, similarity_loss
+
+BATCH = 512
+"""Objects of one batch: the batch of Liang+2023's training, over whose pairs L_sim runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invariance:
+    """Latent distances and the losses built on them.
+
+    Attributes:
+        moved: Distance of each object's latents to those of its redshifted copy, shape (n,).
+        random: Distance of each object's latents to those of a random other, shape (n,).
+        similarity: L_sim (Eq. 3), mean over batches of at most 512.
+        consistency: L_c (Eq. 5).
+    """
+
+    moved: FloatArray
+    random: FloatArray
+    similarity: float
+    consistency: float
+
+    @property
+    def ratio(self) -> float:
+        """Mean distance to the copy over mean distance to a random other."""
+        return float(self.moved.mean() / self.random.mean())
+
+
+def redshifted(source: SpectrumSource, spectra: Spectra, z: FloatArray) -> Spectra:
+    """Return the spectra as the survey would see them at other redshifts, noise and all.
+
+    Args:
+        source: Gives the grid.
+        spectra: As observed.
+        z: New redshifts, shape (n_galaxy,).
+    """
+    shift = torch.tensor((1 + z) / (1 + spectra.z) - 1, dtype=torch.float64)
+    flux, ivar = move(
+        torch.tensor(spectra.flux, dtype=torch.float32),
+        torch.tensor(spectra.ivar, dtype=torch.float32),
+        shift,
+        source.grid,
+    )
+    return Spectra(wave=spectra.wave, flux=flux.numpy(), ivar=ivar.numpy(), z=z)
+
+
+def measure_invariance(
+    model: SpectrumModel,
+    source: SpectrumSource,
+    rows: IntArray,
+    *,
+    z_max: float = 0.5,
+    k0: float = 2.5,
+    k1: float = 5.0,
+    sigma: float = 0.1,
+    seed: int = 0,
+) -> Invariance:
+    """Encode objects as observed and at random other redshifts.
+
+    Args:
+        model: The model.
+        source: Where the spectra are.
+        rows: Which objects; 2 at least.
+        z_max: New redshifts are uniform in 0..z_max.
+        k0: Contrast of L_sim; the paper's table has 2.5.
+        k1: Slope of L_sim; the paper's table has 5.
+        sigma: Tolerance sigma_s of L_c, in latents.
+        seed: Of the redshifts and the random pairs.
+
+    Raises:
+        ValueError: Fewer than two objects.
+    """
+    if len(rows) < 2:
+        raise ValueError(f"invariance needs at least 2 objects, got {len(rows)}")
+    weight = rest_weight(torch.tensor(model.wave_rest, dtype=torch.float32))
+    rng = np.random.default_rng(seed)
+    z_new = rng.uniform(0, z_max, len(rows))
+    original, copies, similarity, counts = [], [], [], []
+    for start in range(0, len(rows), BATCH):
+        spectra = source.read(rows[start : start + BATCH].tolist())
+        latents = model.encode(spectra)
+        moved = redshifted(source, spectra, z_new[start : start + BATCH])
+        copies.append(model.encode(moved))
+        original.append(latents)
+        rest = torch.tensor(model.decode(latents))
+        loss = similarity_loss(torch.tensor(latents), rest, weight, k0, k1)
+        similarity.append(float(loss))
+        counts.append(len(latents))
+    latents, copied = np.concatenate(original), np.concatenate(copies)
+    shift = rng.integers(1, len(rows), len(rows))
+    others = latents[(np.arange(len(rows)) + shift) % len(rows)]
+    return Invariance(
+        moved=np.linalg.norm(copied - latents, axis=1),
+        random=np.linalg.norm(others - latents, axis=1),
+        similarity=float(np.average(similarity, weights=counts)),
+        consistency=float(consistency_loss(torch.tensor(latents), torch.tensor(copied), sigma)),
+    )

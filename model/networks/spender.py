@@ -1,0 +1,299 @@
+"""SPENDER: an autoencoder of galaxy spectra with an explicit redshift transform.
+
+Melchior+2022 (arXiv:2211.07890), Liang+2022 (two latents), Liang+2023 (arXiv:2302.02496).
+
+    SpenderConfig(n_latent=6, rest_grid=..., grids={"sdss": ...}, hidden=..., activation=...)
+    model = Spender(config)
+    model(flux, z, grid) -> Reconstruction(latents, rest, flux, valid)       tensors
+    model(flux, z, grid).fitted(flux, ivar)                  the same, amplitude fitted to the data
+    model.encode_tensor(flux, z, grid=...) -> latents
+    model.decode_tensor(latents) -> rest
+    model.observe(rest, z, grid) -> (flux, valid)
+    model.encode(spectra), model.decode(latents), model.reconstruct(latents, z, grid)   NumPy
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from data.grid import INSTRUMENTS, REST_RANGE, FloatArray, WaveGrid, linear_grid
+from data.spectra import Spectra
+from model.losses import fit_amplitude
+from model.networks.decoder import Activation, Decoder, LineSpread
+from model.networks.encoder import Encoder
+from model.networks.redshift import redshift
+from model.networks.weights import load_weights
+
+BATCH = 128
+"""Spectra encoded or decoded at once by the NumPy methods."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpenderConfig:
+    """What a SPENDER is built from; the defaults are Liang+2023's.
+
+    Attributes:
+        n_latent: Number of latents S.
+        rest_grid: Rest-frame grid of the decoder.
+        grids: Observed-frame grid of each instrument; each gets an encoder (and line-spread
+            function) of its own, the decoder is shared.
+        hidden: Sizes of the decoder's hidden layers.
+        activation: Of the decoder: `leaky_relu` (Liang+2023) or `speculator` (Melchior+2022).
+        redshift_input: Feed z to the encoder's MLP (Melchior+2022).
+        lsf_size: Pixels of the learnt line-spread kernel; 0 for none.
+    """
+
+    n_latent: int = 6
+    rest_grid: WaveGrid = field(default_factory=lambda: linear_grid(*REST_RANGE, 7000))
+    grids: dict[str, WaveGrid] = field(default_factory=lambda: {"sdss": INSTRUMENTS["sdss"]})
+    hidden: tuple[int, ...] = (256, 512, 1024)
+    activation: Activation = "leaky_relu"
+    redshift_input: bool = False
+    lsf_size: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what no network can be built from."""
+        if self.n_latent < 1:
+            raise ValueError(f"n_latent must be at least 1, got {self.n_latent}")
+        if not self.hidden or min(self.hidden) < 1:
+            raise ValueError(f"hidden must be sizes of at least one layer, got {self.hidden}")
+        if self.activation not in ("speculator", "leaky_relu"):
+            raise ValueError(
+                f"activation must be 'speculator' or 'leaky_relu', got {self.activation!r}"
+            )
+        if not self.grids:
+            raise ValueError("grids must name at least one instrument, got none")
+        if self.lsf_size < 0 or (self.lsf_size and self.lsf_size % 2 == 0):
+            raise ValueError(f"lsf_size must be 0 (none) or odd, got {self.lsf_size}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the configuration as JSON-ready values."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        grids = {name: grid.to_dict() for name, grid in self.grids.items()}
+        return values | {
+            "rest_grid": self.rest_grid.to_dict(),
+            "grids": grids,
+            "hidden": list(self.hidden),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> SpenderConfig:
+        """Return the configuration that `to_dict` gave."""
+        unknown = set(values) - {item.name for item in fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown settings of a SPENDER: {', '.join(sorted(unknown))}")
+        values = dict(values)
+        if "rest_grid" in values:
+            values["rest_grid"] = WaveGrid(**values["rest_grid"])
+        if "grids" in values:
+            values["grids"] = {name: WaveGrid(**grid) for name, grid in values["grids"].items()}
+        if "hidden" in values:
+            values["hidden"] = tuple(values["hidden"])
+        return cls(**values)
+
+
+class Reconstruction(NamedTuple):
+    """What a forward pass gives.
+
+    Attributes:
+        latents: Shape (n_galaxy, n_latent).
+        rest: Rest-frame model, shape (n_galaxy, n_rest).
+        flux: Observed-frame model, 0 outside the rest range, shape (n_galaxy, n_pixel).
+        valid: True where the rest range reaches, shape of `flux`.
+    """
+
+    latents: Tensor
+    rest: Tensor
+    flux: Tensor
+    valid: Tensor
+
+    def fitted(self, flux: Tensor, ivar: Tensor) -> Reconstruction:
+        """Return the models in the amplitude that fits the data best.
+
+        For spectra that are not normalised: the encoder does not see amplitudes.
+
+        Args:
+            flux: Observed flux, shape (n_galaxy, n_pixel).
+            ivar: Its inverse variance, same shape.
+        """
+        amplitude = fit_amplitude(flux, ivar * self.valid, self.flux)[:, None]
+        return self._replace(rest=amplitude * self.rest, flux=amplitude * self.flux)
+
+
+class Spender(nn.Module):
+    """The autoencoder; also a `model.interface.SpectrumModel`."""
+
+    kind = "spender"
+
+    def __init__(self, config: SpenderConfig) -> None:
+        """Build the networks with random weights (seed torch for the same ones again)."""
+        super().__init__()
+        self.config = config
+        self.n_latent = config.n_latent
+        self.rest_grid = config.rest_grid
+        self.encoders = nn.ModuleDict(
+            {
+                name: Encoder(config.n_latent, redshift_input=config.redshift_input)
+                for name in config.grids
+            }
+        )
+        self.decoder = Decoder(
+            n_latent=config.n_latent,
+            n_rest=config.rest_grid.n_pixel,
+            hidden=config.hidden,
+            activation=config.activation,
+        )
+        names = config.grids if config.lsf_size else ()
+        self.line_spreads = nn.ModuleDict({name: LineSpread(config.lsf_size) for name in names})
+
+    @property
+    def wave_rest(self) -> FloatArray:
+        """Rest-frame vacuum wavelengths, Angstrom, shape (n_rest,)."""
+        return self.rest_grid.wave
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def forward(self, flux: Tensor, z: Tensor, grid: WaveGrid | None = None) -> Reconstruction:
+        """Encode, decode and observe spectra.
+
+        Args:
+            flux: Normalised flux, finite, shape (n_galaxy, n_pixel).
+            z: Redshifts, shape (n_galaxy,).
+            grid: Grid of `flux`; may be left out if the model has one instrument.
+        """
+        grid = self.config.grids[self.instrument(grid)]
+        latents = self.encode_tensor(flux, z, grid=grid)
+        rest = self.decode_tensor(latents)
+        return Reconstruction(latents, rest, *self.observe(rest, z, grid))
+
+    def encode_tensor(
+        self, flux: Tensor, z: Tensor | None = None, *, grid: WaveGrid | None = None
+    ) -> Tensor:
+        """Return latents, shape (n_galaxy, n_latent); arguments as for `forward`."""
+        name = self.instrument(grid)
+        n_pixel = self.config.grids[name].n_pixel
+        if flux.ndim != 2 or flux.shape[1] != n_pixel:
+            raise ValueError(f"flux must have shape (n_galaxy, {n_pixel}), got {tuple(flux.shape)}")
+        return self.encoders[name](flux, z)
+
+    def decode_tensor(self, latents: Tensor) -> Tensor:
+        """Return rest-frame spectra, shape (n_galaxy, n_rest)."""
+        return self.decoder(latents)
+
+    def observe(self, rest: Tensor, z: Tensor, grid: WaveGrid) -> tuple[Tensor, Tensor]:
+        """Redshift rest-frame spectra to an observed-frame grid.
+
+        The line-spread function is applied if the model learnt one for that grid.
+
+        Args:
+            rest: Rest-frame spectra, shape (n_galaxy, n_rest).
+            z: Redshifts, shape (n_galaxy,).
+            grid: Any observed-frame grid.
+
+        Returns:
+            The flux, 0 outside the rest range, and where the rest range reaches; both of shape
+            (n_galaxy, n_pixel).
+        """
+        flux, valid = redshift(rest.float(), z, source=self.rest_grid, target=grid)
+        for name, line_spread in self.line_spreads.items():
+            if _same_grid(self.config.grids[name], grid):
+                flux = line_spread(flux) * valid
+        return flux, valid
+
+    def instrument(self, grid: WaveGrid | None = None) -> str:
+        """Return the name of the instrument that observes on a grid.
+
+        Raises:
+            ValueError: The model has no encoder for that grid, or several and none was given.
+        """
+        if grid is None and len(self.config.grids) == 1:
+            return next(iter(self.config.grids))
+        for name, known in self.config.grids.items():
+            if grid is not None and _same_grid(grid, known):
+                return name
+        known_names = ", ".join(f"{name} {known}" for name, known in self.config.grids.items())
+        text = f"grid must be one that the model encodes ({known_names}), got {grid}"
+        if grid is not None:
+            text += "; python -m model train SURVEY --start-from MODEL adds an encoder for it"
+        raise ValueError(text)
+
+    def encode(self, spectra: Spectra) -> FloatArray:
+        """Return latents, float32, shape (n_galaxy, n_latent)."""
+        grid = WaveGrid.from_wave(spectra.wave)
+        latents = np.empty((len(spectra), self.n_latent), dtype=np.float32)
+        with torch.inference_mode():
+            for rows in _batches(len(spectra)):
+                flux, z = self._tensor(spectra.flux[rows]), self._tensor(spectra.z[rows])
+                latents[rows] = self.encode_tensor(flux, z, grid=grid).float().cpu().numpy()
+        return latents
+
+    def decode(self, latents: FloatArray) -> FloatArray:
+        """Return rest-frame spectra, float32, shape (n_galaxy, n_rest)."""
+        rest = np.empty((len(latents), self.rest_grid.n_pixel), dtype=np.float32)
+        with torch.inference_mode():
+            for rows in _batches(len(latents)):
+                rest[rows] = self.decode_tensor(self._latents(latents[rows])).float().cpu().numpy()
+        return rest
+
+    def reconstruct(
+        self, latents: FloatArray, z: FloatArray, grid: WaveGrid
+    ) -> tuple[FloatArray, FloatArray]:
+        """Decode, redshift and resample to an observed-frame grid; see `SpectrumModel`."""
+        z = np.asarray(z, dtype=np.float64)
+        flux = np.empty((len(latents), grid.n_pixel), dtype=np.float32)
+        valid = np.empty(flux.shape, dtype=bool)
+        with torch.inference_mode():
+            for rows in _batches(len(latents)):
+                rest = self.decode_tensor(self._latents(latents[rows]))
+                z_rows = torch.as_tensor(z[rows], device=self.device)
+                batch_flux, batch_valid = self.observe(rest, z_rows, grid)
+                flux[rows] = batch_flux.cpu().numpy()
+                valid[rows] = batch_valid.cpu().numpy()
+        return flux, valid
+
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return configuration and weights, for `model.store.storage`."""
+        weights = {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}
+        return self.config.to_dict(), weights
+
+    @classmethod
+    def from_parts(cls, config: dict[str, Any], weights: dict[str, NDArray[Any]]) -> Self:
+        """Return the model of which `to_parts` gave these; refuses what does not fit."""
+        with torch.device("meta"):
+            model = cls(SpenderConfig.from_dict(config))
+        load_weights(model, weights)
+        return model
+
+    def _latents(self, latents: FloatArray) -> Tensor:
+        if np.ndim(latents) != 2 or np.shape(latents)[1] != self.n_latent:
+            raise ValueError(
+                f"latents must have shape (n_galaxy, {self.n_latent}), got {np.shape(latents)}"
+            )
+        return self._tensor(latents)
+
+    def _tensor(self, values: FloatArray) -> Tensor:
+        return torch.as_tensor(np.asarray(values, dtype=np.float32), device=self.device)
+
+
+def _same_grid(one: WaveGrid, other: WaveGrid) -> bool:
+    """Whether two grids agree to a fiftieth of a pixel."""
+    if one.scale != other.scale or one.n_pixel != other.n_pixel:
+        return False
+    drift = (one.step - other.step) * (one.n_pixel - 1)
+    start = one.start - other.start
+    return max(abs(start), abs(start + drift)) < 0.02 * other.step
+
+
+def _batches(n_galaxy: int) -> Iterator[slice]:
+    for start in range(0, n_galaxy, BATCH):
+        yield slice(start, min(start + BATCH, n_galaxy))

@@ -1,0 +1,280 @@
+"""Tracks: paths through latent space, decoded, compared with what lies along them.
+
+Four ways to make one, all by `TrackMaker`:
+  drawn          a path drawn on a map, lifted to latents by local barycentres
+  centroids      binned centroids of a class (Portillo+2020, section 3.2)
+  shortest_path  from object to object on the graph of nearest neighbours
+  one_latent     one latent varied, the others held (Portillo+2020, 3.2.5)
+UMAP's inverse is never used: the decoder does that better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import KDTree
+
+from data.grid import FloatArray
+from model.atlas.neighbours import IntArray, Neighbours
+from model.latent_axes import combine, middle, principal_axes
+from model.tracks.track import Track
+
+__all__ = ["Track", "TrackMaker", "combine", "even_knots", "principal_axes"]
+
+BARYCENTRE = 24
+"""Objects nearest on the map whose latents are averaged to lift a drawn knot."""
+MEMBERS = 100
+"""Objects kept with each knot: those whose spectra stand behind it."""
+ENOUGH = 5
+"""A knot with fewer objects around it is an extrapolation."""
+PATH_NEIGHBOURS = 12
+"""Edges of each object that shortest paths may take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackMaker:
+    """Makes tracks through the objects of one atlas; searches are indexed once and kept.
+
+    Attributes:
+        latents: Shape (n_galaxy, n_latent).
+        ids: Object ids, shape (n_galaxy,).
+        neighbours: The graph of `latents`.
+    """
+
+    latents: FloatArray
+    ids: NDArray[Any]
+    neighbours: Neighbours
+    _planes: dict[str, KDTree] = field(default_factory=dict, repr=False)
+
+    def drawn(
+        self, path: FloatArray, plane: FloatArray, *, name: str, embedding: str, n_knot: int = 20
+    ) -> Track:
+        """Lift a path drawn on a map.
+
+        Each of `n_knot` places, equally spaced along the path, becomes the mean of the latents
+        of the nearest objects on the map, nearer ones counting more.
+
+        Args:
+            path: Points of the path on the map, in order, shape (n_point, 2), 2 at least.
+            plane: Map positions of all objects, shape (n_galaxy, 2).
+            name: What to call it.
+            embedding: Name of the map.
+            n_knot: Places along the path.
+
+        Raises:
+            ValueError: The path has no length.
+        """
+        positions = even_knots(np.asarray(path, dtype=float), n_knot)
+        if embedding not in self._planes:
+            self._planes[embedding] = KDTree(plane)
+        tree = self._planes[embedding]
+        distances, near = tree.query(positions, k=min(BARYCENTRE, len(plane)))
+        scale = np.maximum(distances[:, -1:], 1e-12)
+        weight = (1 - (distances / scale) ** 2).clip(1e-3) ** 2  # Tukey's biweight
+        latents = np.einsum("kn,knl->kl", weight, self.latents[near].astype(float))
+        latents /= weight.sum(axis=1, keepdims=True)
+        support = _support(tree, positions)
+        recipe = {"kind": "drawn", "embedding": embedding, "path": np.asarray(path).tolist()}
+        return self._track(name, recipe, latents, positions=positions, support=support)
+
+    def centroids(
+        self,
+        values: FloatArray,
+        *,
+        name: str,
+        percentiles: Sequence[float] = (0, 30, 60, 90, 95, 100),
+        keep: NDArray[np.bool_] | None = None,
+        recipe: Mapping[str, Any] | None = None,
+    ) -> Track:
+        """Average the latents of objects in bins of some quantity (Portillo+2020, 3.2).
+
+        Args:
+            values: The quantity: a latent, a linear combination (see `combine`), or a catalogue
+                column; NaN is left out; shape (n_galaxy,).
+            name: What to call it.
+            percentiles: Bin edges, as percentiles of all objects' values (their default: the
+                star-formation track).
+            keep: Objects to average, e.g. of some classes; shape (n_galaxy,).
+            recipe: What to write down about `values` and `keep`.
+
+        Raises:
+            ValueError: Fewer than two bins hold any object.
+        """
+        edges = np.nanpercentile(values, np.asarray(percentiles, dtype=float))
+        keep = np.isfinite(values) & (True if keep is None else keep)
+        bins = [
+            np.flatnonzero(keep & (values >= low) & ((values < high) | (high == edges[-1])))
+            for low, high in zip(edges[:-1], edges[1:], strict=True)
+        ]
+        bins = [rows for rows in bins if len(rows)]
+        if len(bins) < 2:
+            raise ValueError(
+                f"a track needs objects in two bins or more, got {len(bins)}; widen the "
+                "percentiles or the classes"
+            )
+        latents = np.stack([self.latents[rows].mean(axis=0, dtype=float) for rows in bins])
+        about = {"kind": "centroids", "percentiles": list(percentiles)} | dict(recipe or {})
+        support = np.array([len(rows) for rows in bins])
+        return self._track(name, about, latents, support=support, within=bins)
+
+    def shortest_path(self, start: int, stop: int, *, name: str, n_knot: int = 12) -> Track:
+        """Go from object to object along nearest neighbours, by the shortest total distance.
+
+        Raises:
+            ValueError: No chain of neighbours connects the two.
+        """
+        length, before = dijkstra(
+            self._graph, directed=False, indices=start, return_predecessors=True
+        )
+        if not np.isfinite(length[stop]):
+            raise ValueError(
+                f"{self.ids[start]} and {self.ids[stop]} lie on separate islands: no chain of "
+                f"{PATH_NEIGHBOURS} nearest neighbours connects them; draw the track instead"
+            )
+        rows = [stop]
+        while rows[-1] != start:
+            rows.append(int(before[rows[-1]]))
+        rows.reverse()
+        if len(rows) < 2:
+            raise ValueError("a path needs two different objects")
+        latents = even_knots(self.latents[rows].astype(float), min(n_knot, 4 * len(rows)))
+        recipe = {"kind": "shortest path", "through": [str(self.ids[row]) for row in rows]}
+        return self._track(name, recipe, latents)
+
+    def one_latent(
+        self,
+        latent: int,
+        *,
+        name: str,
+        start: FloatArray | None = None,
+        percentiles: tuple[float, float] = (1, 99),
+        rotated: bool = False,
+        n_knot: int = 9,
+    ) -> Track:
+        """Vary one latent between two percentiles of the sample, holding the others.
+
+        Args:
+            latent: Which; with `rotated`, which principal axis of the latents.
+            name: What to call it.
+            start: Latents held, e.g. of a selected object; by default the medians of all.
+            percentiles: Ends of the track.
+            rotated: Move along principal axes of the latents instead of the latents themselves.
+            n_knot: Knots.
+
+        Raises:
+            ValueError: There is no such latent.
+        """
+        n_latent = self.latents.shape[1]
+        if not 0 <= latent < n_latent:
+            raise ValueError(f"latent must lie in 0..{n_latent - 1}, got {latent}")
+        centre = middle(self.latents)
+        axis = principal_axes(self.latents)[latent] if rotated else np.eye(n_latent)[latent]
+        held = centre if start is None else np.asarray(start, dtype=float)
+        along = (self.latents - centre) @ axis
+        low, high = np.percentile(along, percentiles)
+        steps = np.linspace(low, high, n_knot)
+        latents = held + (steps - (held - centre) @ axis)[:, None] * axis
+        recipe = {
+            "kind": "one latent", "latent": latent, "rotated": rotated,
+            "percentiles": list(percentiles),
+        }  # fmt: skip
+        return self._track(name, recipe, latents)
+
+    def rows(self, track: Track) -> list[IntArray]:
+        """Return the rows of each knot's members; ids this atlas lacks are left out."""
+        row = self._row_of_id
+        return [
+            np.array([row[item] for item in ids if item in row], dtype=np.int64)
+            for ids in track.members
+        ]
+
+    def _track(
+        self,
+        name: str,
+        recipe: dict[str, Any],
+        latents: FloatArray,
+        *,
+        positions: FloatArray | None = None,
+        support: IntArray | None = None,
+        within: Sequence[IntArray] | None = None,
+    ) -> Track:
+        around = _support(self._tree, latents)
+        support = around if support is None else support
+        if within is None:
+            found: Any = self._tree.query(latents, min(MEMBERS, len(self.ids)))[1]
+            within = list(found)
+        pairs = zip(within, latents, strict=True)
+        near = [_nearest(self.latents, rows, at) for rows, at in pairs]
+        members = tuple(tuple(str(item) for item in self.ids[rows]) for rows in near)
+        return Track(
+            name=name,
+            recipe=recipe,
+            latents=latents.astype(np.float32),
+            support=support,
+            extrapolated=np.minimum(around, support) < ENOUGH,
+            members=members,
+            positions=None if positions is None else positions.astype(np.float32),
+        )
+
+    @cached_property
+    def _tree(self) -> KDTree:
+        return KDTree(self.latents)
+
+    @cached_property
+    def _row_of_id(self) -> dict[str, int]:
+        return {str(object_id): row for row, object_id in enumerate(self.ids)}
+
+    @cached_property
+    def _graph(self) -> csr_array:
+        graph = self.neighbours.first(min(PATH_NEIGHBOURS, self.neighbours.k))
+        n = len(graph)
+        starts = np.arange(0, n * graph.k + 1, graph.k)
+        # A distance of 0 would mean "no edge" to the sparse graph.
+        length = np.maximum(graph.distances.astype(float).ravel(), 1e-9)
+        return csr_array((length, graph.indices.ravel(), starts), shape=(n, n))
+
+
+def even_knots(path: FloatArray, n_knot: int) -> FloatArray:
+    """Return points equally spaced along a path, both ends included.
+
+    Args:
+        path: Corners, in order, shape (n_point, n_dimension).
+        n_knot: Points wanted, 2 at least.
+
+    Raises:
+        ValueError: The path has no length.
+    """
+    if path.ndim != 2 or len(path) < 2 or not np.isfinite(path).all() or n_knot < 2:
+        raise ValueError(
+            f"a path needs two finite points or more and two knots, got {path.shape}, {n_knot}"
+        )
+    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
+    if along[-1] <= 0:
+        raise ValueError("a path must have a length; draw from one place to another")
+    wanted = np.linspace(0, along[-1], n_knot)
+    return np.stack([np.interp(wanted, along, column) for column in path.T], axis=1)
+
+
+def _support(tree: KDTree, points: FloatArray) -> IntArray:
+    """Count the objects around each point, as far as its nearest objects have theirs.
+
+    The radius is twice the distance at which the nearest objects themselves (median of them)
+    have enough others: narrow in dense parts, wide in sparse ones, so that a gap shows in both.
+    """
+    enough = min(ENOUGH, tree.n - 1)
+    near = np.asarray(tree.query(points, enough)[1]).reshape(len(points), -1)
+    usual = np.asarray(tree.query(np.asarray(tree.data)[near.ravel()], enough + 1)[0])[:, -1]
+    radius = 2 * np.median(usual.reshape(near.shape), axis=1)
+    return np.asarray(tree.query_ball_point(points, radius, return_length=True), dtype=np.int64)
+
+
+def _nearest(latents: FloatArray, rows: IntArray, at: FloatArray) -> IntArray:
+    distance = np.linalg.norm(latents[rows] - at, axis=1)
+    return rows[np.argsort(distance, kind="stable")[:MEMBERS]]

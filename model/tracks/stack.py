@@ -1,0 +1,99 @@
+"""Spectra brought to the rest frame, and their mean with its error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data.grid import FloatArray, WaveGrid
+from data.spectra import Spectra
+from model.networks.redshift import redshift
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """Mean rest-frame spectrum of some objects.
+
+    Attributes:
+        wave: Rest-frame vacuum wavelengths, Angstrom, shape (n_rest,).
+        flux: Weighted mean of the normalised flux, NaN where no object shows the pixel,
+            float32, shape (n_rest,).
+        error: Standard error of the mean, from the scatter of the objects where there are at
+            least two, from their noise where there is one; shape (n_rest,).
+        count: Objects that show the pixel, shape (n_rest,).
+        n_object: Objects stacked.
+    """
+
+    wave: FloatArray
+    flux: FloatArray
+    error: FloatArray
+    count: FloatArray
+    n_object: int
+
+    @property
+    def ivar(self) -> FloatArray:
+        """Inverse variance of the mean, 0 where there is none, shape (n_rest,)."""
+        good = (self.error > 0) & np.isfinite(self.error)
+        return np.where(good, 1 / np.where(good, self.error, 1) ** 2, 0)
+
+
+def to_rest_frame(
+    flux: Tensor, weight: Tensor, z: Tensor, *, grid: WaveGrid, rest_grid: WaveGrid
+) -> tuple[Tensor, Tensor]:
+    """Resample observed spectra to a rest-frame grid, leaving masked pixels out.
+
+    Args:
+        flux: Shape (n_galaxy, n_pixel).
+        weight: 0 where masked, same shape.
+        z: Redshifts, float64, shape (n_galaxy,).
+        grid: Observed-frame grid.
+        rest_grid: Rest-frame grid.
+
+    Returns:
+        Weighted linear interpolation of the flux, and the interpolated weight (0 where nothing
+        was observed), shape (n_galaxy, n_rest).
+    """
+    back = 1 / (1 + z) - 1
+    total, _ = redshift(weight * flux, back, source=grid, target=rest_grid)
+    weight, _ = redshift(weight, back, source=grid, target=rest_grid)
+    return total / weight.clamp(min=torch.finfo(weight.dtype).tiny), weight
+
+
+def stack_spectra(
+    spectra: Spectra, *, rest_grid: WaveGrid, noise_floor: float = 0.1, grid: WaveGrid | None = None
+) -> Stack:
+    """Average spectra in the rest frame.
+
+    Args:
+        spectra: Normalised spectra, so that each counts alike.
+        rest_grid: Where to average.
+        noise_floor: Noise added to each pixel (flux unit) for its weight, so that a few
+            spectra of high signal-to-noise do not make the mean alone.
+        grid: Grid of the spectra, where it is known.
+    """
+    grid = grid or WaveGrid.from_wave(spectra.wave)
+    ivar = torch.tensor(spectra.ivar, dtype=torch.float32)
+    flux, weight = to_rest_frame(
+        torch.tensor(spectra.flux, dtype=torch.float32),
+        ivar / (1 + ivar * noise_floor**2),
+        torch.tensor(spectra.z, dtype=torch.float64),
+        grid=grid,
+        rest_grid=rest_grid,
+    )
+    flux, weight = flux.double(), weight.double()
+    total, count = weight.sum(dim=0), (weight > 0).sum(dim=0)
+    mean = (weight * flux).sum(dim=0) / total
+    scatter = (weight**2 * (flux - mean.nan_to_num()) ** 2).sum(dim=0).sqrt() / total
+    scatter = scatter * (count / (count - 1).clamp(min=1)).sqrt()
+    error = torch.where(count > 1, scatter, total.rsqrt())
+    error = torch.where(count > 0, error, torch.nan)
+    return Stack(
+        wave=rest_grid.wave,
+        flux=mean.float().numpy(),
+        error=error.float().numpy(),
+        count=count.numpy(),
+        n_object=len(spectra),
+    )

@@ -1,0 +1,128 @@
+"""What changes along a track: indices of the decoded knots and of the spectra behind them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from data.grid import FloatArray
+from data.lines.emission import line
+from data.lines.indices import measure
+from data.spectra import SpectrumSource
+from model.atlas.neighbours import IntArray
+from model.interface import SpectrumModel
+from model.tracks.stack import Stack, stack_spectra
+
+SPEED_OF_LIGHT = 299_792.458
+"""km/s"""
+WIDTH_REACH = 120.0
+"""Angstrom to either side of a line within which its half maximum must lie."""
+
+
+def trends(model: SpectrumModel, latents: FloatArray) -> pd.DataFrame:
+    """Measure the decoded spectra of some latents.
+
+    Returns:
+        One row per latent vector: the columns of `data.lines.indices.measure` (D4000,
+        equivalent widths `ew_*` in Angstrom, fluxes, Lick indices, line ratios), and
+        `fwhm_halpha`, `fwhm_oiii` (km/s).
+    """
+    rest = model.decode(latents)
+    return _with_widths(model.wave_rest, rest, measure(model.wave_rest, rest))
+
+
+def observed_trends(stacks: list[Stack]) -> pd.DataFrame:
+    """Measure the observed stacks behind the knots; the columns of `trends`, and `*_err`."""
+    flux = np.stack([item.flux for item in stacks])
+    ivar = np.stack([item.ivar for item in stacks])
+    measured = measure(stacks[0].wave, flux, ivar)
+    return _with_widths(stacks[0].wave, flux, measured)
+
+
+def stack_members(
+    source: SpectrumSource, model: SpectrumModel, members: list[IntArray], *, most: int = 50
+) -> list[Stack]:
+    """Stack the spectra behind each knot, on the model's rest grid.
+
+    Args:
+        source: Where the spectra are.
+        model: Gives the rest grid.
+        members: Rows of each knot's objects, nearest first; each needs one at least.
+        most: Objects read for each knot.
+
+    Raises:
+        ValueError: A knot has no member in this source.
+    """
+    empty = [knot for knot, rows in enumerate(members) if not len(rows)]
+    if empty:
+        raise ValueError(f"knots {empty} have no object in this survey; make the track again")
+    wanted = [rows[:most] for rows in members]
+    unique, where = np.unique(np.concatenate(wanted), return_inverse=True)
+    spectra = source.read(unique.tolist())
+    stacks, start = [], 0
+    for rows in wanted:
+        these = where[start : start + len(rows)]
+        start += len(rows)
+        part = type(spectra)(
+            wave=spectra.wave,
+            flux=spectra.flux[these],
+            ivar=spectra.ivar[these],
+            z=spectra.z[these],
+        )
+        stacks.append(stack_spectra(part, rest_grid=model.rest_grid, grid=source.grid))
+    return stacks
+
+
+def line_width(wave: FloatArray, flux: FloatArray, centre: float) -> FloatArray:
+    """Return the full width at half maximum of an emission line.
+
+    The half maximum is sought from the peak outwards, linearly between pixels; the continuum is
+    the median of the outer third of the window. Hα is measured with its [N II] neighbours
+    where they blend.
+
+    Args:
+        wave: Rest-frame wavelengths, Angstrom, shape (n_rest,).
+        flux: Shape (n_galaxy, n_rest).
+        centre: Of the line, Angstrom.
+
+    Returns:
+        km/s, shape (n_galaxy,); NaN where the line does not rise above the continuum by more than
+        5 % of it, or its half maximum is not reached.
+    """
+    window = np.abs(wave - centre) < WIDTH_REACH
+    near = np.abs(wave[window] - centre) < 8.0
+    outer = np.abs(wave[window] - centre) > WIDTH_REACH * 2 / 3
+    widths = np.full(len(flux), np.nan)
+    if near.sum() < 2 or outer.sum() < 2:
+        return widths
+    for row, spectrum in enumerate(flux[:, window]):
+        continuum = np.nanmedian(spectrum[outer]) if np.isfinite(spectrum[outer]).any() else np.nan
+        excess = spectrum - continuum
+        peak = int(np.flatnonzero(near)[np.argmax(np.nan_to_num(excess[near], nan=-np.inf))])
+        if not excess[peak] > 0.05 * abs(continuum):
+            continue
+        blue = _crossing(wave[window], excess, peak, -1)
+        red = _crossing(wave[window], excess, peak, +1)
+        widths[row] = (red - blue) / centre * SPEED_OF_LIGHT
+    return widths
+
+
+def _crossing(wave: FloatArray, excess: FloatArray, peak: int, step: int) -> float:
+    """Return where the line falls to half its peak, going one way, Angstrom; NaN if never."""
+    half, at = excess[peak] / 2, peak
+    while 0 <= at + step < len(excess) and excess[at + step] > half:
+        at += step
+    if not 0 <= at + step < len(excess) or not np.isfinite(excess[at + step]):
+        return np.nan
+    share = (excess[at] - half) / (excess[at] - excess[at + step])
+    return float(wave[at] + share * (wave[at + step] - wave[at]))
+
+
+def _with_widths(
+    wave: FloatArray, flux: FloatArray, measured: dict[str, FloatArray]
+) -> pd.DataFrame:
+    widths = {
+        "fwhm_halpha": line_width(wave, flux, line("Hα").wave),
+        "fwhm_oiii": line_width(wave, flux, line("[O III] 5007").wave),
+    }
+    return pd.DataFrame(measured | widths)

@@ -1,0 +1,189 @@
+"""All losses of one batch as one module: what autocast and several processes wrap.
+
+Fidelity, similarity and consistency of Liang+2023 (arXiv:2302.02496, equations 1-5), batch means.
+With several processes the pairwise similarity runs over the batch of all of them.
+
+While a guide (`model.training.guide`) leads, the encoder is also drawn to its latents, for spectra
+as observed and as augmented alike, and the decoder learns from latents between the guide's and the
+encoder's. As long as it leads alone the decoder stays as it is, and each spectrum is encoded
+once, in one form or the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from data.grid import WaveGrid
+from model.augment import augment
+from model.losses import consistency_loss, fidelity_each, rest_weight, similarity_loss
+from model.networks.spender import Spender
+from model.training.batches import Batch
+from model.training.guide import Guide
+
+GUIDE_WEIGHT = 0.5
+GUIDE_TOLERANCE = 0.05
+"""Distance from the guide's latents that does not matter, over the spread of the latents."""
+GUIDE_AUGMENTED = 0.5
+"""Share of spectra encoded in their augmented form while the guide leads alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSettings:
+    """Weights and constants of the losses.
+
+    Attributes:
+        similarity: Weight of the similarity loss; 0 leaves it out.
+        consistency: Weight of the consistency loss; 0 leaves it out.
+        augmented: Share of spectra that the encoder sees augmented while the decoder must
+            reproduce the original: redshift as data augmentation for the fidelity.
+        k0: Contrast of the similarity loss.
+        sigma: Tolerance of the consistency loss, unit of the latents.
+        scale_free: Divide distances by their scale in the batch.
+        z_max: Augmented redshifts are uniform in 0..z_max.
+        noise: Share of pixels that augmentation makes noisier.
+        mask: Share of pixels that augmentation masks.
+    """
+
+    similarity: float
+    consistency: float
+    augmented: float
+    k0: float
+    sigma: float
+    scale_free: bool
+    z_max: float
+    noise: float
+    mask: float
+
+
+class Objective(nn.Module):
+    """A model and its losses."""
+
+    weight_rest: Tensor
+
+    def __init__(
+        self, model: Spender, grid: WaveGrid, settings: LossSettings, guide: Guide | None = None
+    ) -> None:
+        """Hold the model.
+
+        Args:
+            model: The autoencoder to train.
+            grid: Observed-frame grid of the batches.
+            settings: Weights and constants of the losses.
+            guide: Where the latents shall lie in the beginning.
+        """
+        super().__init__()
+        self.model, self.grid, self.settings, self.guide = model, grid, settings, guide
+        weight = rest_weight(torch.as_tensor(model.wave_rest.copy(), dtype=torch.float32))
+        self.register_buffer("weight_rest", weight, persistent=False)
+
+    def forward(
+        self,
+        batch: Batch,
+        k1: float,
+        generator: torch.Generator,
+        world: int = 1,
+        guidance: float = 0.0,
+    ) -> dict[str, Tensor]:
+        """Return the losses of a batch, all scalars: `loss` (their weighted sum) and each one.
+
+        Averaged over the processes they are the losses of the whole batch.
+
+        Args:
+            batch: Spectra of this process.
+            k1: Slope of the similarity loss.
+            generator: Random numbers of the augmentation.
+            world: Number of processes.
+            guidance: How much the guide leads, 0 to 1; without one it does not.
+        """
+        settings, model = self.settings, self.model
+        share = len(batch.z) * world / batch.n_global
+        led = self.guide is not None and guidance > 0
+        seen, moved = self._augmented(batch, generator, alone=led and guidance == 1)
+        latents = model.encode_tensor(*seen, grid=self.grid)
+        encoded, goal = [latents.float()], None
+        if self.guide is not None and led:
+            goal = self.guide(batch.flux, batch.ivar, batch.z, grid=self.grid)
+            latents = encoded[0] + guidance * (goal - encoded[0])
+        rest = model.decode_tensor(latents).float()
+        flux, valid = model.observe(rest, batch.z, self.grid)
+        fidelity = fidelity_each(batch.flux, batch.ivar, flux, valid).mean() * share
+        losses = {"fidelity": fidelity}
+        if settings.similarity:
+            losses["similarity"] = similarity_loss(
+                gather(latents.float(), batch, world),
+                gather(rest, batch, world),
+                self.weight_rest,
+                settings.k0,
+                k1,
+                settings.scale_free,
+            )
+        if moved is not None:
+            latents_moved = model.encode_tensor(*moved, grid=self.grid).float()
+            latents_moved = torch.where(batch.counted[:, None] > 0, latents_moved, encoded[0])
+            losses["consistency"] = share * consistency_loss(
+                encoded[0], latents_moved, settings.sigma, settings.scale_free
+            )
+            encoded.append(latents_moved)
+        total = fidelity
+        for name in ("similarity", "consistency"):
+            if name in losses:
+                total = total + getattr(settings, name) * losses[name]
+        if self.guide is not None and goal is not None:
+            away = [_away(points, goal, self.guide.spread) for points in encoded]
+            losses["guide"] = share * (torch.stack(away) * batch.counted).mean()
+            total = total + guidance * (losses["guide"] - total)
+        return {"loss": total, **losses}
+
+    def rest(self, guidance: float) -> None:
+        """Drop the gradients of what stays as it is while the guide leads alone.
+
+        They are 0, and to Adam a long row of zeros is a reason for huge steps afterwards.
+        """
+        if self.guide is not None and guidance == 1:
+            for resting in (self.model.decoder, self.model.line_spreads):
+                resting.zero_grad()
+
+    def _augmented(
+        self, batch: Batch, generator: torch.Generator, *, alone: bool
+    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor] | None]:
+        """Return flux and redshifts that the encoder sees, and those for the consistency loss."""
+        settings = self.settings
+        mix = settings.augmented if self.training else 0.0
+        if alone and settings.consistency:
+            mix = max(mix, GUIDE_AUGMENTED)
+        if not (mix or settings.consistency):
+            return (batch.flux, batch.z), None
+        flux, _, z = augment(
+            batch.flux,
+            batch.ivar,
+            batch.z,
+            self.grid,
+            generator,
+            z_max=settings.z_max,
+            noise=settings.noise,
+            mask=settings.mask,
+        )
+        moved = (flux, z) if settings.consistency and not alone else None
+        if not mix:
+            return (batch.flux, batch.z), moved
+        chosen = torch.rand(len(z), generator=generator, device=z.device) < mix
+        seen = torch.where(chosen[:, None], flux, batch.flux), torch.where(chosen, z, batch.z)
+        return seen, moved
+
+
+def _away(latents: Tensor, goal: Tensor, spread: Tensor) -> Tensor:
+    """Return distances to the goal, shape (n_galaxy,); parabolic near it."""
+    scaled = (latents - goal) / (GUIDE_TOLERANCE * spread)
+    return GUIDE_WEIGHT * ((1 + scaled.square().sum(dim=1)).sqrt() - 1)
+
+
+def gather(values: Tensor, batch: Batch, world: int) -> Tensor:
+    """Return the counted rows of all processes, in the order of the batch, with gradients."""
+    if world == 1:
+        return values
+    from torch.distributed.nn.functional import all_gather
+
+    return torch.cat(all_gather(values.contiguous()))[: batch.n_global]
