@@ -10,10 +10,10 @@ from pathlib import Path
 
 import panel as pn
 
-from explorer import raster
-from explorer.dataset import Dataset
+from explorer.map import raster
 from explorer.page import build_page
 from explorer.start_page import DEMO, error_page
+from explorer.state.dataset import Dataset
 
 
 def open_dataset(path: Path) -> Dataset:

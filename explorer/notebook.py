@@ -6,10 +6,10 @@ from pathlib import Path
 
 import panel as pn
 
-from explorer import raster
-from explorer.dataset import Dataset
+from explorer.map import raster
 from explorer.session import Session
-from explorer.state import ExplorerState
+from explorer.state.dataset import Dataset
+from explorer.state.state import ExplorerState
 from model.atlas.atlas import Atlas
 
 

@@ -10,20 +10,20 @@ from bokeh.document import Document
 from panel.io.resources import get_dist_path
 from panel.util.parameters import edit_readonly
 
-from explorer import background
-from explorer.address import NAMES, from_query, to_query
-from explorer.busy_bar import BusyBar
-from explorer.dataset import Dataset
-from explorer.filters_view import counts_text
-from explorer.help import Help
-from explorer.locks import hold_locks
-from explorer.screen import USUAL, Screen, beside_map
-from explorer.search_box import SearchBox
+from explorer.components.busy_bar import BusyBar
+from explorer.components.screen import USUAL, Screen, beside_map
+from explorer.components.tour import Tour
+from explorer.controls.filters import counts_text
+from explorer.controls.search_box import SearchBox
+from explorer.keys import Help
+from explorer.server import background
+from explorer.server.bokeh_style_sheets import keep_style_sheets
+from explorer.server.panel_locks import hold_locks
 from explorer.session import Session
-from explorer.style_sheets import keep_style_sheets
-from explorer.theme import FIGURE_THEME, PAGE_SX, PAGE_THEME, UNVEILED
-from explorer.tour import Tour
-from explorer.wording import line
+from explorer.state.address import NAMES, from_query, to_query
+from explorer.state.dataset import Dataset
+from explorer.theme.text import line
+from explorer.theme.theme import FIGURE_THEME, PAGE_SX, PAGE_THEME, UNVEILED
 
 ADDRESS_DELAY = 400
 """How long the view must rest before the address follows it, milliseconds."""

@@ -8,20 +8,20 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from explorer.about_view import AboutView
-from explorer.attention_view import AttentionView
-from explorer.controls_view import ControlsView
-from explorer.dataset import Dataset
-from explorer.facts_view import FactsView
-from explorer.latents_view import LatentsView
-from explorer.map_view import MapView
-from explorer.outliers_view import OutliersView
-from explorer.spectrum_view import SpectrumView
-from explorer.state import ExplorerState
-from explorer.table_view import TableView
-from explorer.take_away import TakeAway
-from explorer.tracks_view import TracksView
-from explorer.wavelength_axis import WavelengthAxis
+from explorer.about import AboutView
+from explorer.attention.view import AttentionView
+from explorer.controls.view import ControlsView
+from explorer.export.menu import TakeAway
+from explorer.latents.view import LatentsView
+from explorer.map.view import MapView
+from explorer.outliers.view import OutliersView
+from explorer.spectrum.axis import WavelengthAxis
+from explorer.spectrum.facts import FactsView
+from explorer.spectrum.view import SpectrumView
+from explorer.state.dataset import Dataset
+from explorer.state.state import ExplorerState
+from explorer.table import TableView
+from explorer.tracks.view import TracksView
 
 
 class Session:

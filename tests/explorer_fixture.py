@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from explorer.dataset import Dataset
-from explorer.state import ExplorerState
+from explorer.state.dataset import Dataset
+from explorer.state.state import ExplorerState
 from model.atlas.atlas import Atlas
 
 

@@ -5,10 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explorer.attention import OFF, WINDOW, attend, channel_image, choices, diverging, target_of
-from explorer.attention_view import AttentionView
-from explorer.theme import DARK, LIGHT
-from explorer.wavelength_axis import WavelengthAxis
+from explorer.attention.attribution import (
+    OFF,
+    WINDOW,
+    attend,
+    channel_image,
+    choices,
+    diverging,
+    target_of,
+)
+from explorer.attention.view import AttentionView
+from explorer.spectrum.axis import WavelengthAxis
+from explorer.theme.theme import DARK, LIGHT
 from model.attribution.grad_fam import attribute
 from model.attribution.target import line_target
 from tests.explorer_fixture import new_state, open_tiny

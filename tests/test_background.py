@@ -18,8 +18,8 @@ from panel.io.state import set_curdoc
 from panel.reactive import Syncable
 from tornado.ioloop import IOLoop
 
-from explorer.background import QUICK, Latest, together
-from explorer.locks import hold_locks
+from explorer.server.background import QUICK, Latest, together
+from explorer.server.panel_locks import hold_locks
 
 
 class Browser:

@@ -13,12 +13,12 @@ from astropy.io import fits, votable
 from astropy.table import Table
 from PIL import Image
 
-from explorer.dataset import Dataset
-from explorer.export import MAX_SPECTRA, export_spectra, export_table
-from explorer.figures import map_figure, spectrum_figure
-from explorer.inspection import inspect
-from explorer.map_image import MapRequest
-from explorer.raster import Viewport
+from explorer.export.export import MAX_SPECTRA, export_spectra, export_table
+from explorer.export.figures import map_figure, spectrum_figure
+from explorer.map.image import MapRequest
+from explorer.map.raster import Viewport
+from explorer.spectrum.inspection import inspect
+from explorer.state.dataset import Dataset
 from tests.explorer_fixture import open_tiny
 
 ROWS = np.array([3, 50, 7])

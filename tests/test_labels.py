@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explorer.label_place import FILE, open_labels
-from explorer.labels import LabelStore
+from explorer.labels.place import FILE, open_labels
+from explorer.labels.store import LabelStore
 
 READ_ONLY = Path("/sys/kernel")
 

@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl
 import numpy as np
 import pytest
 
-from explorer.address import NAMES, from_query, to_query
-from explorer.latent_basis import RAW, ROTATED, basis
-from explorer.latents_view import TRAVERSAL, LatentsView
+from explorer.latents.basis import RAW, ROTATED, basis
+from explorer.latents.view import TRAVERSAL, LatentsView
+from explorer.state.address import NAMES, from_query, to_query
 from model.tracks.trends import trends
 from tests.explorer_fixture import new_state, open_tiny
 

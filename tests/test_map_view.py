@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explorer import raster
-from explorer.colour import OKABE_ITO, OTHER, PALETTES, Scale, class_colours, fit_scale, rgb
-from explorer.dataset import DENSITY, Plane
-from explorer.map_geometry import TOLERANCE, home_view, nearest_object
-from explorer.map_image import MapRequest, draw_map
-from explorer.map_key import class_rows
-from explorer.map_markers import hover_text
-from explorer.map_view import MapView
-from explorer.raster import Viewport
-from explorer.state import ExplorerState
+from explorer.map import raster
+from explorer.map.geometry import TOLERANCE, home_view, nearest_object
+from explorer.map.image import MapRequest, draw_map
+from explorer.map.key import class_rows
+from explorer.map.markers import hover_text
+from explorer.map.raster import Viewport
+from explorer.map.view import MapView
+from explorer.state.dataset import DENSITY, Plane
+from explorer.state.state import ExplorerState
+from explorer.theme.colour import OKABE_ITO, OTHER, PALETTES, Scale, class_colours, fit_scale, rgb
 from tests.explorer_fixture import new_state
 
 SQUARE = Viewport(x0=0.0, x1=1.0, y0=0.0, y1=1.0, width=200, height=200)

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explorer.label_place import FILE
-from explorer.outliers_view import SHEET, TABLE, OutliersView, mark_of
-from explorer.ranking import GOOD, LONGEST, UNLABELLED, UNSATURATED, good_chi2, rank
-from explorer.state import ExplorerState
-from explorer.thumbnails import HEIGHT, N_COLUMN, WIDTH, Thumbnails, draw_thumbnail
+from explorer.labels.place import FILE
+from explorer.outliers.ranking import GOOD, LONGEST, UNLABELLED, UNSATURATED, good_chi2, rank
+from explorer.outliers.thumbnails import HEIGHT, N_COLUMN, WIDTH, Thumbnails, draw_thumbnail
+from explorer.outliers.view import SHEET, TABLE, OutliersView, mark_of
+from explorer.state.state import ExplorerState
 from tests.explorer_fixture import new_state, open_tiny
 
 pytestmark = pytest.mark.filterwarnings(

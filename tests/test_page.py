@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explorer.about_view import AboutView
+from explorer.about import AboutView
 from explorer.app import serve_page
-from explorer.background import Latest
-from explorer.filters_view import FiltersView, counts_text
-from explorer.map_image import MapRequest
-from explorer.map_view import MapView
+from explorer.components.screen import beside_map
+from explorer.controls.filters import FiltersView, counts_text
+from explorer.export.menu import CHOICES, TakeAway
+from explorer.map.image import MapRequest
+from explorer.map.raster import Viewport
+from explorer.map.view import MapView
 from explorer.notebook import Explorer
 from explorer.page import build_page
-from explorer.raster import Viewport
-from explorer.screen import beside_map
+from explorer.server.background import Latest
 from explorer.session import Session
 from explorer.start_page import error_page
-from explorer.table_view import summary, table_frame
-from explorer.take_away import CHOICES, TakeAway
+from explorer.table import summary, table_frame
 from tests.explorer_fixture import catalog_of, new_state, open_tiny
 
 pytestmark = [

@@ -7,8 +7,8 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
-from explorer.inspection import inspect
-from explorer.search import find
+from explorer.controls.search import find
+from explorer.spectrum.inspection import inspect
 from tests.explorer_fixture import open_tiny
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
-from explorer.selection import inside_region, passing
+from explorer.state.selection import inside_region, passing
 from tests.explorer_fixture import open_tiny
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from data.lines.emission import LINES, line
-from explorer.facts_view import FactsView, facts
-from explorer.insets import WINDOWS
-from explorer.inspection import inspect, smooth
-from explorer.spectrum_view import SpectrumView, flux_limits, residual_limit
-from explorer.wavelength_axis import WavelengthAxis, line_positions, readable, runs
+from explorer.spectrum.axis import WavelengthAxis, line_positions, readable, runs
+from explorer.spectrum.facts import FactsView, facts
+from explorer.spectrum.insets import WINDOWS
+from explorer.spectrum.inspection import inspect, smooth
+from explorer.spectrum.view import SpectrumView, flux_limits, residual_limit
 from tests.explorer_fixture import new_state
 
 

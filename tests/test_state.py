@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explorer.address import NAMES, from_query, to_query
-from explorer.dataset import DENSITY, LATENTS
-from explorer.help import Help, beside
-from explorer.state import ExplorerState
+from explorer.keys import Help, beside
+from explorer.state.address import NAMES, from_query, to_query
+from explorer.state.dataset import DENSITY, LATENTS
+from explorer.state.state import ExplorerState
 from tests.explorer_fixture import new_state, open_tiny
 
 

@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 from astropy.table import Table
 
-from explorer.address import NAMES, from_query, to_query
-from explorer.state import ExplorerState
-from explorer.track_planes import kauffmann, kewley
-from explorer.track_presets import OWN, percentiles_of, weights_of
-from explorer.track_recipes import CENTROIDS, LATENT, PATH
-from explorer.track_result import places
-from explorer.track_store import TrackStore
-from explorer.tracks_view import PLANES, TRENDS, TracksView
+from explorer.state.address import NAMES, from_query, to_query
+from explorer.state.state import ExplorerState
+from explorer.tracks.diagnostics import kauffmann, kewley
+from explorer.tracks.presets import OWN, percentiles_of, weights_of
+from explorer.tracks.recipes import CENTROIDS, LATENT, PATH
+from explorer.tracks.result import places
+from explorer.tracks.store import TrackStore
+from explorer.tracks.view import PLANES, TRENDS, TracksView
 from model.latent_axes import combine
 from tests.explorer_fixture import new_state
 

@@ -1,0 +1,134 @@
+"""What the page shows of an attribution: the scalar asked about, and pictures of its origin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.lines.emission import LINES
+from explorer.state.dataset import Dataset
+from explorer.theme.theme import Ink
+from model.attribution.grad_fam import Attribution, attribute
+from model.attribution.target import Target, d4000_target, line_target, window_target
+
+FloatArray = NDArray[np.floating[Any]]
+
+OFF, D4000, WINDOW = "off", "D4000", "window"
+N_CHANNEL = 16
+"""Channels drawn: those that contribute most."""
+N_COLUMN = 600
+"""Columns of the picture: the segments, equally wide in Angstrom."""
+
+
+def choices(dataset: Dataset) -> list[str]:
+    """Return what attention can be asked about: lines within the model's wavelengths."""
+    wave = dataset.atlas.model.wave_rest
+    names = []
+    for item in LINES:
+        wanted = line_target(item.name)
+        if wave[0] <= wanted.first and wanted.last <= wave[-1]:
+            names.append(item.name)
+    return [OFF, *names, D4000, WINDOW]
+
+
+def target_of(name: str, window: tuple[float, float] | None) -> Target | None:
+    """Return the scalar of that name; None if nothing is asked.
+
+    Raises:
+        ValueError: No line has that name, or the window is empty.
+    """
+    if name == OFF or (name == WINDOW and window is None):
+        return None
+    if name == WINDOW and window is not None:
+        return window_target(*window)
+    return d4000_target() if name == D4000 else line_target(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attention:
+    """The attribution of one object.
+
+    Attributes:
+        row: Its row in the catalogue.
+        z: Its redshift.
+        target: What was asked.
+        attribution: The answer, for this one object.
+    """
+
+    row: int
+    z: float
+    target: Target
+    attribution: Attribution
+
+    def text(self) -> str:
+        """Return what was found, in words."""
+        found, answer = self.attribution, self.attribution.peak_wave()
+        value = f"{self.target.label} of the model: {float(found.value[0]):.3g}"
+        peak = f"strongest at {answer:.0f} Å observed, {answer / (1 + self.z):.0f} Å rest"
+        if found.map is None:
+            return (
+                f"{value}. This model has no attention: shown is input × gradient, what each "
+                f"pixel adds to the value; {peak}."
+            )
+        channel = found.top_channel()
+        return f"{value}. Grad-FAM (Melchior+2022): top channel {channel}, {peak}."
+
+    def channels(self) -> NDArray[np.int64]:
+        """Return the channels that contribute most, strongest first."""
+        peaks = np.abs(self.attribution.peaks()[0])
+        return np.argsort(-peaks, kind="stable")[:N_CHANNEL]
+
+
+def attend(dataset: Dataset, row: int, target: Target) -> Attention:
+    """Ask what a scalar of an object's model rests on; slow.
+
+    Raises:
+        ValueError: The model does not cover the target, or can not be differentiated.
+    """
+    spectra = dataset.atlas.source.read([row])
+    return Attention(
+        row=row,
+        z=float(spectra.z[0]),
+        target=target,
+        attribution=attribute(dataset.atlas.model, spectra, target),
+    )
+
+
+def segment_edges(wave: FloatArray) -> FloatArray:
+    """Return the edges between positions, half way, shape (n_position + 1,)."""
+    middle = (wave[:-1] + wave[1:]) / 2
+    return np.concatenate([[2 * wave[0] - middle[0]], middle, [2 * wave[-1] - middle[-1]]])
+
+
+def channel_image(attention: Attention) -> tuple[FloatArray, float, float]:
+    """Return the map of the strongest channels on a linear wavelength axis.
+
+    Returns:
+        Contributions, strongest channel on top (the last row), shape (n_channel, `N_COLUMN`),
+        and the observed wavelengths of the left and the right edge, Angstrom.
+    """
+    found = attention.attribution
+    assert found.map is not None
+    edges = segment_edges(found.wave)
+    left, right = float(edges[0]), float(edges[-1])
+    columns = left + (np.arange(N_COLUMN) + 0.5) * (right - left) / N_COLUMN
+    segment = np.clip(np.searchsorted(edges, columns) - 1, 0, len(found.wave) - 1)
+    return found.aligned[0][attention.channels()[::-1]][:, segment], left, right
+
+
+def diverging(colours: Ink, *, n_colour: int = 101) -> list[str]:
+    """Return a palette whose middle is the paper: blue pulls down, red pulls up."""
+    low, high = (33, 102, 172), (200, 40, 50)
+    paper = tuple(int(colours.paper[at : at + 2], 16) for at in (1, 3, 5))
+    half = n_colour // 2
+    steps = [abs(step) / half for step in range(-half, half + 1)]
+    ends = [low] * half + [paper] + [high] * half
+    return [
+        "#" + "".join(
+            f"{round(p + (e - p) * share**0.7):02x}" for p, e in zip(paper, end, strict=True)
+        )
+        for share, end in zip(steps, ends, strict=True)
+    ]  # fmt: skip

@@ -1,0 +1,128 @@
+"""Finds objects by name or position, however a user writes them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy import units
+from astropy.coordinates import Angle, SkyCoord
+from scipy.spatial import KDTree
+
+from explorer.state.dataset import Dataset
+
+RADIUS = Angle(10, unit=units.arcsec)
+"""Cone searched where the user gives none."""
+MAX_FOUND = 200
+"""At most this many objects of a cone are marked."""
+
+_PLATE_MJD_FIBER = re.compile(r"(?:spec[-_])?(\d{1,5})[-_,\s]+(\d{5})[-_,\s]+(\d{1,4})(?:\.fits)?")
+_ID_IN_TEXT = re.compile(r"(\d+)-(\d+)-(\d+)")
+_COORDINATES = re.compile(
+    r"(?P<ra>[\d.:hms]+)[,\s]+(?P<dec>[+\-\N{MINUS SIGN}]?[\d.:dms]+)"
+    r"(?:[,\s]+(?:r\s*=\s*)?(?P<radius>[\d.]+)\s*(?P<unit>\"|''|'|arcsec|arcmin|deg|d|°)?)?"
+)
+_UNITS = {
+    '"': units.arcsec, "''": units.arcsec, "arcsec": units.arcsec, None: units.arcsec,
+    "'": units.arcmin, "arcmin": units.arcmin, "deg": units.deg, "d": units.deg, "°": units.deg,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search gave.
+
+    Attributes:
+        rows: Rows found, the best first; empty where nothing was.
+        message: One line that says what was looked for and found.
+    """
+
+    rows: list[int]
+    message: str
+
+
+def find(dataset: Dataset, text: str) -> Found:
+    """Find objects by `object_id`, plate-mjd-fiber, targetid, or right ascension and declination.
+
+    Args:
+        dataset: The atlas.
+        text: What the user typed: `0266-51602-0107`, `266 51602 107`, `spec-0266-51602-0107.fits`,
+            a targetid, `146.49 -0.37`, `09:45:57 -00:22:08 30"` (radius; 10" if none).
+    """
+    text = text.strip()
+    if not text:
+        return Found([], "Type an object id, plate-mjd-fiber, targetid, or ra dec [radius].")
+    row = dataset.row(text)
+    if row is not None:
+        return Found([row], f"found {text}")
+    if match := _PLATE_MJD_FIBER.fullmatch(text):
+        numbers = tuple(int(number) for number in match.groups())
+        row = dataset.keep(("plate-mjd-fiber",), lambda: _by_numbers(dataset)).get(numbers)
+        name = "{:04d}-{}-{:04d}".format(*numbers)
+        return (
+            Found([], f"no {name} in this atlas") if row is None else Found([row], f"found {name}")
+        )
+    if text.isdecimal() and "targetid" in dataset.catalog:
+        rows = np.flatnonzero(dataset.catalog["targetid"].astype(str).to_numpy() == text)
+        if len(rows):
+            return Found([int(row) for row in rows], f"found targetid {text}")
+    if match := _COORDINATES.fullmatch(text):
+        return _find_around(dataset, match)
+    return Found([], f"no object is called {text!r}; ids, plate-mjd-fiber, targetid, or ra dec")
+
+
+def _by_numbers(dataset: Dataset) -> dict[tuple[int, ...], int]:
+    """Return rows by (plate, mjd, fiber)."""
+    found = {}
+    for row, object_id in enumerate(dataset.ids):
+        if match := _ID_IN_TEXT.fullmatch(object_id):
+            found[tuple(int(number) for number in match.groups())] = row
+    return found
+
+
+def _find_around(dataset: Dataset, match: re.Match[str]) -> Found:
+    if not {"ra", "dec"} <= set(dataset.numeric_columns):
+        return Found([], "this atlas has no positions (columns ra and dec)")
+    sexagesimal = any(mark in match["ra"] for mark in ":hms")
+    try:
+        position: Any = SkyCoord(
+            match["ra"],
+            match["dec"].replace("\N{MINUS SIGN}", "-"),
+            unit=(units.hourangle if sexagesimal else units.deg, units.deg),
+        )
+    except ValueError as error:
+        return Found([], f"no position: {error}")
+    radius: Any = RADIUS
+    if match["radius"]:
+        radius = Angle(float(match["radius"]), unit=_UNITS[match["unit"]])
+    tree, rows = dataset.keep(("sky tree",), lambda: _sky_tree(dataset))
+    centre = position.cartesian.xyz.value
+    chord = 2 * np.sin(min(radius.rad, np.pi) / 2)
+    near = tree.query_ball_point(centre, chord)
+    label = f"{position.ra.deg:.5f} {position.dec.deg:+.5f}"
+    if not near:
+        distance, _index = tree.query(centre)
+        away = Angle(2 * np.arcsin(min(distance / 2, 1.0)), unit=units.rad)
+        return Found(
+            [], f'nothing within {radius.arcsec:.4g}" of {label}; nearest {_tell(away)} away'
+        )
+    near = sorted(near, key=lambda index: float(np.sum((tree.data[index] - centre) ** 2)))
+    shown = [int(rows[index]) for index in near[:MAX_FOUND]]
+    return Found(shown, f'{len(near):,} within {radius.arcsec:.4g}" of {label}')
+
+
+def _sky_tree(dataset: Dataset) -> tuple[KDTree, np.ndarray]:
+    """Return a tree of unit vectors, and the row of each."""
+    ra, dec = (dataset.catalog[name].to_numpy(float, na_value=np.nan) for name in ("ra", "dec"))
+    rows = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
+    ra, dec = np.radians(ra[rows]), np.radians(dec[rows])
+    vectors = np.column_stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+    return KDTree(vectors), rows
+
+
+def _tell(angle: Any) -> str:  # noqa: ANN401 - an Angle
+    if angle.deg >= 1:
+        return f"{angle.deg:.3g} deg"
+    return f"{angle.arcmin:.3g}'" if angle.arcmin >= 1 else f'{angle.arcsec:.3g}"'

@@ -1,0 +1,84 @@
+"""The controls at the left: what the map shows, what is filtered, what can be taken away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from explorer.controls.filters import COMPACT, FiltersView
+from explorer.export.menu import TakeAway
+from explorer.state.dataset import LATENTS
+from explorer.state.state import ExplorerState
+from explorer.theme.colour import PALETTES
+
+_HEADING = "font-size:11px; letter-spacing:.06em; text-transform:uppercase; opacity:.65"
+
+
+class ControlsView(pn.viewable.Viewer):
+    """Widgets that write what the map shows to the state."""
+
+    def __init__(self, state: ExplorerState, take_away: TakeAway) -> None:
+        """Make the widgets."""
+        super().__init__()
+        self._state = state
+        self._take_away = take_away
+        self.filters = FiltersView(state)
+        self.map_widgets = self._map_widgets()
+
+    def _map_widgets(self) -> list[Any]:
+        state, dataset = self._state, self._state.dataset
+        parameters = state.param
+        embeddings = {item.label: item.name for item in dataset.atlas.embeddings}
+        colours = {
+            dataset.label(name) if name in dataset.catalog else name: name
+            for name in parameters["colour"].objects
+        }
+        n_latent = dataset.atlas.model.n_latent
+        latents = {f"latent {index}": index for index in range(n_latent)}
+        pair = pn.Row(
+            *(
+                pmui.Select.from_param(axis, label=label, options=latents, **COMPACT)
+                for axis, label in ((parameters.latent_x, "x"), (parameters.latent_y, "y"))
+            ),
+            visible=parameters.embedding.rx() == LATENTS,
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        return [
+            pmui.Select.from_param(
+                parameters.embedding, label="Embedding",
+                options={**embeddings, "latent pair": LATENTS}, **COMPACT,
+            ),
+            pair,
+            pmui.Select.from_param(
+                parameters.colour, label="Colour", options=colours, **COMPACT
+            ),
+            pmui.Select.from_param(
+                parameters.colour_scale, label="Scale",
+                options={"linear": "linear", "logarithm": "log", "equal counts": "eq_hist"},
+                **COMPACT,
+            ),
+            pmui.Select.from_param(
+                parameters.palette, label="Colour map", options=list(PALETTES), **COMPACT
+            ),
+            pmui.RangeSlider.from_param(
+                parameters.clip, label="Ends at percentiles", step=0.5, throttled=True, **COMPACT
+            ),
+            pmui.Checkbox.from_param(
+                parameters.mark_neighbours, label="Mark neighbours in latent space",
+                size="small", description="", margin=(2, 10),
+            ),
+        ]  # fmt: skip
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        """Return the widgets in a column."""
+
+        def heading(text: str) -> pn.pane.HTML:
+            return pn.pane.HTML(f'<div style="{_HEADING}">{text}</div>', margin=(10, 10, 2, 10))
+
+        return pn.Column(
+            heading("Map"), *self.map_widgets, heading("Filters"), self.filters,
+            heading("Take away"), self._take_away, sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip

@@ -1,0 +1,189 @@
+"""Takes selections away: tables as CSV, FITS, VOTable or ECSV, spectra as FITS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from astropy.io import fits, votable
+from astropy.table import Column, MaskedColumn, Table
+from numpy.typing import NDArray
+
+from explorer.state.dataset import Dataset
+
+MAX_SPECTRA = 5000
+"""More spectra than this are better read from the survey itself."""
+UNITS = {
+    "ra": "deg", "dec": "deg", "log_mass": "dex(solMass)", "log_ssfr": "dex(1 / yr)", "a_v": "mag",
+    "norm": "1e-17 erg / (s cm2 Angstrom)", "vdisp": "km / s",
+}  # fmt: skip
+UCDS = {
+    "object_id": "meta.id;meta.main", "ra": "pos.eq.ra;meta.main", "dec": "pos.eq.dec;meta.main",
+    "z": "src.redshift", "z_err": "stat.error;src.redshift", "snr": "stat.snr",
+    "class": "src.class", "subclass": "src.class",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file to hand to the browser."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+def as_table(dataset: Dataset, rows: NDArray[np.int64]) -> Any:  # noqa: ANN401 - a Table
+    """Return rows of the catalogue as an Astropy table: units, descriptions, missing values masked.
+
+    Text stays text, so that a 19-digit targetid keeps every digit.
+    """
+    selected = dataset.catalog.iloc[rows]
+    columns = [_column(str(name), selected[name], dataset.label(str(name))) for name in selected]
+    table: Any = Table(columns)
+    table.meta["atlas"] = dataset.name
+    table.meta["objects"] = len(rows)
+    return table
+
+
+def _column(name: str, values: Any, description: str) -> Any:  # noqa: ANN401 - a Column
+    options: dict[str, Any] = {"name": name, "description": description, "unit": UNITS.get(name)}
+    if pd.api.types.is_bool_dtype(values) and not values.isna().any():
+        return Column(values.to_numpy(bool), **options)
+    if pd.api.types.is_numeric_dtype(values):
+        missing = values.isna().to_numpy()
+        if pd.api.types.is_float_dtype(values):
+            return Column(values.to_numpy(values.dtype, na_value=np.nan), **options)
+        filled = values.fillna(0).to_numpy()
+        if not missing.any():
+            return Column(filled, **options)
+        info = np.iinfo(filled.dtype)
+        fill = info.min if info.min < 0 else info.max  # stands for missing in FITS
+        return MaskedColumn(filled, mask=missing, fill_value=fill, **options)
+    text = ["" if pd.isna(value) else str(value) for value in values]
+    return Column(np.array(text, dtype=str) if text else np.array([], dtype="U1"), **options)
+
+
+def export_table(dataset: Dataset, rows: NDArray[np.int64], kind: str) -> Exported:
+    """Write rows of the catalogue.
+
+    Args:
+        dataset: The atlas.
+        rows: What to write.
+        kind: `csv`, `fits`, `votable` or `ecsv`.
+
+    Raises:
+        ValueError: Another kind was asked for.
+    """
+    table = as_table(dataset, rows)
+    name = f"{_stem(dataset)}_{len(rows)}_objects"
+    if kind == "csv":
+        text = table.to_pandas().to_csv(index=False)
+        return Exported(f"{name}.csv", "text/csv", text.encode())
+    if kind == "ecsv":
+        from io import StringIO
+
+        stream = StringIO()
+        table.write(stream, format="ascii.ecsv", delimiter=",")
+        return Exported(f"{name}.ecsv", "text/csv", stream.getvalue().encode())
+    out = BytesIO()
+    if kind == "fits":
+        fits.HDUList([_primary(dataset), _table_hdu(table)]).writeto(out, checksum=True)
+        return Exported(f"{name}.fits", "application/fits", out.getvalue())
+    if kind == "votable":
+        document = votable.from_table(_with_vo_units(table))
+        for field in document.get_first_table().fields:
+            field.ucd = UCDS.get(field.name)
+        document.to_xml(out)
+        return Exported(f"{name}.vot", "application/x-votable+xml", out.getvalue())
+    raise ValueError(f"kind must be 'csv', 'fits', 'votable' or 'ecsv', got {kind!r}")
+
+
+def export_spectra(dataset: Dataset, rows: NDArray[np.int64]) -> Exported:
+    """Write the spectra of rows as one FITS file: WAVE, FLUX, IVAR, MODEL, CATALOG.
+
+    Flux is in 1e-17 erg/s/cm2/A again where the catalogue has `norm`, else normalised.
+
+    Raises:
+        ValueError: No rows, or more than `MAX_SPECTRA`.
+    """
+    if not 0 < len(rows) <= MAX_SPECTRA:
+        raise ValueError(
+            f"spectra of 1 to {MAX_SPECTRA:,} objects can be exported, {len(rows):,} are selected; "
+            "select fewer, or read them from the survey (data.survey.Survey)"
+        )
+    atlas = dataset.atlas
+    spectra = atlas.source.read([int(row) for row in rows])
+    model, inside = atlas.model.reconstruct(
+        np.asarray(atlas.latents[rows]), spectra.z, atlas.source.grid
+    )
+    norm, unit = np.ones((len(rows), 1), dtype=np.float32), "normalised"
+    if "norm" in dataset.catalog:
+        norm = dataset.catalog["norm"].to_numpy(np.float32)[rows][:, None]
+        unit = UNITS["norm"]
+    images = {
+        "FLUX": (spectra.flux * norm, unit),
+        "IVAR": (spectra.ivar / norm**2, f"({unit})^-2"),
+        "MODEL": (np.where(inside, model, np.nan) * norm, unit),
+    }
+    wave = fits.ImageHDU(np.asarray(spectra.wave), name="WAVE")
+    wave.header["BUNIT"] = ("Angstrom", "vacuum, observed frame")
+    hdus: list[Any] = [_primary(dataset), wave]
+    for name, (values, bunit) in images.items():
+        hdu = fits.ImageHDU(values.astype(np.float32), name=name)
+        hdu.header["BUNIT"] = bunit
+        hdus.append(hdu)
+    hdus.append(_table_hdu(as_table(dataset, rows)))
+    out = BytesIO()
+    fits.HDUList(hdus).writeto(out, checksum=True)
+    return Exported(
+        f"{_stem(dataset)}_{len(rows)}_spectra.fits", "application/fits", out.getvalue()
+    )
+
+
+def _primary(dataset: Dataset) -> fits.PrimaryHDU:
+    primary = fits.PrimaryHDU()
+    primary.header["ATLAS"] = (_ascii(dataset.name)[:60], "atlas the objects were selected from")
+    return primary
+
+
+def _table_hdu(table: Any) -> fits.BinTableHDU:  # noqa: ANN401 - a Table
+    """Return a FITS table: text as ASCII, no unit or comment that FITS does not know."""
+    plain = table.copy()
+    plain.meta.clear()
+    for name in plain.colnames:
+        column = plain[name]
+        column.info.description = None
+        if column.dtype.kind == "U":
+            text = [_ascii(value) for value in column]
+            plain[name] = Column(np.array(text, dtype="S") if text else np.array([], dtype="S1"))
+        elif column.unit is not None and str(column.unit).startswith("dex"):
+            column.unit = None  # FITS knows no logarithmic units
+    hdu = fits.table_to_hdu(plain)
+    hdu.name = "CATALOG"
+    return hdu
+
+
+def _with_vo_units(table: Any) -> Any:  # noqa: ANN401 - a Table
+    """Return the table with units that VOUnit lacks or deprecates moved to the description."""
+    plain = table.copy()
+    for name in plain.colnames:
+        unit = plain[name].unit
+        if unit is not None and not str(unit).isalpha() and str(unit) != "km / s":
+            plain[name].unit = None
+            plain[name].info.description += f" [{unit}]"
+    return plain
+
+
+def _ascii(text: str) -> str:
+    """Return printable ASCII: FITS knows no other text."""
+    return "".join(
+        c if " " <= c <= "~" else c.encode("unicode_escape").decode("ascii") for c in str(text)
+    )
+
+
+def _stem(dataset: Dataset) -> str:
+    return "".join(c if c.isascii() and c.isalnum() else "_" for c in dataset.name)[:40] or "atlas"

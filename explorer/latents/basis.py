@@ -1,0 +1,64 @@
+"""The axes that latents are moved along: the latents themselves, or their principal axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.state.dataset import Dataset
+from model.latent_axes import principal_axes
+
+FloatArray = NDArray[np.floating[Any]]
+
+RAW, ROTATED = "latents", "principal axes"
+ENDS = (0.2, 99.8)
+"""Percentiles of the objects at which sliders end."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Coordinates of latent space.
+
+    Attributes:
+        names: What the coordinates are called.
+        origin: Latents where all coordinates are 0, shape (n_latent,).
+        axes: One unit axis a row, shape (n_latent, n_latent).
+        low: Lower end of each coordinate among the objects, shape (n_latent,).
+        high: Upper end.
+    """
+
+    names: tuple[str, ...]
+    origin: FloatArray
+    axes: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+    def coordinates(self, latents: FloatArray) -> FloatArray:
+        """Return the coordinates of latents, shape (..., n_latent)."""
+        return (np.asarray(latents, dtype=float) - self.origin) @ self.axes.T
+
+    def latents(self, coordinates: FloatArray) -> FloatArray:
+        """Return the latents of coordinates, shape (..., n_latent)."""
+        return self.origin + np.asarray(coordinates, dtype=float) @ self.axes
+
+
+def basis(dataset: Dataset, name: str) -> Basis:
+    """Return `RAW` or `ROTATED` axes of an atlas, kept for all sessions."""
+
+    def make() -> Basis:
+        latents = dataset.atlas.latents
+        n_latent = latents.shape[1]
+        if name == ROTATED:
+            origin, axes = latents.mean(axis=0, dtype=float), principal_axes(latents)
+        else:
+            origin, axes = np.zeros(n_latent), np.eye(n_latent)
+        low, high = np.percentile((latents - origin) @ axes.T, ENDS, axis=0)
+        word = "axis" if name == ROTATED else "latent"
+        first = 1 if name == ROTATED else 0
+        names = tuple(f"{word} {number + first}" for number in range(n_latent))
+        return Basis(names=names, origin=origin, axes=axes, low=low, high=high)
+
+    return dataset.keep(("basis", name), make)

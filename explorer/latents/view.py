@@ -1,0 +1,251 @@
+"""The latents: a slider for each, decoded as it moves, starting from the selected object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+from explorer.latents.basis import RAW, ROTATED, Basis, basis
+from explorer.latents.traversal import TraversalView
+from explorer.server.background import Latest, report
+from explorer.spectrum.lines import TABLE_STYLE, compared, number
+from explorer.spectrum.rest_figure import RestFigure
+from explorer.state.dataset import Dataset
+from explorer.state.state import ExplorerState
+from explorer.theme.text import PLAIN, Html, line
+from model.interface import SpectrumModel
+from model.latent_axes import middle
+from model.tracks.trends import trends
+
+FloatArray = NDArray[np.floating[Any]]
+
+TAB = "Latents"
+SLIDERS, TRAVERSAL = "sliders", "traversal"
+STEPS = 200
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A place in latent space, decoded.
+
+    Attributes:
+        start: Decoded spectrum where the sliders started, shape (n_rest,).
+        now: Decoded spectrum where they are, same shape.
+        nearest: Row of the nearest object.
+        distance: Its distance in the latents.
+        usual: Distance within which 99 % of the objects have a neighbour.
+    """
+
+    start: FloatArray
+    now: FloatArray
+    nearest: int
+    distance: float
+    usual: float
+
+
+class LatentsView(pn.viewable.Viewer):
+    """Sliders and their spectrum, or what each latent does (Nicolaou+2025, Fig. 20)."""
+
+    def __init__(self, state: ExplorerState) -> None:
+        """Make the widgets; they start when the tab opens."""
+        super().__init__()
+        self._state = state
+        self._decoding, self._measuring = Latest(even=True), Latest()
+        self._filling = False
+        self._stale = True
+        self.start: FloatArray = _middle(state.dataset)
+        self.place = self.start
+        self.probe: Probe | None = None
+        self._make_widgets()
+        self.figure = RestFigure(state, roles={"start": "faint", "now": "model"})
+        self.traversal = TraversalView(state)
+        state.param.watch(lambda *_: self._restart(), ["selected", "tab"])
+        wanted = state.place  # of the address
+        self._fit_sliders()
+        self._restart()
+        if wanted is not None:
+            self._follow(wanted)
+
+    def _make_widgets(self) -> None:
+        small: dict[str, Any] = {
+            "size": "small", "margin": (3, 4), "sx": PLAIN, "align": "center",
+        }  # fmt: skip
+        self.shown = pmui.RadioButtonGroup(
+            label="", options=[SLIDERS, TRAVERSAL], value=SLIDERS, **small
+        )
+        self.axes = pmui.RadioButtonGroup(label="", options=[RAW, ROTATED], value=RAW, **small)
+        self.reset = pmui.Button(label="back to the start", variant="outlined", **small)
+        self.mark = pmui.Checkbox(label="mark the nearest object", value=True, **small)
+        self.sliders = [
+            pmui.FloatSlider(label="", start=-1, end=1, step=0.01, value=0, size="small",
+                             sizing_mode="stretch_width", margin=(0, 12), format="0.00")
+            for _ in self.start
+        ]  # fmt: skip
+        self.where = line("")
+        self.features = Html("", stylesheets=[TABLE_STYLE], margin=(2, 6))
+        for slider in self.sliders:
+            slider.param.watch(lambda *_: self._move(), "value")
+        self.axes.param.watch(lambda *_: self._turn(), "value")
+        self.shown.param.watch(lambda *_: self._open_traversal(), "value")
+        self.reset.on_click(lambda _event: self._restart(force=True))
+        self.mark.param.watch(lambda *_: self._mark(), "value")
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        """Return the widgets above, the spectrum or the traversal below."""
+        wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
+        grid = pn.GridBox(*self.sliders, ncols=2, sizing_mode="stretch_width", margin=0)
+        sliders = pn.Column(
+            pn.Row(self.reset, self.mark, **wide), grid, self.where, self.figure,
+            self.features, sizing_mode="stretch_both", margin=0,
+            visible=self.shown.param.value.rx() == SLIDERS,
+        )  # fmt: skip
+        traversal = pn.Column(
+            self.traversal, sizing_mode="stretch_both", margin=0,
+            visible=self.shown.param.value.rx() == TRAVERSAL,
+        )  # fmt: skip
+        return pn.Column(
+            pn.Row(self.shown, self.axes, **wide), sliders, traversal,
+            sizing_mode="stretch_both", scroll="y-auto", margin=(6, 4),
+        )  # fmt: skip
+
+    @property
+    def basis(self) -> Basis:
+        """The axes that the sliders move along."""
+        return basis(self._state.dataset, self.axes.value)
+
+    def _open_traversal(self) -> None:
+        if self.shown.value == TRAVERSAL:
+            self.traversal.update(rotated=self.axes.value == ROTATED)
+
+    def _turn(self) -> None:
+        self._fit_sliders()
+        self._open_traversal()
+
+    def _restart(self, *, force: bool = False) -> None:
+        """Start from the selected object, or from the median of all."""
+        state = self._state
+        if state.tab != TAB:
+            self._stale, state.place = True, None
+            return
+        latents = state.dataset.atlas.latents
+        row = state.selected
+        start = _middle(state.dataset) if row is None else latents[row].astype(float)
+        if force or self._stale or not np.array_equal(start, self.start):
+            self._stale, self.start, self.place = False, start, start
+            state.place = None
+            self._fit_sliders()
+
+    def _follow(self, place: list[float]) -> None:
+        """Go to latents that came with the address."""
+        try:
+            latents = np.array(place, dtype=float)
+            if latents.shape != self.start.shape or not np.isfinite(latents).all():
+                raise ValueError
+        except (TypeError, ValueError):
+            report(ValueError(f"a place needs {len(self.start)} finite latents, got {place!r:.60}"))
+            return
+        self.place, self._state.place = latents, latents.tolist()
+        self._fit_sliders()
+
+    def _move(self) -> None:
+        if not self._filling:
+            values = np.array([slider.value for slider in self.sliders])
+            self.place = self.basis.latents(values)
+            self._state.place = self.place.tolist()
+            self._decode()
+
+    def _fit_sliders(self) -> None:
+        """Set the sliders to the place, along the axes chosen."""
+        chosen = self.basis
+        values = chosen.coordinates(self.place)
+        self._filling = True
+        try:
+            for slider, name, value, low, high in zip(
+                self.sliders, chosen.names, values, chosen.low, chosen.high, strict=True
+            ):
+                low, high = min(float(low), float(value)), max(float(high), float(value))
+                high = max(high, low + 1e-6)
+                slider.param.update(
+                    label=name, start=low, end=high, step=(high - low) / STEPS, value=float(value)
+                )
+        finally:
+            self._filling = False
+        self._decode()
+
+    def _decode(self) -> None:
+        if self._state.tab == TAB:
+            dataset, start, place = self._state.dataset, self.start, self.place
+            self._decoding.submit(lambda: decode_probe(dataset, start, place), self.draw)
+
+    def draw(self, result: Probe) -> None:
+        """Show a decoded place."""
+        self.probe = result
+        state = self._state
+        self.figure.draw({"start": result.start, "now": result.now})
+        model, start, place = state.dataset.atlas.model, self.start, self.place
+        self._measuring.submit(lambda: measure_both(model, start, place), self._show_measures)
+        begun = state.selected_id or "the median of all objects"
+        text = (
+            f"Started from {begun}. Nearest object: {state.dataset.ids[result.nearest]} at "
+            f"distance {number(result.distance)}"
+        )
+        if result.distance > result.usual:
+            text += ", farther than 99 % of objects are from theirs: the decoder extrapolates here"
+        self.where.object = escape(text + ".")
+        self._mark()
+
+    def _show_measures(self, html: str) -> None:
+        self.features.object = html
+
+    def _mark(self) -> None:
+        state = self._state
+        if state.tab == TAB and self.mark.value and self.probe is not None:
+            state.param.update(
+                highlight=[self.probe.nearest], highlight_label="nearest to the sliders"
+            )
+
+
+def _middle(dataset: Dataset) -> FloatArray:
+    return dataset.keep(("middle",), lambda: middle(dataset.atlas.latents))
+
+
+def decode_probe(dataset: Dataset, start: FloatArray, place: FloatArray) -> Probe:
+    """Decode two places in latent space; slow.
+
+    Args:
+        dataset: The atlas.
+        start: Latents, shape (n_latent,).
+        place: Latents, shape (n_latent,).
+    """
+    spectra = dataset.atlas.model.decode(np.stack([start, place]).astype(np.float32))
+    tree, usual = dataset.keep(("latent tree",), lambda: _tree(dataset))
+    distance, nearest = tree.query(place)
+    return Probe(
+        start=spectra[0], now=spectra[1], nearest=int(nearest), distance=float(distance),
+        usual=usual,
+    )  # fmt: skip
+
+
+def measure_both(model: SpectrumModel, start: FloatArray, place: FloatArray) -> str:
+    """Return the table of what is measured on the spectra of two places; slow.
+
+    Args:
+        model: Decodes them.
+        start: Latents, shape (n_latent,).
+        place: Latents, shape (n_latent,).
+    """
+    measured = trends(model, np.stack([start, place]).astype(np.float32))
+    return compared(measured.iloc[0].to_dict(), measured.iloc[1].to_dict())
+
+
+def _tree(dataset: Dataset) -> tuple[KDTree, float]:
+    """Return the k-d tree of the latents, and how near 99 % of the objects have a neighbour."""
+    nearest = dataset.atlas.neighbours.distances[:, 0]
+    return KDTree(dataset.atlas.latents), float(np.percentile(nearest, 99))

@@ -1,0 +1,86 @@
+"""Where things are on the map: the view that shows all, the object nearest to the pointer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.state.dataset import Plane
+
+TOLERANCE = 12.0
+"""How far from an object a click may land, pixels."""
+PADDING = 0.04
+"""Empty margin around the objects, part of the width."""
+MAX_STRETCH = 1.6
+"""How far the scales of the two axes of an embedding may differ, to fill the figure."""
+
+
+def home_view(plane: Plane, *, aspect: float | None) -> tuple[float, float, float, float]:
+    """Return x0, x1, y0, y1 that show all objects.
+
+    Args:
+        plane: The plane.
+        aspect: Width over height of the figure, to keep the scales of the axes within
+            `MAX_STRETCH` of each other; None to fill it.
+    """
+    rows = plane.rows
+    if len(rows) == 0:
+        return 0.0, 1.0, 0.0, 1.0
+    ends = []
+    for values in (plane.x[rows], plane.y[rows]):
+        low, high = float(values.min()), float(values.max())
+        pad = PADDING * (high - low) or 1.0
+        ends += [low - pad, high + pad]
+    x0, x1, y0, y1 = ends
+    if aspect is not None:
+        tallest, widest = aspect / MAX_STRETCH, aspect * MAX_STRETCH
+        width, height = max(x1 - x0, (y1 - y0) * tallest), max(y1 - y0, (x1 - x0) / widest)
+        x, y = (x0 + x1) / 2, (y0 + y1) / 2
+        x0, x1, y0, y1 = x - width / 2, x + width / 2, y - height / 2, y + height / 2
+    return x0, x1, y0, y1
+
+
+def nearest_object(
+    plane: Plane,
+    *,
+    x: float,
+    y: float,
+    scale_x: float,
+    scale_y: float,
+    shown: NDArray[np.bool_] | None,
+) -> int | None:
+    """Return the row of the object nearest on screen, within `TOLERANCE` pixels, or None.
+
+    Args:
+        plane: The plane.
+        x: Point asked about, plane coordinates.
+        y: Same.
+        scale_x: Pixels per unit of x.
+        scale_y: Pixels per unit of y.
+        shown: Mask of objects drawn; None = all.
+    """
+    if len(plane.rows) == 0:
+        return None
+    reach = TOLERANCE / min(scale_x, scale_y)
+    coarse = min(scale_x, scale_y)
+    n_asked = 16
+    while True:
+        n_asked = min(n_asked, len(plane.rows))
+        ranks: Any = [rank + 1 for rank in range(n_asked)]
+        result = plane.tree.query([x, y], k=ranks, distance_upper_bound=reach)
+        distances, found = np.asarray(result[0]), np.asarray(result[1])
+        inside = np.isfinite(distances)
+        rows = plane.rows[found[inside]]
+        on_screen = np.hypot((plane.x[rows] - x) * scale_x, (plane.y[rows] - y) * scale_y)
+        if shown is not None:
+            on_screen = np.where(shown[rows], on_screen, np.inf)
+        best = int(np.argmin(on_screen)) if len(rows) else -1
+        complete = not inside.all() or n_asked == len(plane.rows)
+        # Whatever was not returned lies at least `distances[-1] * coarse` pixels away.
+        if best >= 0 and (complete or on_screen[best] <= distances[-1] * coarse):
+            return int(rows[best]) if on_screen[best] <= TOLERANCE else None
+        if complete:
+            return None
+        n_asked *= 4

@@ -1,0 +1,160 @@
+"""The image of the map: from columns of the atlas to coloured pixels, the scale and the key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from explorer.map import raster
+from explorer.map.raster import Viewport
+from explorer.state.dataset import DENSITY, Dataset, Plane
+from explorer.theme.colour import DIVERGING, OTHER, PALETTES, Scale, class_colours, fit_scale, rgb
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapRequest:
+    """All that an image of the map depends on.
+
+    Attributes:
+        plane: Where the objects are.
+        colour: Column that colours, or `density`.
+        colour_scale: `linear`, `log` or `eq_hist`.
+        clip: Percentiles at which the colours end.
+        palette: Name of a colour map.
+        shown: Mask of objects drawn; None = all.
+        subset: Mask of objects in colour, the others being dimmed; None = all.
+        dark: Drawn on a dark page.
+    """
+
+    plane: Plane
+    colour: str
+    colour_scale: str
+    clip: tuple[float, float]
+    palette: str
+    shown: NDArray[np.bool_] | None
+    subset: NDArray[np.bool_] | None
+    dark: bool
+
+
+@dataclass(frozen=True)
+class MapImage:
+    """An image of the map.
+
+    Attributes:
+        pixels: Colours as Bokeh takes them, first row lowest, uint32, shape (height, width).
+        viewport: What it shows.
+        scale: The colour scale; None for classes.
+        n_drawn: Objects inside the viewport.
+    """
+
+    pixels: NDArray[np.uint32]
+    viewport: Viewport
+    scale: Scale | None
+    n_drawn: int
+
+
+def scale_for(dataset: Dataset, request: MapRequest) -> Scale | None:
+    """Return the colour scale of a column: over the whole atlas, so zooming does not change it."""
+    if request.colour == DENSITY or request.colour in dataset.class_columns:
+        return None
+    key = ("scale", request.colour, request.colour_scale, str(request.clip), request.palette)
+
+    def make() -> Scale:
+        return fit_scale(
+            dataset.numeric(request.colour),
+            kind=request.colour_scale,
+            clip=request.clip,
+            diverging=request.palette in DIVERGING,
+        )
+
+    return dataset.keep(key, make)
+
+
+def draw_map(dataset: Dataset, request: MapRequest, viewport: Viewport) -> MapImage:
+    """Draw the map; pure, slow (tens of milliseconds at a million objects)."""
+    frame = _frame(dataset, request)
+    if request.shown is not None:
+        frame = _where(frame, request.shown)
+    scale = scale_for(dataset, request)
+    if request.subset is None:
+        means = raster.aggregate(frame, viewport)
+        pixels, scale = _colour(means, request, scale)
+        return MapImage(pixels, viewport, scale, _n_drawn(frame, viewport))
+    context = raster.aggregate(frame.filter(["x", "y"]), viewport)
+    grey = np.array([90, 90, 96] if request.dark else [200, 200, 205], dtype=np.uint8)
+    bottom = raster.to_rgba(
+        np.broadcast_to(grey, (*context["count"].shape, 3)),
+        0.55 * raster.opacity(context["count"]),
+    )
+    subset = request.subset if request.shown is None else request.subset[request.shown]
+    chosen = _where(frame, subset)
+    pixels, scale = _colour(raster.aggregate(chosen, viewport), request, scale)
+    return MapImage(raster.over(pixels, bottom), viewport, scale, _n_drawn(frame, viewport))
+
+
+def _where(frame: pd.DataFrame, mask: NDArray[np.bool_]) -> pd.DataFrame:
+    return frame.iloc[np.flatnonzero(mask)]
+
+
+def _n_drawn(frame: pd.DataFrame, viewport: Viewport) -> int:
+    x, y = frame["x"].to_numpy(), frame["y"].to_numpy()
+    return int(
+        np.count_nonzero(
+            (x >= viewport.x0) & (x <= viewport.x1) & (y >= viewport.y0) & (y <= viewport.y1)
+        )
+    )
+
+
+def _frame(dataset: Dataset, request: MapRequest) -> pd.DataFrame:
+    """Return the narrow frame Datashader copies: positions and what colours them."""
+    columns: dict[str, NDArray[Any]] = {"x": request.plane.x, "y": request.plane.y}
+    if request.colour in dataset.class_columns:
+        channels = dataset.keep(
+            ("channels", request.colour), lambda: _channels(dataset, request.colour)
+        )
+        columns |= dict(zip(raster.VALUES[1:], channels, strict=True))
+    elif request.colour != DENSITY:
+        columns[raster.VALUES[0]] = dataset.numeric(request.colour)
+    return pd.DataFrame(columns, copy=False)
+
+
+def _channels(dataset: Dataset, column: str) -> tuple[NDArray[np.float32], ...]:
+    """Return red, green and blue of each object's class, 0-255."""
+    classes = dataset.classes(column)
+    table = rgb([*class_colours(classes.names), OTHER]).astype(np.float32)
+    return tuple(table[classes.codes, channel] for channel in range(3))
+
+
+def _colour(
+    means: dict[str, NDArray[Any]], request: MapRequest, scale: Scale | None
+) -> tuple[NDArray[np.uint32], Scale | None]:
+    count = means["count"]
+    if "red" in means:
+        colours = np.stack([np.nan_to_num(means[name]) for name in raster.VALUES[1:]], axis=-1)
+        return raster.to_rgba(np.round(colours), raster.opacity(count)), None
+    palette = rgb([*PALETTES[request.palette], OTHER])
+    if request.colour == DENSITY:
+        scale = fit_density(count, request)
+        position = scale.position(np.maximum(count, 1.0))
+        alpha = np.minimum(count, 1.0)
+    else:
+        assert scale is not None
+        position = scale.position(means["value"])
+        alpha = raster.opacity(count)
+    index = np.where(np.isfinite(position), position * (len(palette) - 2), len(palette) - 1)
+    return raster.to_rgba(palette[np.round(index).astype(np.intp)], alpha), scale
+
+
+def fit_density(count: NDArray[Any], request: MapRequest) -> Scale:
+    """Return the scale for counts a pixel: from one object to the most crowded pixels in view."""
+    inhabited = count[count > 0.5]
+    if inhabited.size == 0:
+        return Scale("linear", np.array([1.0, 2.0]))
+    top = max(2.0, float(np.percentile(inhabited, min(request.clip[1], 99.9))))
+    if request.colour_scale == "linear":
+        return Scale("linear", np.array([1.0, top]))
+    return Scale("log", np.geomspace(1.0, top, 129))

@@ -1,0 +1,106 @@
+"""What the colours of the map mean: a colour bar for numbers, a key with counts for classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from bokeh.models import (
+    ColorBar,
+    ColumnDataSource,
+    FixedTicker,
+    Legend,
+    LegendItem,
+    LinearColorMapper,
+    Scatter,
+)
+from numpy.typing import NDArray
+
+from explorer.state.dataset import Classes
+from explorer.theme.colour import OKABE_ITO, OTHER, PALETTES, Scale, class_colours
+from explorer.theme.theme import ink
+
+N_TICK = 5
+
+
+class MapKey:
+    """Colour bar and class key in a corner of the map; one of them is visible."""
+
+    def __init__(self, figure: Any) -> None:  # noqa: ANN401 - Bokeh's figure
+        """Put both on a figure."""
+        self._mapper = LinearColorMapper(palette=PALETTES["viridis"], low=0.0, high=1.0)
+        self._ticker = FixedTicker(ticks=[])
+        self.colour_bar = ColorBar(
+            name="map colour bar",
+            color_mapper=self._mapper, ticker=self._ticker, orientation="horizontal",
+            location="bottom_right", width=200, height=9, padding=14, margin=4, title_standoff=4,
+            title_text_font_style="normal", title_text_font_size="11px",
+            major_label_text_font_size="10px", major_tick_line_color=None, border_line_color=None,
+            background_fill_alpha=0.75,
+        )  # fmt: skip
+        figure.add_layout(self.colour_bar)
+        self._figure = figure
+        self._swatches: list[Any] = []
+        options: dict[str, Any] = {"padding": 6}
+        self.classes = Legend(
+            name="map key",
+            items=[], location="bottom_right", label_text_font_size="11px", spacing=1,
+            glyph_height=14, glyph_width=14, label_height=14, label_standoff=4, visible=False,
+            **options,
+        )  # fmt: skip
+        figure.add_layout(self.classes)
+        self._rows: list[tuple[str, int, str]] = []
+
+    def show_scale(self, scale: Scale, *, title: str, palette: str) -> None:
+        """Show a colour bar."""
+        ticks = np.linspace(0.0, 1.0, N_TICK)
+        labels = [format_value(value) for value in scale.value(ticks)]
+        self._mapper.palette = list(PALETTES[palette])
+        self._ticker.ticks = ticks.tolist()
+        self.colour_bar.update(
+            title=title, visible=True,
+            major_label_overrides=dict(zip(ticks.tolist(), labels, strict=True)),
+        )  # fmt: skip
+        self.classes.visible = False
+
+    def show_classes(self, classes: Classes, mask: NDArray[np.bool_] | None) -> None:
+        """Show the key, with the counts of the objects in `mask` (None = all)."""
+        rows = class_rows(classes, mask)
+        self.classes.visible, self.colour_bar.visible = True, False
+        if rows == self._rows:
+            return  # new items would make Bokeh walk the whole page
+        self._rows = rows
+        for _ in rows[len(self._swatches) :]:
+            nowhere = ColumnDataSource({"x": [np.nan], "y": [np.nan]})
+            self._swatches.append(self._figure.add_glyph(nowhere, Scatter(size=9)))
+        for swatch, (_name, _count, colour) in zip(self._swatches, rows, strict=False):
+            swatch.glyph.update(fill_color=colour, line_color=colour)
+        self.classes.items = [
+            LegendItem(label=f"{name[:28]}  {count:,}", renderers=[swatch])
+            for swatch, (name, count, _colour) in zip(self._swatches, rows, strict=False)
+        ]
+
+    def paint(self, *, dark: bool) -> None:
+        """Colour both for a theme; the key itself is painted with the figure."""
+        colours = ink(dark)
+        self.colour_bar.update(
+            title_text_color=colours.text, major_label_text_color=colours.text,
+            background_fill_color=colours.paper,
+        )  # fmt: skip
+
+
+def class_rows(classes: Classes, mask: NDArray[np.bool_] | None) -> list[tuple[str, int, str]]:
+    """Return name, count and colour of each line of the key; rare classes share the last."""
+    codes = classes.codes if mask is None else classes.codes[mask]
+    counts = np.bincount(codes.astype(np.int64) + 1, minlength=len(classes.names) + 1)
+    named = min(len(classes.names), len(OKABE_ITO))
+    colours = class_colours(classes.names)
+    rows = [(classes.names[rank], int(counts[rank + 1]), colours[rank]) for rank in range(named)]
+    rest, none = int(counts[1 + named :].sum()), int(counts[0])
+    name = " or ".join(word for word, count in (("other", rest), ("no value", none)) if count)
+    return [*rows, (name, rest + none, OTHER)] if name else rows
+
+
+def format_value(value: float) -> str:
+    """Return a number with about four digits, with a true minus sign."""
+    return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")

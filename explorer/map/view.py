@@ -1,0 +1,282 @@
+"""The map: a datashaded plane of the latent space, with what is selected marked on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import panel as pn
+from bokeh.events import MouseLeave, RangesUpdate, Reset, SelectionGeometry, Tap
+from bokeh.models import ColumnDataSource, Range1d
+
+from explorer.map.geometry import home_view, nearest_object
+from explorer.map.image import MapImage, MapRequest, draw_map
+from explorer.map.key import MapKey
+from explorer.map.markers import MapMarkers
+from explorer.map.marks import MapMarks
+from explorer.map.raster import Viewport
+from explorer.map.tools import MapTools
+from explorer.server.background import Latest, together
+from explorer.state.dataset import DENSITY, LATENTS
+from explorer.state.state import ExplorerState
+from explorer.theme.theme import ink, inner_size, new_figure, paint
+
+View = tuple[float, float, float, float]
+N_FIRST_MAP = 4
+"""First maps kept for visitors to come, 2 to 8 MB each."""
+
+
+class MapView(pn.viewable.Viewer):
+    """The map of all objects; click, hover, box, lasso and drawing write to the state."""
+
+    def __init__(self, state: ExplorerState) -> None:
+        """Make the figure; it is drawn when the browser says how large it is, or by `open`."""
+        super().__init__()
+        self._state = state
+        self._drawing, self._indexing = Latest(), Latest()
+        self.figure = new_figure(
+            name="map", x_range=Range1d(start=0, end=1), y_range=Range1d(start=0, end=1), tools=[],
+            toolbar_location="right",
+        )  # fmt: skip
+        self.image = ColumnDataSource(
+            {name: [] for name in ("image", "x", "y", "dw", "dh")}, name="map image"
+        )
+        self.figure.image_rgba("image", "x", "y", "dw", "dh", source=self.image)
+        self.marks = MapMarks(self.figure)
+        self._markers = MapMarkers(state, self.marks)
+        self.key = MapKey(self.figure)
+        self._shown: View = (0.0, 1.0, 0.0, 1.0)
+        self._asked: tuple[str, Viewport] | None = None
+        self._opening: tuple[str, Viewport] | None = None
+        self._drawn: MapImage | None = None
+        self._tools = MapTools(self.figure)
+        self._listen()
+        self._change_plane()
+        self._repaint()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        """Return the figure as a pane."""
+        return pn.pane.Bokeh(self.figure, sizing_mode="stretch_both", margin=0)
+
+    def _listen(self) -> None:
+        fig, state = self.figure, self._state
+        fig.on_change("inner_width", self._on_resize)
+        fig.on_change("inner_height", self._on_resize)
+        fig.on_event(RangesUpdate, self._on_ranges)
+        self.ranges = self._tools.on_moving(self._on_moving)
+        fig.on_event(Reset, lambda _event: self._go_home())
+        fig.on_event(Tap, self._on_tap)
+        fig.on_event(SelectionGeometry, self._on_geometry)
+        fig.on_event(MouseLeave, lambda _event: state.param.update(hovered=None))
+        self.pointer = self._tools.on_pointer(self._on_pointer)
+        self._tools.draft.data_source.on_change("data", self._on_draft)
+        looks = ["colour", "colour_scale", "clip", "palette", "shown", "subset"]
+        plane = ["embedding", "latent_x", "latent_y"]
+        others = ["highlight", "region", "path", "knots", "path_plane"]
+        for names, react in (
+            (looks, self.redraw),
+            (plane, self._change_plane),
+            (["view"], self._follow_view),
+            (["dark"], self._repaint),
+            (["selected", "mark_neighbours", "n_neighbours"], self._markers.mark_selected),
+            (["selected"], self._bring_into_view),
+            (["hovered"], lambda: self._markers.mark_hovered(self._shown)),
+            (others, self._markers.mark_others),
+            (["drawing"], lambda: self._tools.arm(state.drawing)),
+        ):
+            state.param.watch(lambda *_, react=react: react(), names)
+
+    # What the user does.
+
+    def _on_resize(self, _name: str, old: object, new: object) -> None:
+        if old != new and inner_size(self.figure) is not None:
+            self._go_home() if self._state.view is None else self.redraw()
+
+    def _on_moving(self, _name: str, _old: object, new: Any) -> None:  # noqa: ANN401
+        shown = (*new["x"], *new["y"])
+        if shown != self._shown:
+            self._shown = shown
+            self.redraw()
+
+    def _on_ranges(self, event: Any) -> None:  # noqa: ANN401 - Bokeh's event
+        self._shown = (event.x0, event.x1, event.y0, event.y1)
+        self._state.view = self._shown
+
+    def _on_tap(self, event: Any) -> None:  # noqa: ANN401
+        if self._state.drawing != "off" or event.x is None or event.y is None:
+            return
+        find = self.finder(event.x, event.y)
+        if self._state.plane.indexed:
+            self._select(find())
+        else:  # the first click may come before the index is there
+            self._indexing.submit(find, self._select)
+
+    def _select(self, row: int | None) -> None:
+        if row is not None:
+            with together():
+                self._state.selected = row
+
+    def _on_pointer(self, _name: str, _old: object, new: Any) -> None:  # noqa: ANN401
+        if self._state.plane.indexed:
+            with together():
+                self._state.hovered = self.finder(new["x"][0], new["y"][0])()
+
+    def _on_geometry(self, event: Any) -> None:  # noqa: ANN401
+        shape = event.geometry or {}
+        if shape.get("type") == "rect":
+            x = [shape["x0"], shape["x1"], shape["x1"], shape["x0"]]
+            y = [shape["y0"], shape["y0"], shape["y1"], shape["y1"]]
+        elif shape.get("type") == "poly":
+            x, y = list(shape["x"]), list(shape["y"])
+        else:
+            return
+        if event.final and len(x) >= 3:
+            with together():
+                self._state.region = {"plane": self._state.plane.key, "x": x, "y": y}
+
+    def _on_draft(self, _name: str, _old: object, new: Any) -> None:  # noqa: ANN401
+        if len(new["xs"]) and len(new["xs"][-1]) >= 2:
+            path = np.column_stack([new["xs"][-1], new["ys"][-1]]).astype(float)
+            with together():
+                self._state.param.update(path=path, path_plane=self._state.plane.key)
+
+    # What follows from the state.
+
+    def finder(self, x: float, y: float) -> Callable[[], int | None]:
+        """Return what finds the object drawn nearest to a point, within a few pixels."""
+        width, height = inner_size(self.figure) or (1, 1)
+        x0, x1, y0, y1 = self._shown
+        return partial(
+            nearest_object, self._state.plane, x=x, y=y, scale_x=width / (x1 - x0),
+            scale_y=height / (y1 - y0), shown=self._state.shown,
+        )  # fmt: skip
+
+    def _set_view(self, view: View) -> None:
+        if view != self._shown:
+            self._shown = view
+            self.figure.x_range.update(start=view[0], end=view[1])
+            self.figure.y_range.update(start=view[2], end=view[3])
+        shown = self.on_screen()
+        if shown is not None and self._asked != (self._state.plane.key, shown[1]):
+            self.redraw()
+
+    def _follow_view(self) -> None:
+        self._go_home() if self._state.view is None else self._set_view(self._state.view)
+
+    def _go_home(self) -> None:
+        """Show the whole plane."""
+        if self._state.view is not None:
+            self._state.view = None  # comes back here
+            return
+        size = inner_size(self.figure)
+        aspect = None
+        if size is not None and self._state.embedding != LATENTS:
+            aspect = size[0] / size[1]
+        self._set_view(home_view(self._state.plane, aspect=aspect))
+
+    def _change_plane(self) -> None:
+        plane = self._state.plane
+        self._indexing.submit(lambda: plane.tree, lambda _tree: None)
+        self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = plane.x_label, plane.y_label
+        has_unit = self._state.embedding == LATENTS
+        for part in (*self.figure.axis, *self.figure.grid):
+            part.visible = has_unit
+        self._state.hovered = None
+        self._markers.mark_selected()
+        self._markers.mark_others()
+        self._go_home()
+
+    def open(self) -> None:
+        """Start with the map that the last visitor started with: most windows are of one size."""
+        image = self._state.dataset.first_maps.get(self._looks())
+        if image is not None and self._is_whole():
+            view = image.viewport
+            self._set_view((view.x0, view.x1, view.y0, view.y1))
+            self._asked = self._opening = (self._state.plane.key, view)
+            self.display(image)
+
+    def leave(self) -> None:
+        """Let the next visitor start with the map as it is, if all of it is shown."""
+        known = self._state.dataset.first_maps
+        if self._drawn is not None and self._is_whole():
+            known[self._looks()] = self._drawn
+            while len(known) > N_FIRST_MAP:
+                del known[next(iter(known))]
+
+    def _looks(self) -> tuple[object, ...]:
+        state = self._state
+        return (
+            state.plane.key, state.colour, state.colour_scale, state.clip, state.palette,
+            state.dark,
+        )  # fmt: skip
+
+    def _is_whole(self) -> bool:
+        state = self._state
+        return state.view is None and state.shown is None and state.subset is None
+
+    @property
+    def opened(self) -> bool:
+        """Whether the map that the page came with is what should be on the screen."""
+        shown = self.on_screen()
+        return shown is not None and self._opening == (self._state.plane.key, shown[1])
+
+    def redraw(self) -> None:
+        """Ask for a new image."""
+        self._opening = None
+        shown = self.on_screen()
+        if shown is not None:
+            dataset = self._state.dataset
+            self._asked = (self._state.plane.key, shown[1])
+            self._drawing.submit(lambda: draw_map(dataset, *shown), self.display)
+
+    def on_screen(self) -> tuple[MapRequest, Viewport] | None:
+        """Return what the map shows now; None before it is on a screen."""
+        size, state = inner_size(self.figure), self._state
+        if size is None:
+            return None
+        x0, x1, y0, y1 = self._shown
+        viewport = Viewport(x0=x0, x1=x1, y0=y0, y1=y1, width=size[0], height=size[1])
+        request = MapRequest(
+            plane=state.plane, colour=state.colour, colour_scale=state.colour_scale,
+            clip=state.clip, palette=state.palette, shown=state.shown, subset=state.subset,
+            dark=state.dark,
+        )  # fmt: skip
+        return request, viewport
+
+    def display(self, image: MapImage) -> None:
+        """Put an image on the figure, and what its colours mean."""
+        view, state = image.viewport, self._state
+        self._drawn = image
+        source: Any = self.image
+        source.data = {
+            "image": [image.pixels], "x": [view.x0], "y": [view.y0],
+            "dw": [view.x1 - view.x0], "dh": [view.y1 - view.y0],
+        }  # fmt: skip
+        if image.scale is not None:
+            label = state.dataset.label(state.colour)
+            title = "objects per pixel" if state.colour == DENSITY else label
+            self.key.show_scale(image.scale, title=title, palette=state.palette)
+        elif state.colour in state.dataset.class_columns:
+            mask = state.subset if state.subset is not None else state.shown
+            self.key.show_classes(state.dataset.classes(state.colour), mask)
+
+    def _bring_into_view(self) -> None:
+        """Move the map to the selected object, if it lies outside."""
+        row, plane = self._state.selected, self._state.plane
+        if row is None:
+            return
+        x, y = float(plane.x[row]), float(plane.y[row])
+        x0, x1, y0, y1 = self._shown
+        if np.isfinite(x) and np.isfinite(y) and not (x0 <= x <= x1 and y0 <= y <= y1):
+            half_x, half_y = (x1 - x0) / 2, (y1 - y0) / 2
+            self._state.view = (x - half_x, x + half_x, y - half_y, y + half_y)
+
+    def _repaint(self) -> None:
+        dark = self._state.dark
+        paint(self.figure, dark=dark)
+        self.marks.paint(dark=dark)
+        self.key.paint(dark=dark)
+        self._tools.draft.glyph.line_color = ink(dark).model
+        self.redraw()

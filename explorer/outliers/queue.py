@@ -1,0 +1,186 @@
+"""The list of outliers of one session: what is on it, which page is open, what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import param
+from numpy.typing import NDArray
+
+from explorer.labels.label import Label
+from explorer.labels.store import LabelStore
+from explorer.outliers.contact_sheet import PER_PAGE
+from explorer.outliers.ranking import GOOD, UNSATURATED, Ranking, good_chi2, rank
+from explorer.server.background import Latest
+from explorer.state.state import ExplorerState
+from model.atlas.active import relearn
+
+TAB = "Outliers"
+SEED = 20230727
+"""Seed of the forest that learns from labels."""
+
+
+class OutlierQueue(param.Parameterized):
+    """Keeps the list in step with the state, while its tab is open."""
+
+    ranking: Ranking | None = param.ClassSelector(class_=Ranking, default=None, doc="The list.")  # type: ignore[assignment]
+    page: int = param.Integer(0, bounds=(0, None), doc="Page of the contact sheet, from 0.")  # type: ignore[assignment]
+    per_page: int = param.Integer(PER_PAGE, bounds=(1, None), doc="Objects on a page.")  # type: ignore[assignment]
+    learn: bool = param.Boolean(False, doc="Let the labels re-rank the score.")  # type: ignore[assignment]
+
+    def __init__(self, state: ExplorerState, store: LabelStore | None) -> None:
+        """Follow the state; `store` is None where labels can not be kept."""
+        super().__init__()
+        self._state, self._store = state, store
+        self._ordering = Latest()
+        self._stale = True
+        state.param.watch(
+            lambda *_: self.reorder(),
+            ["score", "ordinary_first", "outlier_options", "shown", "subset"],
+        )
+        state.param.watch(lambda *_: self._open(), "tab")
+        state.param.watch(lambda *_: self._follow(), "selected")
+        self.param.watch(lambda *_: self.reorder(), "learn")
+        self._open()
+
+    @property
+    def position(self) -> int | None:
+        """Place of the selected object on the list, from 0."""
+        return None if self.ranking is None else self.ranking.position(self._state.selected)
+
+    @property
+    def n_page(self) -> int:
+        """Number of pages."""
+        return 0 if self.ranking is None else -(-len(self.ranking) // self.per_page)
+
+    def rows(self, page: int) -> list[int]:
+        """Return the rows on a page."""
+        if self.ranking is None:
+            return []
+        first = page * self.per_page
+        return [int(row) for row in self.ranking.rows[first : first + self.per_page]]
+
+    def resize(self, per_page: int) -> None:
+        """Change the length of a page, keeping its first object in sight."""
+        first = self.page * self.per_page
+        self.param.update(per_page=per_page, page=first // per_page)
+
+    def labels(self) -> dict[str, Label]:
+        """Return all labels."""
+        return {} if self._store is None else self._store.all()
+
+    def step(self, by: int) -> None:
+        """Select the object that comes next on the list (1), or the one before (-1)."""
+        if self.ranking is None or len(self.ranking) == 0:
+            return
+        at = self.position
+        if at is None:
+            at = self.page * self.per_page - (1 if by > 0 else 0)
+        self._state.selected = int(self.ranking.rows[min(max(at + by, 0), len(self.ranking) - 1)])
+
+    def turn(self, by: int) -> None:
+        """Open the page after (1) or before (-1)."""
+        self.page = min(max(self.page + by, 0), max(self.n_page - 1, 0))
+
+    def reorder(self) -> None:
+        """Make the list anew, if its tab is open."""
+        state = self._state
+        self._stale = state.tab != TAB
+        if self._stale or state.score is None:
+            return
+        column, learn, labels, among = state.score, self.learn, self.labels(), state.rows()
+        ordinary_first, options = state.ordinary_first, tuple(state.outlier_options)
+
+        def work() -> Ranking:
+            return make_ranking(
+                state, column=column, ordinary_first=ordinary_first, options=options,
+                labels=labels, learn=learn, among=among,
+            )  # fmt: skip
+
+        self._ordering.submit(work, self._show)
+
+    def _show(self, ranking: Ranking) -> None:
+        at = ranking.position(self._state.selected)
+        self.param.update(ranking=ranking, page=0 if at is None else at // self.per_page)
+
+    def _open(self) -> None:
+        if self._state.tab == TAB and self._stale:
+            self.reorder()
+
+    def _follow(self) -> None:
+        at = self.position
+        if at is not None:
+            self.page = at // self.per_page
+
+
+def make_ranking(
+    state: ExplorerState,
+    *,
+    column: str,
+    ordinary_first: bool,
+    options: Collection[str],
+    labels: dict[str, Label],
+    learn: bool,
+    among: NDArray[np.int64],
+) -> Ranking:
+    """Rank by a score, or by what the labels make of it; slow.
+
+    Args:
+        state: The session; only what never changes of it is read.
+        column: Column of the score.
+        ordinary_first: Rank from the other end.
+        options: Of `explorer.outliers.ranking.OPTIONS`.
+        labels: object_id -> label.
+        learn: Let the grades re-rank.
+        among: Rows that may be listed.
+    """
+    dataset = state.dataset
+    score = next(item for item in dataset.atlas.scores if item.column == column)
+    rows = {name: dataset.row(name) for name, label in labels.items() if not label.empty}
+    labelled = {row for row in rows.values() if row is not None}
+    values, highest_first = dataset.numeric(column), score.higher_is_stranger
+    if learn:
+        graded = [
+            (row, grade)
+            for name, row in rows.items()
+            if row is not None and (grade := labels[name].grade) is not None
+        ]
+        values = relearn(
+            dataset.atlas.latents,
+            values if highest_first else -values,
+            rows=np.array([row for row, _grade in graded], dtype=np.int64),
+            grades=np.array([grade for _row, grade in graded], dtype=float),
+            seed=SEED,
+        )
+        highest_first = True
+    return rank(
+        dataset, values, among=among, highest_first=highest_first != ordinary_first,
+        options=options, labelled=labelled,
+    )  # fmt: skip
+
+
+def explain(state: ExplorerState, ranking: Ranking, *, learn: bool, n_graded: int) -> str:
+    """Return what the list is ranked by, in which direction, and what it leaves out."""
+    score = next(item for item in state.dataset.atlas.scores if item.column == state.score)
+    strange = "highest" if score.higher_is_stranger else "lowest"
+    ordinary = "lowest" if score.higher_is_stranger else "highest"
+    first = ordinary if state.ordinary_first else strange
+    text: list[Any] = [f"{score.explanation} The {first} come first."]
+    if learn and n_graded:
+        text.append(
+            f"Re-ranked by {n_graded} grades: near them the grades count, elsewhere the score."
+        )
+    if learn and not n_graded:
+        text.append("Nothing is graded yet, so there is nothing to learn from.")
+    listed = f"{ranking.n_ranked:,}"
+    if len(ranking) < ranking.n_ranked:
+        listed = f"The first {len(ranking):,} of {listed}"
+    text.append(f"{listed} objects listed, {ranking.n_left_out:,} left out.")
+    if GOOD in state.outlier_options:
+        limit = good_chi2(state.dataset)
+        text.append(f"Good reconstruction: reduced χ² up to {limit:.3g}, the best 90 %.")
+    if UNSATURATED in state.outlier_options:
+        text.append("Not line-saturated: peak flux up to 100 times the continuum.")
+    return " ".join(text)

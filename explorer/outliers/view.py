@@ -1,0 +1,232 @@
+"""The outliers: ranked by a score, on a contact sheet or in a table, walked and labelled."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+
+from explorer.components.keyboard import Keyboard
+from explorer.export.download import Download
+from explorer.export.export import Exported
+from explorer.labels.bar import LabelBar
+from explorer.labels.label import Label
+from explorer.labels.place import open_labels
+from explorer.labels.store import LabelStore
+from explorer.map.key import format_value
+from explorer.outliers.contact_sheet import PER_PAGE, ContactSheet, card
+from explorer.outliers.queue import TAB, OutlierQueue, explain
+from explorer.outliers.ranking import available_options
+from explorer.outliers.table import OutlierTable, cells, titles
+from explorer.outliers.thumbnails import Thumbnails
+from explorer.server.background import Latest
+from explorer.state.state import ExplorerState
+from explorer.theme.text import PLAIN, line
+from explorer.theme.theme import ink
+
+SHEET, TABLE = "sheet", "table"
+_LEGEND = "Orange: reconstruction; below: residual, ±8σ."
+TABLE_ROWS = 24
+_COLOURS = ("paper", "text", "faint", "model", "highlight")
+
+
+class OutliersView(pn.viewable.Viewer):
+    """List, contact sheet and labels; writes the selected object to the state."""
+
+    def __init__(self, state: ExplorerState) -> None:
+        """Make the widgets; the list is made when the tab opens."""
+        super().__init__()
+        self._state = state
+        self._drawing = Latest()
+        self._thumbnails = Thumbnails.of(state.dataset)
+        self._store, self._notice = _open_store(state)
+        self.queue = OutlierQueue(state, self._store)
+        self.sheet = ContactSheet(self._pick)
+        self.table = OutlierTable(self._pick)
+        self.bar = LabelBar(state, self._store, self._labelled) if self._store else None
+        self._make_widgets()
+        self.queue.param.watch(lambda *_: self._show_list(), "ranking")
+        self.queue.param.watch(lambda *_: self._draw(), ["page", "per_page"])
+        state.param.watch(lambda *_: self._mark(), "selected")
+        state.param.watch(lambda *_: self._draw(), ["frame", "dark"])
+
+    def _make_widgets(self) -> None:
+        state, parameters = self._state, self._state.param
+        small: dict[str, Any] = {
+            "size": "small", "margin": (3, 4), "description": "", "sx": PLAIN, "align": "center",
+        }  # fmt: skip
+        labels = {score.label: score.column for score in state.dataset.atlas.scores}
+        outlined = small | {"variant": "outlined"}
+        self.score = pmui.Select.from_param(
+            parameters.score, label="rank by", options=labels, width=190, **small
+        )
+        self.reverse = pmui.Checkbox.from_param(
+            parameters.ordinary_first, label="ordinary first", **small
+        )
+        self.learn = pmui.Checkbox.from_param(
+            self.queue.param.learn, label="learn from labels", **small
+        )
+        self.again = pmui.Button(label="sort again", **outlined)
+        self.options = pmui.CheckBoxGroup.from_param(
+            parameters.outlier_options, label="", options=available_options(state.dataset),
+            inline=True, **small | {"align": "start"},
+        )  # fmt: skip
+        self.shown = pmui.RadioButtonGroup(label="", options=[SHEET, TABLE], value=SHEET, **small)
+        self.back = pmui.Button(label="◀", **outlined)
+        self.forth = pmui.Button(label="▶", **outlined)
+        self.save = pmui.Button(label="labels as CSV", icon="download", **outlined)
+        self.download = Download()
+        self.explanation = line("")
+        self.count = line("", width=104, align="center")
+        self.legend = line(_LEGEND, align="center")
+        self.shown.param.watch(lambda *_: self._switch(), "value")
+        self._switch()
+        self.save.on_click(lambda _event: self.download.send(self.csv()))
+        self.again.on_click(lambda _event: self.queue.reorder())
+        self.back.on_click(lambda _event: self.queue.turn(-1))
+        self.forth.on_click(lambda _event: self.queue.turn(1))
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        """Return list, labels and keys."""
+        wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
+        queue = self.queue
+        keys = {"ArrowRight": lambda: queue.step(1), "ArrowLeft": lambda: queue.step(-1)}
+        keys |= {"PageDown": lambda: queue.turn(1), "PageUp": lambda: queue.turn(-1)}
+        warning = pn.pane.Alert(self._notice, alert_type="warning", **wide)
+        return pn.Column(
+            Keyboard(keys | (self.bar.keys if self.bar else {}), first=True),
+            pn.Row(
+                self.score,
+                self.shown,
+                self.reverse,
+                self.learn,
+                self.again,
+                sizing_mode="stretch_width",
+                margin=(8, 0, 0, 0),
+            ),
+            self.explanation,
+            self.options,
+            *([warning] if self._notice else []),
+            *([self.bar] if self.bar else []),
+            pn.Row(self.back, self.forth, self.count, self.legend, self.save, **wide),
+            self.sheet,
+            self.table,
+            self.download,
+            scroll="y-auto",
+            sizing_mode="stretch_both",
+            margin=(0, 4),
+        )
+
+    def _switch(self) -> None:
+        self.sheet.visible = self.shown.value == SHEET
+        self.legend.object = _LEGEND if self.shown.value == SHEET else ""
+        self.table.visible = self.shown.value == TABLE
+        self.queue.resize(PER_PAGE if self.shown.value == SHEET else TABLE_ROWS)
+
+    def csv(self) -> Exported:
+        """Return all labels as a file."""
+        text = self._store.to_csv() if self._store else ""
+        return Exported("labels.csv", "text/csv", text.encode())
+
+    def _pick(self, number: int) -> None:
+        rows = self.queue.rows(self.queue.page)
+        if number < len(rows):
+            self._state.selected = rows[number]
+
+    def _show_list(self) -> None:
+        ranking = self.queue.ranking
+        if ranking is None:
+            return
+        n_graded = sum(label.grade is not None for label in self.queue.labels().values())
+        text = explain(self._state, ranking, learn=self.queue.learn, n_graded=n_graded)
+        self.explanation.object = escape(text)
+        self._draw()
+
+    def _labelled(self, _object_id: str) -> None:
+        """Show a label that changed; the order stays until asked for."""
+        self._draw()
+
+    def _mark(self) -> None:
+        at, first = self.queue.position, self.queue.page * self.queue.per_page
+        here = at is not None and 0 <= at - first < self.queue.per_page
+        current = at - first if at is not None and here else -1
+        self.sheet.current = self.table.current = current
+
+    def _draw(self) -> None:
+        """Draw the open page."""
+        state, queue = self._state, self.queue
+        if state.tab != TAB or queue.ranking is None or state.score is None:
+            return
+        self.count.object = f"page {queue.page + 1:,} of {queue.n_page:,}"
+        colours = {name: getattr(ink(state.dark), name) for name in _COLOURS}
+        if self.shown.value == SHEET:
+            self._draw_sheet(colours)
+            return
+        names, numbers = titles(state.dataset, state.score)
+        first = queue.page * queue.per_page + 1
+        rows = cells(
+            state.dataset, state.score, queue.rows(queue.page), first=first, labels=queue.labels()
+        )
+        self.table.param.update(columns=names, numbers=numbers, colours=colours, rows=rows)
+        self._mark()
+
+    def _draw_sheet(self, colours: dict[str, str]) -> None:
+        """Draw the open page of the contact sheet, then the next one in advance."""
+        state, page = self._state, self.queue.page
+        rows, following = self.queue.rows(page), self.queue.rows(page + 1)
+        frame, labels = state.frame, self.queue.labels()
+
+        def work() -> list[dict[str, str]]:
+            thumbnails = self._thumbnails.get(rows, frame=frame)
+            return [
+                card(
+                    thumbnail, rank=page * PER_PAGE + number + 1,
+                    object_id=str(state.dataset.ids[row]), facts=card_facts(state, row),
+                    mark=mark_of(labels.get(str(state.dataset.ids[row]))),
+                )
+                for number, (row, thumbnail) in enumerate(zip(rows, thumbnails, strict=True))
+            ]  # fmt: skip
+
+        def show(cards: list[dict[str, str]]) -> None:
+            self.sheet.param.update(cards=cards, colours=colours)
+            self._mark()
+            if following:
+                self._drawing.submit(
+                    lambda: self._thumbnails.get(following, frame=frame), lambda _made: None
+                )
+
+        self._drawing.submit(work, show)
+
+
+def card_facts(state: ExplorerState, row: int) -> list[str]:
+    """Return the few facts written under a thumbnail."""
+    dataset = state.dataset
+    named = {str(state.score): "", "z": "z ", "snr": "S/N "}
+    values = [
+        (name, float(dataset.numeric(column)[row]))
+        for column, name in named.items()
+        if column in dataset.numeric_columns
+    ]
+    return [
+        f"{name} {format_value(round(value, 4))}" for name, value in values if np.isfinite(value)
+    ]
+
+
+def mark_of(label: Label | None) -> str:
+    """Return the short mark of a label on a card."""
+    if label is None or label.empty:
+        return ""
+    return " ".join(filter(None, [str(label.grade) if label.grade is not None else "", label.kind]))
+
+
+def _open_store(state: ExplorerState) -> tuple[LabelStore | None, str]:
+    """Return the labels all sessions share, and what to say about their place."""
+    dataset = state.dataset
+    try:
+        store = dataset.keep(("labels",), lambda: open_labels(dataset.atlas.path))
+    except (OSError, ValueError) as error:
+        return None, f"Labels can not be kept: {error}"
+    return store, store.notice

@@ -1,0 +1,138 @@
+"""What the catalogue says of the selected object, as text, with links to other services."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+
+from explorer.spectrum.links import CUTOUT_SIZE, cutout_address, page_links
+from explorer.state.dataset import Dataset
+from explorer.state.state import ExplorerState
+from explorer.theme.text import Html
+
+FIRST = ("ra", "dec", "z", "z_err", "class", "subclass", "snr", "log_mass", "log_ssfr", "a_v")
+
+_STYLE = """
+.name {font-size: 15px; font-weight: 600; user-select: all; margin-right: 12px}
+.links a {display: inline-block; margin-right: 12px; white-space: nowrap; font-size: 12px;
+  color: var(--panel-primary-color)}
+dl {display: grid; grid-template-columns: repeat(auto-fill, minmax(178px, 1fr)); gap: 1px 14px;
+  margin: 6px 0 0; font-size: 12px; font-variant-numeric: tabular-nums}
+dl > div {display: flex; justify-content: space-between; gap: 8px; min-width: 0;
+  border-bottom: 1px solid rgba(128, 128, 128, .18)}
+dl > div.long {grid-column: span 2}
+dt {opacity: .7; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; flex: 0 1 auto}
+dd {margin: 0; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; user-select: all}
+dd {flex: 0 1 auto}
+p {margin: 6px 0; font-size: 13px; line-height: 1.45}
+"""
+
+
+class FactsView(pn.viewable.Viewer):
+    """The selected object's facts; nothing from the catalogue is taken as HTML."""
+
+    def __init__(self, state: ExplorerState) -> None:
+        """Follow the selection."""
+        super().__init__()
+        self._state = state
+        self._image = Html(
+            "", width=150, visible=False, margin=(6, 10), styles={"font-size": "12px"}
+        )
+        self._show_image = pmui.Toggle(
+            label="Sky image", icon="image", size="small", variant="outlined", margin=(4, 10)
+        )
+        self._show_image.param.watch(lambda *_: self._load_image(), "value")
+        state.param.watch(lambda *_: self._load_image(), "selected")
+
+    def html(self, selected: int | None) -> str:
+        """Return name, links and facts of one row; pure."""
+        if selected is None:
+            return (
+                "<p>Click an object on the map, or search for one above. Drag to move the map, "
+                "turn the wheel to zoom; the toolbar beside it has box and lasso.</p>"
+            )
+        dataset = self._state.dataset
+        object_id = str(dataset.ids[selected])
+        ra, dec = position(dataset, selected)
+        links = "".join(
+            f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer">'
+            f"{escape(name)}</a>"
+            for name, address in page_links(object_id, ra=ra, dec=dec)
+        )
+        pairs = "".join(
+            f'<div{_long(name, value)}><dt title="{escape(name)}">{escape(name)}</dt>'
+            f'<dd title="{escape(value)}">{escape(value)}</dd></div>'
+            for name, value in facts(dataset, selected)
+        )
+        return (
+            f'<div><span class="name">{escape(object_id)}</span>'
+            f'<span class="links">{links}</span></div><dl>{pairs}</dl>'
+        )
+
+    def _load_image(self) -> None:
+        """Show the sky around the object, where asked for and reachable; else nothing."""
+        row = self._state.selected
+        ra, dec = (np.nan, np.nan) if row is None else position(self._state.dataset, row)
+        wanted = bool(self._show_image.value and np.isfinite(ra) and np.isfinite(dec))
+        self._image.visible = wanted
+        if wanted:
+            address = escape(cutout_address(ra=ra, dec=dec))
+            # What <object> holds is shown where its data does not load.
+            self._image.object = (
+                f'<object data="{address}" type="image/jpeg" width="140" height="140" '
+                f'aria-label="Legacy Survey image, {CUTOUT_SIZE:.0f} arcsec on a side">'
+                "no image: not covered, or offline</object>"
+            )
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        """Return the facts beside the image."""
+        text = Html(
+            pn.bind(self.html, self._state.param.selected),
+            stylesheets=[_STYLE],
+            sizing_mode="stretch_width",
+            margin=(4, 10),
+        )
+        side = pn.Column(self._show_image, self._image, margin=0)
+        return pn.Row(text, side, sizing_mode="stretch_width", margin=0)
+
+
+def position(dataset: Dataset, row: int) -> tuple[float, float]:
+    """Return right ascension and declination (degrees), NaN where the atlas has none."""
+    if not {"ra", "dec"} <= set(dataset.numeric_columns):
+        return np.nan, np.nan
+    record = dataset.catalog.iloc[row]
+    return float(record["ra"]), float(record["dec"])
+
+
+def facts(dataset: Dataset, row: int) -> list[tuple[str, str]]:
+    """Return names and values of a row's facts: the usual ones, the scores, then the rest."""
+    record = dataset.catalog.iloc[row]
+    scores = [score.column for score in dataset.atlas.scores]
+    skip = {axis for item in dataset.atlas.embeddings for axis in (item.x, item.y)} | {"object_id"}
+    order = [*FIRST, *scores]
+    order += [str(name) for name in dataset.catalog.columns if name not in order]
+    return [
+        (dataset.label(name), fact(record[name]))
+        for name in order
+        if name in record.index and name not in skip and fact(record[name])
+    ]
+
+
+def fact(value: Any) -> str:  # noqa: ANN401
+    """Return a catalogue value as short text; empty where missing."""
+    if isinstance(value, str):
+        return value.strip()
+    if value is None or pd.isna(value):
+        return ""
+    if isinstance(value, (float, np.floating)):
+        return f"{value:.6g}".replace("-", "\N{MINUS SIGN}", 1) if value < 0 else f"{value:.6g}"
+    return str(value)
+
+
+def _long(name: str, value: str) -> str:
+    return ' class="long"' if len(name) + len(value) > 31 else ""

@@ -1,0 +1,144 @@
+"""Zooms on the lines that tell most: H-alpha, H-beta, [O II], the 4000 A break."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import panel as pn
+from bokeh.models import ColumnDataSource, Range1d
+
+from data.lines.emission import LINES
+from explorer.spectrum.inspection import Inspection
+from explorer.theme.theme import Ink, new_figure, paint
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of the rest frame, vacuum Angstrom."""
+
+    title: str
+    low: float
+    high: float
+
+
+WINDOWS = (
+    Window("[O II]", 3697.0, 3760.0),
+    Window("4000 \N{LATIN CAPITAL LETTER A WITH RING ABOVE} break", 3850.0, 4150.0),
+    Window("H\N{GREEK SMALL LETTER BETA} + [O III]", 4830.0, 5040.0),
+    Window("H\N{GREEK SMALL LETTER ALPHA} + [N II]", 6510.0, 6630.0),
+)
+HEIGHT = 138
+PIXEL_COLUMNS = ("wave", "flux", "low", "high", "model")
+
+
+class Insets:
+    """A row of small figures, each with the pixels of its window."""
+
+    def __init__(self) -> None:
+        """Make empty figures."""
+        self.shading: dict[str, Any] = {
+            role: ColumnDataSource({"x0": [], "x1": []}) for role in ("masked", "sky")
+        }
+        self.lines: Any = ColumnDataSource({"x": [], "name": [], "y": [], "colour": []})
+        self._inks: list[tuple[Any, str, str]] = []
+        self._pixels: list[Any] = []
+        self.figures: list[Any] = [self._figure(window) for window in WINDOWS]
+
+    def _figure(self, window: Window) -> Any:  # noqa: ANN401 - Bokeh's figure
+        pixels: Any = ColumnDataSource({name: [] for name in PIXEL_COLUMNS})
+        self._pixels.append(pixels)
+        fig = new_figure(
+            name=f"inset {window.title}", title=window.title, height=HEIGHT, tools=[],
+            sizing_mode="stretch_width", min_border_left=30, min_border_right=9,
+            x_range=Range1d(start=window.low, end=window.high), y_range=Range1d(start=0, end=1),
+        )  # fmt: skip
+        fig.title.update(
+            text_font_size="11px", text_font_style="normal", standoff=1, align="center"
+        )
+        fig.xaxis.ticker.desired_num_ticks = 3
+        fig.yaxis.ticker.desired_num_ticks = 3
+        for role, source in self.shading.items():
+            glyph = fig.vstrip("x0", "x1", source=source, fill_alpha=0.35, line_color=None).glyph
+            self._inks.append((glyph, "fill_color", role))
+        fig.vspan("x", source=self.lines, line_color="colour", line_alpha=0.5, line_dash="dashed")
+        band = fig.varea("wave", "low", "high", source=pixels, fill_alpha=0.3).glyph
+        data = fig.step("wave", "flux", source=pixels, mode="center", line_width=1.0).glyph
+        model = fig.line("wave", "model", source=pixels, line_width=1.6).glyph
+        fig.extra_y_ranges = {"unit": Range1d(start=0, end=1)}
+        fig.text(
+            "x", "y", "name", source=self.lines, y_range_name="unit", angle=np.pi / 2,
+            text_font_size="9px", text_baseline="bottom", text_align="right", text_color="colour",
+        )  # fmt: skip
+        self._inks += [
+            (band, "fill_color", "noise"), (data, "line_color", "text"),
+            (model, "line_color", "model"),
+        ]  # fmt: skip
+        return fig
+
+    def row(self) -> pn.Row:
+        """Return the figures side by side."""
+        panes = [
+            pn.pane.Bokeh(fig, sizing_mode="stretch_width", height=HEIGHT, margin=0)
+            for fig in self.figures
+        ]
+        return pn.Row(*panes, sizing_mode="stretch_width", height=HEIGHT, margin=(0, 10, 0, 0))
+
+    def show(
+        self,
+        item: Inspection | None,
+        pixels: Mapping[str, Any],
+        shading: Mapping[str, Any],
+        *,
+        factor: float,
+        ink: Ink,
+    ) -> None:
+        """Move the windows to an object.
+
+        Args:
+            item: The object, or None.
+            pixels: What is drawn of it: columns `PIXEL_COLUMNS`, each of shape (n_pixel,).
+            shading: Stretches to shade, columns `x0` and `x1`, by name of their ink.
+            factor: From rest to drawn wavelengths.
+            ink: Colours of lines.
+        """
+        if item is None:
+            for source in (self.lines, *self.shading.values(), *self._pixels):
+                source.data = {name: [] for name in source.data}
+            return
+        for role, stretches in shading.items():
+            self.shading[role].data = dict(stretches)
+        inside = [
+            line
+            for line in LINES
+            if line.major and any(w.low <= line.wave <= w.high for w in WINDOWS)
+        ]
+        self.lines.data = {
+            "x": [line.wave * factor for line in inside],
+            "name": [line.name for line in inside],
+            "y": [0.97] * len(inside),
+            "colour": [getattr(ink, line.kind) for line in inside],
+        }
+        rest = item.wave / (1.0 + item.z)
+        for window, fig, source in zip(WINDOWS, self.figures, self._pixels, strict=True):
+            fig.x_range.update(start=window.low * factor, end=window.high * factor)
+            here = (rest >= window.low) & (rest <= window.high)
+            source.data = {name: np.asarray(pixels[name])[here] for name in PIXEL_COLUMNS}
+            values = np.concatenate([source.data["flux"], source.data["model"]])
+            values = values[np.isfinite(values)]
+            covered = values.size > 0
+            fig.title.text = window.title if covered else f"{window.title}: not covered"
+            low, high = (float(values.min()), float(values.max())) if covered else (0.0, 1.0)
+            span = max(high - low, 1e-6)
+            fig.y_range.update(start=low - 0.06 * span, end=high + 0.35 * span)
+
+    def paint(self, ink: Ink, *, dark: bool) -> None:
+        """Colour the figures for a theme."""
+        for fig in self.figures:
+            paint(fig, dark=dark)
+            fig.axis.major_label_text_font_size = "9px"
+            fig.axis.minor_tick_line_color = None
+        for glyph, name, role in self._inks:
+            setattr(glyph, name, getattr(ink, role))

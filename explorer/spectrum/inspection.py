@@ -1,0 +1,98 @@
+"""Everything the page shows of one object: spectrum, reconstruction, residual, decoded model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.lines import sky as sky_lines
+from explorer.state.dataset import Dataset
+
+FloatArray = NDArray[np.floating[Any]]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """One object, as observed and as the model sees it. Arrays have shape (n_pixel,) unless said.
+
+    Attributes:
+        row: Its row in the catalogue.
+        z: Redshift.
+        wave: Observed-frame vacuum wavelengths, Angstrom.
+        flux: Normalised flux; 0 where not finite in the file.
+        ivar: Inverse variance of `flux`, 0 where masked.
+        model: Reconstruction in the observed frame; NaN outside the rest range.
+        sky: True on pixels of strong sky lines.
+        wave_rest: Rest-frame wavelengths of `decoded`, Angstrom, shape (n_rest,).
+        decoded: Decoded rest-frame spectrum, shape (n_rest,).
+        latents: Latents, shape (n_latent,).
+    """
+
+    row: int
+    z: float
+    wave: FloatArray
+    flux: FloatArray
+    ivar: FloatArray
+    model: FloatArray
+    sky: BoolArray
+    wave_rest: FloatArray
+    decoded: FloatArray
+    latents: FloatArray
+
+    @property
+    def masked(self) -> BoolArray:
+        """Pixels that carry no information."""
+        return self.ivar <= 0
+
+    @property
+    def residual(self) -> FloatArray:
+        """Data minus reconstruction in units of the noise, NaN where masked or not modelled."""
+        return np.where(self.masked, np.nan, (self.flux - self.model) * np.sqrt(self.ivar))
+
+    @property
+    def noise(self) -> FloatArray:
+        """One-sigma noise, NaN where masked."""
+        with np.errstate(divide="ignore"):
+            return np.where(self.masked, np.nan, 1.0 / np.sqrt(self.ivar))
+
+
+def inspect(dataset: Dataset, row: int) -> Inspection:
+    """Read one object and decode its latents; slow: run it with `server.background.Latest`."""
+    atlas = dataset.atlas
+    spectra = atlas.source.read([row])
+    latents = np.array(atlas.latents[row : row + 1], dtype=np.float32)
+    model, inside = atlas.model.reconstruct(latents, spectra.z, atlas.source.grid)
+    return Inspection(
+        row=row,
+        z=float(spectra.z[0]),
+        wave=spectra.wave,
+        flux=spectra.flux[0],
+        ivar=spectra.ivar[0],
+        model=np.where(inside[0], model[0], np.nan),
+        sky=dataset.keep(("sky pixels",), lambda: sky_lines.mask(atlas.source.grid)),
+        wave_rest=atlas.model.wave_rest,
+        decoded=atlas.model.decode(latents)[0],
+        latents=latents[0],
+    )
+
+
+def smooth(flux: FloatArray, ivar: FloatArray, width: int) -> FloatArray:
+    """Smooth with a Gaussian, weighting pixels by inverse variance; NaN where no pixel counts.
+
+    Args:
+        flux: Flux, shape (n_pixel,); NaN allowed where `ivar` is 0.
+        ivar: Inverse variance, same shape.
+        width: Standard deviation of the Gaussian in pixels; 0 leaves the flux as it is.
+    """
+    if width == 0:
+        return flux
+    offset = np.arange(-4 * width, 4 * width + 1)
+    kernel = np.exp(-0.5 * (offset / width) ** 2)
+    weight = np.convolve(ivar, kernel, mode="same")
+    total = np.convolve(np.where(ivar > 0, np.nan_to_num(flux) * ivar, 0.0), kernel, mode="same")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(weight > 0, total / weight, np.nan)

@@ -1,0 +1,346 @@
+"""The spectrum of the selected object: data, reconstruction, residual in sigma, decoded model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+from bokeh.events import RangesUpdate, Reset, SelectionGeometry
+from bokeh.models import (
+    BoxSelectTool,
+    ColumnDataSource,
+    PanTool,
+    Range1d,
+    ResetTool,
+    WheelZoomTool,
+)
+from bokeh.plotting import figure
+from numpy.typing import NDArray
+
+from explorer.server.background import Latest, afterwards
+from explorer.spectrum.axis import WavelengthAxis, line_positions, readable, runs
+from explorer.spectrum.insets import Insets
+from explorer.spectrum.inspection import Inspection, inspect, smooth
+from explorer.state.state import ExplorerState
+from explorer.theme.theme import ink, inner_size, paint
+
+FloatArray = NDArray[np.floating[Any]]
+
+RESIDUAL_LIMIT = 6.0
+"""Residuals are drawn to at least this many sigma."""
+LABEL_ROOM = 16
+"""Pixels from the left end, within which a line has its name at its right."""
+RESIDUAL_HEIGHT = 126
+"""Pixels."""
+
+
+class SpectrumView(pn.viewable.Viewer):
+    """Flux, reconstruction and decoded model above, residual in sigma below, on one axis."""
+
+    def __init__(self, state: ExplorerState, axis: WavelengthAxis) -> None:
+        """Make the figures; they fill when an object is selected."""
+        super().__init__()
+        self._state = state
+        self._axis = axis
+        self._reading = Latest(even=True)
+        self.inspection: Inspection | None = None
+        self.pixels: Any = ColumnDataSource(
+            {name: [] for name in ("wave", "flux", "low", "high", "model", "residual")},
+            name="pixels",
+        )
+        self.rest: Any = ColumnDataSource({"wave": [], "flux": []}, name="decoded")
+        self.masked: Any = ColumnDataSource({"x0": [], "x1": []})
+        self.sky: Any = ColumnDataSource({"x0": [], "x1": []})
+        self.neighbours: Any = ColumnDataSource({"xs": [], "ys": []})
+        self.lines: dict[str, Any] = {
+            kind: ColumnDataSource({name: [] for name in ("x", "name", "y", "beside")})
+            for kind in ("emission", "absorption")
+        }
+        self._inks: list[tuple[Any, str, str]] = []
+        self.flux = self._flux_figure()
+        self.residual = self._residual_figure()
+        for fig in (self.flux, self.residual):
+            self._add_tools(fig)
+        self.insets = Insets()
+        state.param.watch(lambda *_: self._read(), ["selected", "overplot_neighbours"])
+        state.param.watch(lambda *_: self._change_frame(), ["frame"])
+        state.param.watch(lambda *_: self._fill(), ["smoothing"])
+        state.param.watch(lambda *_: self._draw_lines(), ["lines"])
+        state.param.watch(lambda *_: self._repaint(), ["dark"])
+        self._name_axis()
+        self._repaint()
+        self._read()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        """Return the two figures in a column."""
+        return pn.Column(
+            self._toolbar(),
+            pn.pane.Bokeh(self.flux, sizing_mode="stretch_both", margin=0, min_height=250),
+            pn.pane.Bokeh(
+                self.residual, sizing_mode="stretch_width", height=RESIDUAL_HEIGHT, margin=0
+            ),
+            sizing_mode="stretch_both",
+            min_height=400,
+            margin=0,
+        )
+
+    def _toolbar(self) -> pn.Row:
+        parameters = self._state.param
+        plain: dict[str, Any] = {"size": "small", "description": "", "align": "center"}
+        return pn.Row(
+            pmui.RadioButtonGroup.from_param(
+                parameters.frame, label="", options=["observed", "rest"], margin=(0, 10),
+                **plain,
+            ),
+            pmui.Select.from_param(
+                parameters.lines, label="Lines", width=92, margin=(4, 4, 0, 4), **plain
+            ),
+            pmui.IntSlider.from_param(
+                parameters.smoothing, label="Smoothing [pixels]", width=130, throttled=True,
+                margin=(0, 14), **plain,
+            ),
+            pmui.Checkbox.from_param(
+                parameters.overplot_neighbours, label="Neighbours", margin=0, **plain
+            ),
+            sizing_mode="stretch_width", height=40, margin=0,
+        )  # fmt: skip
+
+    # What is on the figures.
+
+    def _shade(self, fig: figure) -> None:
+        for source, role in ((self.masked, "masked"), (self.sky, "sky")):
+            glyph = fig.vstrip("x0", "x1", source=source, fill_alpha=0.35, line_color=None).glyph
+            self._inks.append((glyph, "fill_color", role))
+        for kind, source in self.lines.items():
+            glyph = fig.vspan("x", source=source, line_width=1, line_alpha=0.55).glyph
+            glyph.line_dash = "dashed" if kind == "emission" else "dotted"
+            self._inks.append((glyph, "line_color", kind))
+
+    def _flux_figure(self) -> figure:
+        fig = self._axis.strip(
+            height=None, y_label="flux / norm", y_range=Range1d(start=0, end=2), name="flux"
+        )
+        fig.xaxis.visible = False
+        self._shade(fig)
+        band = fig.varea("wave", "low", "high", source=self.pixels, fill_alpha=0.30).glyph
+        others = fig.multi_line("xs", "ys", source=self.neighbours, line_width=0.8, line_alpha=0.6)
+        flux = fig.line("wave", "flux", source=self.pixels, line_width=0.9, legend_label="data")
+        rest = fig.line(
+            "wave", "flux", source=self.rest, line_width=1.0, line_dash=[4, 2],
+            legend_label="decoded", line_alpha=0.9,
+        )  # fmt: skip
+        model = fig.line(
+            "wave", "model", source=self.pixels, line_width=1.6, legend_label="reconstruction"
+        )
+        self._inks += [
+            (band, "fill_color", "noise"), (others.glyph, "line_color", "highlight"),
+            (flux.glyph, "line_color", "text"), (rest.glyph, "line_color", "decoded"),
+            (model.glyph, "line_color", "model"),
+        ]  # fmt: skip
+        fig.extra_y_ranges = {"unit": Range1d(start=0, end=1)}
+        for kind, source in self.lines.items():
+            labels = fig.text(
+                "x", "y", "name", source=source, y_range_name="unit", angle=np.pi / 2,
+                text_font_size="10px", text_baseline="middle", x_offset="beside",
+                text_align="right" if kind == "emission" else "left",
+            )  # fmt: skip
+            self._inks.append((labels.glyph, "text_color", kind))
+        legend = fig.legend[0]
+        legend.update(
+            orientation="horizontal", click_policy="hide", padding=0, margin=2, spacing=14,
+            label_text_font_size="11px", glyph_width=18, glyph_height=12, label_height=12,
+            label_standoff=4,
+        )  # fmt: skip
+        fig.add_layout(legend, "above")
+        return fig
+
+    def _residual_figure(self) -> figure:
+        fig = self._axis.strip(
+            height=RESIDUAL_HEIGHT,
+            y_label="residual [\N{GREEK SMALL LETTER SIGMA}]",
+            y_range=Range1d(start=-6, end=6),
+            name="residual",
+        )
+        self._shade(fig)
+        fig.yaxis.ticker.desired_num_ticks = 4
+        sigma = fig.hstrip([-1.0], [1.0], fill_alpha=0.22, line_color=None).glyph
+        self._inks.append((sigma, "fill_color", "noise"))
+        fig.hspan([0.0], line_width=1, line_color="#888888")
+        line = fig.line("wave", "residual", source=self.pixels, line_width=0.8)
+        self._inks.append((line.glyph, "line_color", "text"))
+        return fig
+
+    def _add_tools(self, fig: figure) -> None:
+        pan, wheel = PanTool(dimensions="width"), WheelZoomTool(dimensions="width")
+        window = BoxSelectTool(dimensions="width", persistent=False)
+        fig.tools = [pan, wheel, window, ResetTool()]
+        fig.toolbar.update(active_drag=pan, active_scroll=wheel)
+        fig.on_event(RangesUpdate, lambda _event: self._draw_lines())
+        fig.on_event(Reset, lambda _event: self._go_home())
+        fig.on_event(SelectionGeometry, self._on_window)
+
+        def arm(*_events: object) -> None:
+            fig.toolbar.active_drag = window if self._state.picking_window else pan
+
+        self._state.param.watch(arm, ["picking_window"])
+
+    def _on_window(self, event: Any) -> None:  # noqa: ANN401 - Bokeh's event
+        shape = event.geometry or {}
+        if event.final and self.inspection is not None and shape.get("type") == "rect":
+            to_rest = 1.0 if self._state.frame == "rest" else 1.0 / (1.0 + self.inspection.z)
+            low, high = sorted((shape["x0"] * to_rest, shape["x1"] * to_rest))
+            self._state.param.update(window=(low, high), picking_window=False)
+
+    # What follows from the state.
+
+    def _read(self) -> None:
+        state, row = self._state, self._state.selected
+        if row is None:
+            self.display(None, [])
+            return
+        others = state.neighbours(row) if state.overplot_neighbours else []
+
+        def work() -> tuple[Inspection, list[tuple[FloatArray, FloatArray]]]:
+            dataset = state.dataset
+            decoded = []
+            if others:
+                spectra = dataset.atlas.source.read(others)
+                flux = np.where(spectra.ivar > 0, spectra.flux, np.nan)
+                decoded = [
+                    (spectra.wave / (1.0 + z), item)
+                    for z, item in zip(spectra.z, flux, strict=True)
+                ]
+            return inspect(dataset, row), decoded
+
+        self._reading.submit(work, lambda result: self.display(*result))
+
+    def display(
+        self,
+        inspection: Inspection | None,
+        neighbours: list[tuple[FloatArray, FloatArray]],
+    ) -> None:
+        """Show one object, and the rest-frame spectra of others behind it."""
+        self.inspection = inspection
+        self._neighbours = neighbours
+        self.flux.legend[0].visible = inspection is not None  # it has no swatches without data
+        if inspection is None:
+            for source in (self.pixels, self.rest, self.masked, self.sky, self.neighbours):
+                source.data = {name: [] for name in source.data}
+            self.insets.show(None, {}, {}, factor=1.0, ink=ink(self._state.dark))
+            self._draw_lines()
+            return
+        self._fill()
+        if self._state.frame == "rest":
+            self._go_home()
+        self._draw_lines()
+
+    def _fill(self) -> None:
+        item = self.inspection
+        if item is None:
+            return
+        factor = self._axis.factor(item.z)
+        wave = item.wave * factor
+        flux = smooth(np.where(item.masked, np.nan, item.flux), item.ivar, self._state.smoothing)
+        self.pixels.data = {
+            "wave": wave, "flux": flux.astype(np.float32),
+            "low": (flux - item.noise).astype(np.float32),
+            "high": (flux + item.noise).astype(np.float32),
+            "model": item.model.astype(np.float32),
+            "residual": item.residual.astype(np.float32),
+        }  # fmt: skip
+        shift = factor * (1.0 + item.z)
+        self.rest.data = {"wave": item.wave_rest * shift, "flux": item.decoded}
+        self.masked.data = runs(item.masked & ~item.sky, wave)
+        self.sky.data = runs(item.sky, wave)
+        self.neighbours.data = {
+            "xs": [wave * shift for wave, _flux in self._neighbours],
+            "ys": [
+                smooth(flux, np.isfinite(flux), self._state.smoothing)
+                for _w, flux in self._neighbours
+            ],
+        }
+        afterwards(self._fill_insets)
+        low, high = flux_limits(flux, item.model)
+        self.flux.y_range.update(start=low, end=high)
+        limit = residual_limit(item.residual)
+        self.residual.y_range.update(start=-limit, end=limit)
+
+    def _fill_insets(self) -> None:
+        item = self.inspection
+        if item is not None:
+            shading = {"masked": self.masked.data, "sky": self.sky.data}
+            factor = self._axis.factor(item.z) * (1.0 + item.z)
+            self.insets.show(
+                item, self.pixels.data, shading, factor=factor, ink=ink(self._state.dark)
+            )
+
+    def _change_frame(self) -> None:
+        self._name_axis()
+        self._fill()
+        self._go_home()
+
+    def _name_axis(self) -> None:
+        self.residual.xaxis.axis_label = f"{self._state.frame} wavelength [Å]"
+
+    def _go_home(self) -> None:
+        if self.inspection is not None:
+            start, end = self._axis.home(self.inspection.z)
+            self._axis.x_range.update(start=start, end=end)
+            self._draw_lines()
+
+    def _draw_lines(self) -> None:
+        item, state = self.inspection, self._state
+        found = [] if item is None else line_positions(state.lines, z=item.z, frame=state.frame)
+        x_range = self._axis.x_range
+        width = float((inner_size(self.flux) or (600, 0))[0])
+        edge = x_range.start + (x_range.end - x_range.start) * LABEL_ROOM / width
+        for kind, source in self.lines.items():
+            chosen = sorted(
+                ((line, x) for line, x in found if line.kind == kind),
+                key=lambda pair: not pair[0].major,
+            )
+            legible = readable(
+                [x for _line, x in chosen], start=x_range.start, end=x_range.end,
+                width=width,
+            )  # fmt: skip
+            source.data = {
+                "x": [x for _line, x in chosen],
+                "name": [
+                    line.name if good else ""
+                    for (line, _x), good in zip(chosen, legible, strict=True)
+                ],
+                "y": [0.985 if kind == "emission" else 0.02] * len(chosen),
+                "beside": [7 if x < edge else -7 for _line, x in chosen],
+            }
+
+    def _repaint(self) -> None:
+        colours = ink(self._state.dark)
+        for fig in (self.flux, self.residual):
+            paint(fig, dark=self._state.dark)
+        for glyph, name, role in self._inks:
+            setattr(glyph, name, getattr(colours, role))
+        self.insets.paint(colours, dark=self._state.dark)
+
+
+def flux_limits(flux: FloatArray, model: FloatArray) -> tuple[float, float]:
+    """Return limits that show the bulk of the data and all of the model."""
+    finite = flux[np.isfinite(flux)]
+    modelled = model[np.isfinite(model)]
+    if finite.size == 0 and modelled.size == 0:
+        return 0.0, 2.0
+    low, high = np.inf, -np.inf
+    if finite.size:
+        low, high = (float(item) for item in np.percentile(finite, [0.5, 99.7]))
+    if modelled.size:
+        low, high = min(low, float(modelled.min())), max(high, float(modelled.max()))
+    span = max(high - low, 1e-6)
+    return low - 0.16 * span, high + 0.22 * span
+
+
+def residual_limit(residual: FloatArray) -> float:
+    """Return the half height of the residual panel, sigma."""
+    finite = np.abs(residual[np.isfinite(residual)])
+    top = float(np.percentile(finite, 99.5)) if finite.size else 0.0
+    return float(min(max(RESIDUAL_LIMIT, 1.15 * top), 50.0))

@@ -1,0 +1,138 @@
+"""The view in the address of the page: reload or share it and see the same."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+
+from explorer.state.selection import plane_of
+from explorer.state.state import ExplorerState
+
+NAMES = {
+    "map": "embedding",
+    "lx": "latent_x",
+    "ly": "latent_y",
+    "c": "colour",
+    "scale": "colour_scale",
+    "clip": "clip",
+    "cmap": "palette",
+    "view": "view",
+    "filters": "filters",
+    "region": "region",
+    "near": "mark_neighbours",
+    "frame": "frame",
+    "smooth": "smoothing",
+    "lines": "lines",
+    "over": "overplot_neighbours",
+    "window": "window",
+    "path": "path",
+    "track": "track",
+    "knots": "n_knot",
+    "target": "target",
+    "at": "place",
+    "score": "score",
+    "ordinary": "ordinary_first",
+    "only": "outlier_options",
+    "tab": "tab",
+}
+"""Name in the address -> parameter of the state. `id` and `theme` are beside these."""
+DIGITS = 6
+MOST_VERTICES = 60
+"""A path drawn by hand has hundreds; the address keeps this many."""
+
+_log = logging.getLogger(__name__)
+
+
+def to_query(state: ExplorerState, *, defaults: Mapping[str, Any]) -> str:
+    """Return the query of the address: `id` as text, else what differs from the defaults."""
+    query: dict[str, str] = {}
+    if state.selected is not None:
+        query["id"] = state.selected_id
+    for name, parameter in NAMES.items():
+        value = _drawn(state) if parameter == "path" else getattr(state, parameter)
+        if value != defaults[parameter]:
+            plain = isinstance(value, str)
+            query[name] = value if plain else json.dumps(_rounded(value), separators=(",", ":"))
+    if state.dark:
+        query["theme"] = "dark"
+    return "?" + urlencode(query) if query else ""
+
+
+def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
+    """Set a state from the query of an address.
+
+    Returns:
+        What could not be followed, one line each; the rest is done all the same.
+    """
+    complaints: list[str] = []
+    for name, parameter in NAMES.items():
+        if name not in query:
+            continue
+        text, before = query[name], getattr(state, parameter)
+        try:
+            is_text = isinstance(getattr(state, parameter), str)
+            value = text if is_text else json.loads(text)
+            if parameter == "path":
+                _draw(state, value)
+                continue
+            if parameter in ("clip", "view", "window") and value is not None:
+                value = _limits(value)
+            setattr(state, parameter, value)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            _log.warning("address: %s=%s: %s", name, text, error)
+            setattr(state, parameter, before)
+            complaints.append(f"the address asks for {name}={text[:40]}, which does not exist here")
+    if object_id := query.get("id"):
+        row = state.dataset.row(object_id)
+        if row is None:
+            complaints.append(f"no object {object_id[:40]!r} in this atlas")
+        else:
+            state.selected = row
+    return complaints
+
+
+def _drawn(state: ExplorerState) -> dict[str, Any] | None:
+    """Return the path drawn on the map, thinned; None where there is none or a recipe made it."""
+    path = state.path
+    if path is None or path is state.knots or len(path) < 2:
+        return None
+    kept = np.unique(np.linspace(0, len(path) - 1, MOST_VERTICES).round().astype(int))
+    x, y = path[kept].T.tolist()
+    return {"plane": state.path_plane, "x": x, "y": y}
+
+
+def _draw(state: ExplorerState, value: Any) -> None:  # noqa: ANN401 - JSON
+    """Draw a path on the map.
+
+    Raises:
+        ValueError: It is no path, or on a plane that the atlas does not have.
+    """
+    path = np.array([value["x"], value["y"]], dtype=float).T
+    if path.ndim != 2 or not 2 <= len(path) <= 10 * MOST_VERTICES or not np.isfinite(path).all():
+        raise ValueError(f"a path needs 2 to {10 * MOST_VERTICES} finite vertices")
+    state.param.update(path=path, path_plane=plane_of(state.dataset, str(value["plane"])).key)
+
+
+def _limits(value: Any) -> tuple[float, ...]:  # noqa: ANN401 - JSON
+    """Return pairs of limits, each lower before upper."""
+    limits = tuple(float(item) for item in value)
+    if len(limits) % 2 or not all(
+        low < high for low, high in zip(limits[::2], limits[1::2], strict=True)
+    ):
+        raise ValueError(f"limits must be pairs, lower before upper, got {value}")
+    return limits
+
+
+def _rounded(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, (list, tuple)):
+        return [_rounded(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,241 @@
+"""An atlas as every session of the server shares it: loaded once, indexed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+if TYPE_CHECKING:
+    from explorer.map.image import MapImage
+    from model.atlas.atlas import Atlas
+
+FloatArray = NDArray[np.floating[Any]]
+
+LATENTS = "latents"
+"""The embedding that shows two latents against each other."""
+DENSITY = "density"
+"""The colour choice that shows counts only."""
+MAX_CLASSES = 40
+"""A text column with more values than this is no class to colour or filter by."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane the map can show: two columns of the catalogue.
+
+    Attributes:
+        key: What makes it one of its kind: `umap`, or `latents:0:1`.
+        x_label: Name of the horizontal axis.
+        y_label: Name of the vertical axis.
+        x: Positions, float32, shape (n_object,); NaN where an object has none.
+        y: Positions, same shape.
+    """
+
+    key: str
+    x_label: str
+    y_label: str
+    x: FloatArray
+    y: FloatArray
+
+    @cached_property
+    def rows(self) -> NDArray[np.int64]:
+        """Rows of the objects in `tree`: those that have a position."""
+        return np.flatnonzero(np.isfinite(self.x) & np.isfinite(self.y))
+
+    @cached_property
+    def tree(self) -> KDTree:
+        """k-d tree of positions, index into `rows`; a second at a million objects."""
+        return KDTree(np.column_stack([self.x[self.rows], self.y[self.rows]]))
+
+    @property
+    def indexed(self) -> bool:
+        """Whether `tree` is there already."""
+        return "tree" in self.__dict__
+
+
+@dataclass(frozen=True)
+class Classes:
+    """A text column as codes, the most frequent value first.
+
+    Attributes:
+        names: The values, most frequent first.
+        codes: Index into `names`, -1 where missing, int16, shape (n_object,).
+        counts: Objects of each value.
+    """
+
+    names: tuple[str, ...]
+    codes: NDArray[np.int16]
+    counts: tuple[int, ...]
+
+
+class Dataset:
+    """An atlas with what the views derive from it, each thing once and kept.
+
+    Attributes:
+        atlas: The atlas.
+        catalog: Its catalogue, row = object.
+        ids: `object_id` of each row, as text.
+        first_maps: What visitors saw first, by how it looked; a few.
+    """
+
+    def __init__(self, atlas: Atlas) -> None:
+        """Take an opened atlas."""
+        self.atlas = atlas
+        self.catalog: pd.DataFrame = atlas.catalog
+        self.ids: NDArray[np.object_] = self.catalog["object_id"].astype(str).to_numpy(object)
+        self.first_maps: dict[tuple[object, ...], MapImage] = {}
+        self._kept: dict[tuple[str, ...], Any] = {}
+        self._lock = RLock()
+        self._locks: dict[tuple[str, ...], Any] = {}
+
+    def __len__(self) -> int:
+        """Return the number of objects."""
+        return len(self.catalog)
+
+    def keep(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """Return what `make` made for `key`, the first time and ever after; from any thread.
+
+        The key is of the function that defines `make`: others may use the same words.
+        """
+        key = (make.__module__, make.__qualname__, *key)
+        with self._lock:
+            lock = self._locks.setdefault(key, RLock())
+        with lock:
+            if key not in self._kept:
+                self._kept[key] = make()
+            return self._kept[key]
+
+    @property
+    def name(self) -> str:
+        """Name of the atlas."""
+        return str(self.atlas.info.get("name") or "atlas")
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """What to call a column on screen, where its own name does not say it."""
+        known = {
+            "z": "redshift z",
+            "log_mass": "log M* [Msun]",
+            "log_ssfr": "log sSFR [1/yr]",
+            "a_v": "A_V [mag]",
+            "snr": "S/N per pixel",
+            "neg_log_p": "-log p",
+            "chi2_red": "reduced chi2",
+            "lof": "local outlier factor",
+        }
+        return known | {score.column: score.label for score in self.atlas.scores}
+
+    def label(self, column: str) -> str:
+        """Return what to call a column on screen."""
+        return self.labels.get(column, column)
+
+    @cached_property
+    def rest_range(self) -> tuple[float, float]:
+        """Rest-frame wavelengths within which 1 in 20 objects or more was observed, Angstrom.
+
+        Beyond it a decoder tells what no data has shown.
+        """
+        wave, rest = self.atlas.source.grid.wave, self.atlas.model.wave_rest
+        near, far = np.nanpercentile(self.numeric("z"), [5, 95])
+        first = max(float(rest[0]), float(wave[0]) / (1 + float(far)))
+        last = min(float(rest[-1]), float(wave[-1]) / (1 + float(near)))
+        return (first, last) if first < last else (float(rest[0]), float(rest[-1]))
+
+    @cached_property
+    def rest_shown(self) -> NDArray[np.bool_]:
+        """Which pixels of decoded spectra lie within `rest_range`, shape (n_rest,)."""
+        first, last = self.rest_range
+        wave = self.atlas.model.wave_rest
+        return (wave >= first) & (wave <= last)
+
+    @cached_property
+    def numeric_columns(self) -> list[str]:
+        """Columns of numbers with at least one finite value, the usual ones first."""
+        first = ["z", "log_mass", "log_ssfr", "a_v", "neg_log_p", "chi2_red", "lof", "snr"]
+        names = [
+            str(name)
+            for name in self.catalog.columns
+            if pd.api.types.is_numeric_dtype(self.catalog[name])
+            and bool(np.isfinite(self.catalog[name].to_numpy(float, na_value=np.nan)).any())
+        ]
+        positions = {axis for item in self.atlas.embeddings for axis in (item.x, item.y)}
+        ordered = [name for name in first if name in names]
+        ordered += [name for name in names if name not in first and name not in positions]
+        return ordered
+
+    @cached_property
+    def class_columns(self) -> list[str]:
+        """Columns of words with few enough values to be classes."""
+        names = []
+        for name in self.catalog.columns:
+            column = self.catalog[name]
+            words = not pd.api.types.is_numeric_dtype(column) and name != "object_id"
+            if words and 0 < len(column.dropna().unique()) <= MAX_CLASSES:
+                names.append(str(name))
+        return names
+
+    def numeric(self, column: str) -> FloatArray:
+        """Return a column of numbers, float32, NaN where missing, shape (n_object,)."""
+
+        def make() -> FloatArray:
+            values = self.catalog[column].to_numpy(float, na_value=np.nan)
+            return np.where(np.isfinite(values), values, np.nan).astype(np.float32)
+
+        return self.keep(("numeric", column), make)
+
+    def classes(self, column: str) -> Classes:
+        """Return a column of words as codes."""
+
+        def make() -> Classes:
+            text = self.catalog[column].astype("string").str.strip().replace("", pd.NA)
+            counts = text.value_counts()
+            names = tuple(str(name) for name in counts.index)
+            codes = pd.Categorical(text, categories=list(counts.index)).codes
+            return Classes(names, codes.astype(np.int16), tuple(int(n) for n in counts))
+
+        return self.keep(("classes", column), make)
+
+    def plane(self, embedding: str, *, latent_x: int = 0, latent_y: int = 1) -> Plane:
+        """Return the plane of an embedding, or of two latents.
+
+        Raises:
+            ValueError: The atlas has no such embedding or latent.
+        """
+        if embedding == LATENTS:
+            names = [f"latent_{latent_x}", f"latent_{latent_y}"]
+            key, axes = (
+                f"{LATENTS}:{latent_x}:{latent_y}",
+                [f"latent {latent_x}", f"latent {latent_y}"],
+            )
+        else:
+            found = [item for item in self.atlas.embeddings if item.name == embedding]
+            if not found:
+                known = [item.name for item in self.atlas.embeddings]
+                raise ValueError(f"embedding must be one of {known}, got {embedding!r}")
+            names, key = [found[0].x, found[0].y], embedding
+            axes = [f"{found[0].label} 1", f"{found[0].label} 2"]
+        missing = [name for name in names if name not in self.catalog]
+        if missing:
+            raise ValueError(f"the atlas has no column {missing[0]!r}; build it again")
+
+        def make() -> Plane:
+            x, y = (self.catalog[name].to_numpy(np.float32, na_value=np.nan) for name in names)
+            return Plane(key=key, x_label=axes[0], y_label=axes[1], x=x, y=y)
+
+        return self.keep(("plane", key), make)
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {object_id: row for row, object_id in reversed(list(enumerate(self.ids)))}
+
+    def row(self, object_id: str) -> int | None:
+        """Return the row of an object, or None where the atlas does not have it."""
+        return self._rows.get(object_id)

@@ -1,0 +1,80 @@
+"""Which objects pass the filters, and which lie inside a region drawn on the map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from explorer.state.dataset import LATENTS, Dataset, Plane
+
+
+def passing(dataset: Dataset, filters: Mapping[str, Any]) -> NDArray[np.bool_] | None:
+    """Return which objects pass every filter, or None where there is no filter.
+
+    Args:
+        dataset: The atlas.
+        filters: Column -> (low, high), both included, or column -> list of class names. An
+            object without the value passes no filter on that column.
+
+    Raises:
+        ValueError: A column is not there, or a filter is neither a range nor a list.
+    """
+    mask: NDArray[np.bool_] | None = None
+    for column, wanted in filters.items():
+        if column in dataset.class_columns and isinstance(wanted, list):
+            classes = dataset.classes(column)
+            codes = [code for code, name in enumerate(classes.names) if name in wanted]
+            passes = np.isin(classes.codes, codes)
+        elif column in dataset.numeric_columns and _is_range(wanted):
+            values = dataset.numeric(column)
+            low, high = (np.float32(limit) for limit in wanted)
+            passes = (values >= low) & (values <= high)
+        else:
+            raise ValueError(
+                f"a filter must be (low, high) on a column of numbers or a list of classes, "
+                f"got {column!r}: {wanted!r}"
+            )
+        mask = passes if mask is None else mask & passes
+    return mask
+
+
+def _is_range(wanted: Any) -> bool:  # noqa: ANN401 - whatever an address holds
+    return (
+        isinstance(wanted, (list, tuple))
+        and len(wanted) == 2
+        and all(isinstance(limit, (int, float)) for limit in wanted)
+    )
+
+
+def plane_of(dataset: Dataset, key: str) -> Plane:
+    """Return the plane with that key (`Plane.key`)."""
+    name, *latents = key.split(":")
+    if name == LATENTS and len(latents) == 2 and all(item.isdecimal() for item in latents):
+        return dataset.plane(LATENTS, latent_x=int(latents[0]), latent_y=int(latents[1]))
+    return dataset.plane(name)
+
+
+def inside_region(dataset: Dataset, region: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Return which objects lie inside a polygon.
+
+    Args:
+        dataset: The atlas.
+        region: `plane` (its key), `x` and `y` (the vertices, at least 3).
+
+    Raises:
+        ValueError: The polygon has fewer than 3 vertices, or one that is not finite.
+    """
+    x, y = (np.asarray(region[axis], dtype=float) for axis in "xy")
+    if len(x) < 3 or len(x) != len(y) or not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError(f"a region needs at least 3 finite vertices, got {len(x)}")
+    plane = plane_of(dataset, str(region["plane"]))
+    near = (plane.x >= x.min()) & (plane.x <= x.max()) & (plane.y >= y.min()) & (plane.y <= y.max())
+    rows = np.flatnonzero(near)
+    polygon = shapely.make_valid(shapely.Polygon(np.column_stack([x, y])))
+    shapely.prepare(polygon)
+    near[rows] = shapely.contains_xy(polygon, plane.x[rows], plane.y[rows])
+    return near

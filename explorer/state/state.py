@@ -1,0 +1,169 @@
+"""What one browser session looks at: the only thing that views share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import param
+from numpy.typing import NDArray
+
+from explorer.outliers.ranking import OPTIONS
+from explorer.state.dataset import DENSITY, LATENTS, Dataset, Plane
+from explorer.state.selection import inside_region, passing
+from explorer.theme.colour import PALETTES
+
+
+class ExplorerState(param.Parameterized):
+    """Every choice and selection of one session.
+
+    Views read and write these parameters and do not know each other. Parameters change on the
+    event loop only; slow work goes through `server.background.Latest`. Rows are indices into the
+    catalogue; the URL and the user see `object_id`.
+    """
+
+    dataset: Dataset = param.ClassSelector(class_=Dataset, constant=True, doc="The atlas, shared.")  # type: ignore[assignment]
+
+    # The map.
+    embedding: str = param.Selector(
+        objects=[], check_on_set=True, doc="Embedding shown, or `latents`."
+    )  # type: ignore[assignment]
+    latent_x: int = param.Integer(0, bounds=(0, None), doc="Latent across, if embedding=latents.")  # type: ignore[assignment]
+    latent_y: int = param.Integer(1, bounds=(0, None), doc="Latent upwards, if embedding=latents.")  # type: ignore[assignment]
+    colour: str = param.Selector(
+        objects=[], check_on_set=True, doc="Column that colours the map, or `density`."
+    )  # type: ignore[assignment]
+    colour_scale: str = param.Selector(
+        default="linear", objects=["eq_hist", "linear", "log"], doc="How values become colours."
+    )  # type: ignore[assignment]
+    clip: tuple[float, float] = param.Range(
+        (1.0, 99.0), bounds=(0, 100), doc="Percentiles at which the colours end."
+    )  # type: ignore[assignment]
+    palette: str = param.Selector(
+        default="viridis", objects=list(PALETTES), doc="Name of the colour map."
+    )  # type: ignore[assignment]
+    view: tuple[float, float, float, float] | None = param.Tuple(
+        None, length=4, allow_None=True, doc="x0, x1, y0, y1 of the map; None = everything."
+    )  # type: ignore[assignment]
+
+    # Objects.
+    selected: int | None = param.Integer(None, allow_None=True, doc="Row of the object inspected.")  # type: ignore[assignment]
+    hovered: int | None = param.Integer(None, allow_None=True, doc="Row under the pointer.")  # type: ignore[assignment]
+    filters: dict[str, Any] = param.Dict(
+        {}, doc="column -> (low, high), or column -> list of classes; others are hidden."
+    )  # type: ignore[assignment]
+    region: dict[str, Any] | None = param.Dict(
+        None, allow_None=True, doc="Box or lasso: {plane, x, y}, a polygon on that plane."
+    )  # type: ignore[assignment]
+    shown: NDArray[np.bool_] | None = param.ClassSelector(
+        class_=np.ndarray, default=None, doc="Mask of what passes the filters; None = all. Derived."
+    )  # type: ignore[assignment]
+    subset: NDArray[np.bool_] | None = param.ClassSelector(
+        class_=np.ndarray,
+        default=None,
+        doc="Mask of what lies in the region and is shown. Derived.",
+    )  # type: ignore[assignment]
+    mark_neighbours: bool = param.Boolean(False, doc="Mark the selected object's neighbours.")  # type: ignore[assignment]
+    n_neighbours: int = param.Integer(10, bounds=(1, 100), doc="How many neighbours.")  # type: ignore[assignment]
+    highlight: list[int] = param.List([], item_type=int, doc="Rows a view wants marked on the map.")  # type: ignore[assignment]
+    highlight_label: str = param.String("", doc="What the highlighted objects are.")  # type: ignore[assignment]
+
+    # Paths drawn on the map.
+    drawing: str = param.Selector(
+        default="off", objects=["off", "freehand", "knots"], doc="What dragging on the map draws."
+    )  # type: ignore[assignment]
+    path: NDArray[np.float64] | None = param.ClassSelector(
+        class_=np.ndarray,
+        default=None,
+        doc="Path on the map, shape (n_vertex, 2), map coordinates.",
+    )  # type: ignore[assignment]
+    path_plane: str = param.String("", doc="Key of the plane that `path` lies on.")  # type: ignore[assignment]
+    knots: NDArray[np.float64] | None = param.ClassSelector(
+        class_=np.ndarray, default=None, doc="Points to mark on the path, shape (n_knot, 2)."
+    )  # type: ignore[assignment]
+
+    track: dict[str, Any] | None = param.Dict(
+        None,
+        allow_None=True,
+        doc="What made the track shown, if it was not drawn: a recipe's name and settings.",
+    )  # type: ignore[assignment]
+    n_knot: int = param.Integer(20, bounds=(3, 60), doc="Knots of a track.")  # type: ignore[assignment]
+
+    # The spectrum.
+    frame: str = param.Selector(
+        default="observed", objects=["observed", "rest"], doc="Frame of the wavelength axis."
+    )  # type: ignore[assignment]
+    smoothing: int = param.Integer(
+        0, bounds=(0, 25), doc="Width of the smoothing, pixels; 0 = none."
+    )  # type: ignore[assignment]
+    lines: str = param.Selector(
+        default="major", objects=["off", "major", "all"], doc="Which spectral lines are drawn."
+    )  # type: ignore[assignment]
+    overplot_neighbours: bool = param.Boolean(False, doc="Draw the neighbours' spectra too.")  # type: ignore[assignment]
+    picking_window: bool = param.Boolean(False, doc="Dragging on the spectrum picks `window`.")  # type: ignore[assignment]
+    window: tuple[float, float] | None = param.NumericTuple(
+        None, length=2, allow_None=True, doc="Rest-frame window asked about, Angstrom."
+    )  # type: ignore[assignment]
+    target: str = param.String(
+        "Hα", doc="What attention is asked about: a line, `D4000`, `window` or `off`."
+    )  # type: ignore[assignment]
+
+    # The latents.
+    place: list[float] | None = param.List(
+        None, allow_None=True, doc="Latents that the sliders were moved to; None = not moved."
+    )  # type: ignore[assignment]
+
+    # The outliers.
+    score: str | None = param.Selector(
+        default=None, objects=[None], doc="Score that ranks outliers."
+    )  # type: ignore[assignment]
+    ordinary_first: bool = param.Boolean(False, doc="Rank from the other end.")  # type: ignore[assignment]
+    outlier_options: list[str] = param.ListSelector(
+        default=[], objects=list(OPTIONS), doc="What the list of outliers leaves out or puts last."
+    )  # type: ignore[assignment]
+
+    # The page.
+    tab: str = param.String("Inspect", doc="Title of the open tab.")  # type: ignore[assignment]
+    dark: bool = param.Boolean(False, doc="Dark theme.")  # type: ignore[assignment]
+
+    def __init__(self, dataset: Dataset, **params: Any) -> None:  # noqa: ANN401
+        """Start a session on an atlas; `params` are first choices."""
+        embeddings = [item.name for item in dataset.atlas.embeddings] + [LATENTS]
+        colours = [*dataset.numeric_columns, *dataset.class_columns, DENSITY]
+        super().__init__(dataset=dataset)
+        self.param["embedding"].objects = embeddings
+        self.param["colour"].objects = colours
+        scores = [score.column for score in dataset.atlas.scores]
+        self.param["score"].objects = scores or [None]
+        self.param.update(embedding=embeddings[0], colour=colours[0], score=(scores or [None])[0])
+        self.param.update(**params)
+
+    @property
+    def plane(self) -> Plane:
+        """The plane the map shows."""
+        return self.dataset.plane(self.embedding, latent_x=self.latent_x, latent_y=self.latent_y)
+
+    @property
+    def selected_id(self) -> str:
+        """`object_id` of the object inspected; empty without one."""
+        return "" if self.selected is None else str(self.dataset.ids[self.selected])
+
+    def neighbours(self, row: int) -> list[int]:
+        """Return the rows of an object's nearest neighbours in the latents, nearest first."""
+        indices = self.dataset.atlas.neighbours.indices[row][: self.n_neighbours]
+        return [int(index) for index in indices]
+
+    def rows(self) -> NDArray[np.int64]:
+        """Return the rows selected: in the region, else all that pass the filters."""
+        mask = self.subset if self.subset is not None else self.shown
+        return np.arange(len(self.dataset)) if mask is None else np.flatnonzero(mask)
+
+    @param.depends("filters", "region", watch=True)
+    def _derive_masks(self) -> None:
+        shown = passing(self.dataset, self.filters)
+        subset = None
+        if self.region is not None:
+            subset = inside_region(self.dataset, self.region)
+            if shown is not None:
+                subset = subset & shown
+        self.param.update(shown=shown, subset=subset)

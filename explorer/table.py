@@ -1,0 +1,96 @@
+"""The selected objects as a table: the map in words and numbers, both ways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel as pn
+
+from explorer.controls.filters import counts_text
+from explorer.server.background import Latest
+from explorer.state.dataset import Dataset
+from explorer.state.state import ExplorerState
+from explorer.theme.text import line
+
+MAX_ROWS = 20_000
+"""Rows offered; the rest is in the exports."""
+PAGE_SIZE, ROW_HEIGHT = 25, 26
+_STYLE = """
+:host .tabulator {font-size: 12px}
+.tabulator .tabulator-tableholder .tabulator-table .tabulator-row .tabulator-cell {padding: 4px 8px}
+.tabulator .tabulator-header .tabulator-col .tabulator-col-content {padding: 4px 8px}
+"""
+FACTS = ("z", "class", "subclass", "snr", "log_mass", "log_ssfr")
+
+
+class TableView(pn.viewable.Viewer):
+    """Rows of what is selected (or shown); a click on one selects the object."""
+
+    def __init__(self, state: ExplorerState) -> None:
+        """Follow selection, filters and colour."""
+        super().__init__()
+        self._state = state
+        self._making = Latest()
+        self.words = line("")
+        self.table = pn.widgets.Tabulator(
+            pd.DataFrame({"object_id": pd.Series([], dtype=object)}),
+            pagination="remote", page_size=PAGE_SIZE, show_index=False, disabled=True,
+            selectable=1, sizing_mode="stretch_width", margin=(2, 4), layout="fit_data_fill",
+            theme="simple", stylesheets=[_STYLE],
+            configuration={"rowHeight": ROW_HEIGHT},
+        )  # fmt: skip
+        self.table.on_click(self._clicked)
+        state.param.watch(lambda *_: self._fill(), ["shown", "subset", "colour", "tab"])
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        """Return the table under its summary."""
+        self._fill()
+        return pn.Column(self.words, self.table, sizing_mode="stretch_both", scroll=True, margin=4)
+
+    def _fill(self) -> None:
+        state = self._state
+        if state.tab != "Table":
+            return
+        rows, colour, dataset = state.rows(), state.colour, state.dataset
+        self.words.object = summary(state, rows)
+        self._making.submit(lambda: table_frame(dataset, rows[:MAX_ROWS], colour), self._display)
+
+    def _display(self, frame: pd.DataFrame) -> None:
+        dataset = self._state.dataset
+        titles = {str(name): dataset.label(str(name)) for name in frame.columns}
+        self.table.param.update(titles=titles, selection=[], value=frame, page=1)
+
+    def _clicked(self, event: Any) -> None:  # noqa: ANN401 - Panel's event
+        row = self._state.dataset.row(str(self.table.value["object_id"].iloc[event.row]))
+        if row is not None:
+            self._state.selected = row
+
+
+def table_frame(dataset: Dataset, rows: np.ndarray, colour: str) -> pd.DataFrame:
+    """Return the table of some rows: id, usual facts, what colours the map, scores."""
+    columns: dict[str, Any] = {"object_id": dataset.ids[rows]}
+    for name in dict.fromkeys([*FACTS, colour, *(s.column for s in dataset.atlas.scores)]):
+        if name in dataset.numeric_columns:
+            columns[name] = np.round(dataset.numeric(name)[rows].astype(float), 4)
+        elif name in dataset.class_columns:
+            columns[name] = dataset.catalog[name].iloc[rows].fillna("").astype(str).to_numpy()
+    return pd.DataFrame(columns)
+
+
+def summary(state: ExplorerState, rows: np.ndarray) -> str:
+    """Return the map in words: how many objects, and how their values spread."""
+    dataset, parts = state.dataset, [counts_text(state)]
+    if len(rows) > MAX_ROWS:
+        parts.append(f"the first {MAX_ROWS:,} are listed")
+    for name in dict.fromkeys(["z", state.colour]):
+        if name in dataset.numeric_columns:
+            values = dataset.numeric(name)[rows]
+            values = values[np.isfinite(values)]
+            if values.size:
+                low, middle, high = np.percentile(values, [16, 50, 84])
+                parts.append(
+                    f"{dataset.label(name)}: median {middle:.4g}, 68 % in {low:.4g} to {high:.4g}"
+                )
+    return "; ".join(parts) + "."

@@ -1,0 +1,310 @@
+"""How to make a track: draw it, or follow a recipe; the widgets of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+
+from explorer.latents.basis import RAW, ROTATED
+from explorer.state.state import ExplorerState
+from explorer.theme.text import PLAIN, line
+from explorer.tracks.presets import OWN, PRESETS, percentiles_of, weights_of
+from explorer.tracks.result import track_maker
+from model.latent_axes import combine
+from model.tracks.track import Track
+
+DRAW, CENTROIDS, PATH, LATENT = "draw", "binned centroids", "shortest path", "one latent"
+ALL = "all"
+_GIVEN = {
+    CENTROIDS: ("quantity", "weights", "percentiles", "classes"),
+    PATH: (),
+    LATENT: ("axes", "latent", "held"),
+}
+"""Recipe -> the widgets that hold its settings."""
+
+
+def depends_on(track: dict[str, Any]) -> set[str]:
+    """Return the parts of the state that a recipe's track depends on beside its settings."""
+    if track["recipe"] == CENTROIDS:
+        return {"filters", "region"}
+    if track["recipe"] == LATENT and track["held"]:
+        return {"n_knot", "selected"}
+    return {"n_knot"} if track["recipe"] in (PATH, LATENT) else set()
+
+
+class TrackRecipes(pn.viewable.Viewer):
+    """The ways to make a track; calls back with something that makes it."""
+
+    def __init__(
+        self, state: ExplorerState, on_make: Callable[[Callable[[], Track]], None]
+    ) -> None:
+        """Make the widgets.
+
+        Args:
+            state: The session.
+            on_make: Called with a function that makes a track; run that off the event loop.
+        """
+        super().__init__()
+        self._state, self._on_make = state, on_make
+        self._ends: list[int | None] = [None, None]
+        self._small: dict[str, Any] = {
+            "size": "small", "margin": (4, 4), "sx": PLAIN, "align": "center",
+        }  # fmt: skip
+        self.recipe = pmui.RadioButtonGroup(
+            label="", options=[DRAW, CENTROIDS, PATH, LATENT], value=DRAW, **self._small
+        )
+        self.n_knot = pmui.IntInput.from_param(
+            state.param.n_knot, label="knots", width=80, **self._small
+        )
+        self.n_knot.visible = self.recipe.param.value.rx() != CENTROIDS
+        self._make_draw()
+        self._make_centroids()
+        self._make_path()
+        self._make_latent()
+        self.recipe.param.watch(lambda *_: state.param.update(drawing="off"), "value")
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        """Return the choice of recipe and the widgets of the one chosen."""
+        rows = {
+            DRAW: [self.freehand, self.by_knots, self.hint],
+            CENTROIDS: [
+                self.quantity,
+                self.weights,
+                self.percentiles,
+                self.classes,
+                self.go_centroids,
+            ],
+            PATH: [self.start, self.stop, self.go_path],
+            LATENT: [self.axes, self.latent, self.held, self.go_latent],
+        }
+        return pn.Column(
+            pn.Row(
+                self.recipe, self.n_knot, sizing_mode="stretch_width", margin=(6, 0, 0, 0),
+            ),
+            *(
+                pn.Row(*widgets, visible=self.recipe.param.value.rx() == name,
+                       sizing_mode="stretch_width", margin=0)
+                for name, widgets in rows.items()
+            ),
+            sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
+
+    def remember(self, recipe: str) -> None:
+        """Put what a recipe is given into the state, for the address."""
+        given = {name: getattr(self, name).value for name in _GIVEN[recipe]}
+        if recipe == PATH:
+            given["ends"] = [
+                None if row is None else self._state.dataset.ids[row] for row in self._ends
+            ]
+        self._state.track = {"recipe": recipe, **given}
+
+    def follow(self, track: dict[str, Any]) -> None:
+        """Make the track that `remember` described.
+
+        Raises:
+            ValueError: There is no such recipe, or it can not be given that here.
+        """
+        recipe = track.get("recipe")
+        if recipe not in (CENTROIDS, PATH, LATENT):
+            raise ValueError(f"there is no recipe {str(recipe)[:40]!r} for tracks")
+        for name in _GIVEN[recipe]:
+            widget, value = getattr(self, name), track.get(name)
+            options = getattr(widget, "options", None)
+            known = list(options.values()) if isinstance(options, dict) else options
+            if not isinstance(value, type(widget.value)) or (known and value not in known):
+                raise ValueError(
+                    f"a track by {recipe} can not have {name} = {str(value)[:40]!r} here"
+                )
+            widget.value = value
+        if recipe == PATH:
+            ends = track.get("ends")
+            names = ends if isinstance(ends, list) else []
+            rows = [self._state.dataset.row(str(name)) for name in names]
+            if len(rows) != 2 or None in rows:
+                raise ValueError("a shortest path needs two objects of this atlas as its ends")
+            for end, row in enumerate(rows):
+                self._set_end(end, row)
+        self.recipe.value = recipe
+        {CENTROIDS: self.make_centroids, PATH: self.make_path, LATENT: self.make_latent}[recipe]()
+
+    def _button(self, label: str, action: Callable[[], None]) -> Any:  # noqa: ANN401 - a Button
+        button = pmui.Button(label=label, variant="outlined", **self._small)
+        button.on_click(lambda _event: action())
+        return button
+
+    # Drawing.
+
+    def _make_draw(self) -> None:
+        state = self._state
+        looks: dict[str, Any] = self._small | {
+            "variant": "outlined", "sx": PLAIN | {"padding": "5px 10px"},
+        }  # fmt: skip
+        self.freehand = pmui.Toggle(label="freehand", **looks)
+        self.by_knots = pmui.Toggle(label="point by point", **looks)
+        self.hint = line("", align="center")
+        pairs = ((self.freehand, "freehand"), (self.by_knots, "knots"))
+
+        def chosen(mode: str, wanted: bool) -> None:
+            if wanted:
+                state.drawing = mode
+            elif state.drawing == mode:
+                state.drawing = "off"
+
+        def follow(*_events: object) -> None:
+            for toggle, mode in pairs:
+                toggle.value = state.drawing == mode
+            self.hint.object = {
+                "off": "Draw across the map: it is lifted to the latents and decoded.",
+                "freehand": "Drag on the map from one region to another (Esc ends drawing).",
+                "knots": "Double-click starts, click adds a point, double-click ends (Esc stops).",
+            }[state.drawing]
+
+        for toggle, mode in pairs:
+            toggle.param.watch(lambda event, mode=mode: chosen(mode, event.new), "value")
+        state.param.watch(follow, "drawing")
+        follow()
+
+    def drawn(self) -> Callable[[], Track] | None:
+        """Return what makes a track of the path on the map, or None without a path."""
+        state = self._state
+        path, plane, n_knot = state.path, state.plane, self.n_knot.value
+        if path is None or state.path_plane != plane.key:
+            return None
+
+        def make() -> Track:
+            known = np.isfinite(plane.x) & np.isfinite(plane.y)
+            far = np.float32(1e30)
+            positions = np.column_stack([plane.x, plane.y])
+            positions[~known] = far  # never near any path
+            return track_maker(state.dataset).drawn(
+                path, positions, name="drawn", embedding=plane.key, n_knot=n_knot
+            )
+
+        return make
+
+    # Binned centroids.
+
+    def _make_centroids(self) -> None:
+        dataset = self._state.dataset
+        n_latent = dataset.atlas.latents.shape[1]
+        presets = [name for name, item in PRESETS.items() if max(item.weights) < n_latent]
+        options = {name: name for name in presets}
+        options |= {OWN: OWN}
+        options |= {dataset.label(name): name for name in dataset.numeric_columns}
+        self.quantity = pmui.Select(
+            label="bins of", options=options, value=next(iter(options.values())), width=185,
+            **self._small,
+        )  # fmt: skip
+        self.weights = pmui.TextInput(label="axes", value="PC1", width=120, **self._small)
+        self.weights.visible = self.quantity.param.value.rx() == OWN
+        first = PRESETS[presets[0]].percentiles if presets else "0 20 40 60 80 100"
+        self.percentiles = pmui.TextInput(
+            label="edges [percentiles]", value=first, width=155, **self._small
+        )
+        names = list(dataset.classes("class").names) if "class" in dataset.class_columns else []
+        self.classes = pmui.Select(
+            label="class", options=[ALL, *names], value=ALL, width=95, **self._small
+        )
+        self.go_centroids = self._button("make", self.make_centroids)
+        self.quantity.param.watch(self._preset, "value")
+
+    def _preset(self, *_events: object) -> None:
+        preset = PRESETS.get(str(self.quantity.value))
+        if preset is not None:
+            self.percentiles.value = preset.percentiles
+
+    def make_centroids(self) -> None:
+        """Make the track of binned centroids."""
+        dataset, among = self._state.dataset, self._state.rows()
+        quantity, wanted = str(self.quantity.value), str(self.classes.value)
+        text, combination = self.percentiles.value, self.weights.value
+
+        def make() -> Track:
+            edges = percentiles_of(text)
+            keep = np.zeros(len(dataset), dtype=bool)
+            keep[among] = True
+            if wanted != ALL:
+                classes = dataset.classes("class")
+                keep &= classes.codes == classes.names.index(wanted)
+            name, weights = quantity, None
+            if quantity in PRESETS:
+                weights = PRESETS[quantity].weights
+            elif quantity == OWN:
+                name, weights = combination, weights_of(combination)
+            values = (
+                combine(dataset.atlas.latents, weights, rotated=True)
+                if weights
+                else dataset.numeric(quantity).astype(float)
+            )
+            return track_maker(dataset).centroids(
+                values, name=name, percentiles=edges, keep=keep,
+                recipe={"quantity": name, "class": wanted, "n_object": int(keep.sum())},
+            )  # fmt: skip
+
+        self.remember(CENTROIDS)
+        self._on_make(make)
+
+    # The shortest path.
+
+    def _make_path(self) -> None:
+        state = self._state
+        self.start = self._button(
+            "from: the selected object", lambda: self._set_end(0, state.selected)
+        )
+        self.stop = self._button(
+            "to: the selected object", lambda: self._set_end(1, state.selected)
+        )
+        self.go_path = self._button("make", self.make_path)
+
+    def _set_end(self, end: int, row: int | None) -> None:
+        self._ends[end] = row
+        name = "the selected object" if row is None else str(self._state.dataset.ids[row])
+        button = (self.start, self.stop)[end]
+        button.label = f"{('from', 'to')[end]}: {name}"
+
+    def make_path(self) -> None:
+        """Make the track along nearest neighbours."""
+        dataset, n_knot = self._state.dataset, self.n_knot.value
+        start, stop = self._ends
+
+        def make() -> Track:
+            if start is None or stop is None:
+                raise ValueError(
+                    "a shortest path needs two objects: select one, press from; then to"
+                )
+            name = f"{dataset.ids[start]} to {dataset.ids[stop]}"
+            return track_maker(dataset).shortest_path(start, stop, name=name, n_knot=n_knot)
+
+        self.remember(PATH)
+        self._on_make(make)
+
+    # One latent.
+
+    def _make_latent(self) -> None:
+        n_latent = self._state.dataset.atlas.latents.shape[1]
+        self.axes = pmui.Select(label="along", options=[RAW, ROTATED], width=120, **self._small)
+        self.latent = pmui.IntInput(
+            label="number", value=0, start=0, end=n_latent - 1, width=80, **self._small
+        )
+        self.held = pmui.Checkbox(label="others from the selected object", **self._small)
+        self.go_latent = self._button("make", self.make_latent)
+
+    def make_latent(self) -> None:
+        """Make the track along one latent."""
+        dataset, n_knot = self._state.dataset, self.n_knot.value
+        rotated, latent = self.axes.value == ROTATED, int(self.latent.value)
+        row = self._state.selected if self.held.value else None
+        start = None if row is None else dataset.atlas.latents[row]
+
+        def make() -> Track:
+            name = f"{'axis' if rotated else 'latent'} {latent}"
+            return track_maker(dataset).one_latent(
+                latent, name=name, start=start, rotated=rotated, n_knot=n_knot
+            )
+
+        self.remember(LATENT)
+        self._on_make(make)
