@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-REAL_SPECTRA = ROOT.parent / "shared" / "real-spectra"
+from tests.fixtures.paths import REAL_SPECTRA
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def tiny_spender_atlas_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.atlas_fixture import write_tiny  # imports torch: only tests that need it pay
+    from tests.fixtures.atlas import write_tiny  # imports torch: only tests that need it pay
 
     return write_tiny(tmp_path_factory.getbasetemp())
 
@@ -48,7 +47,7 @@ def small_and_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Few channels, and one thread: threads that wait for each other take most of a small step."""
     import torch
 
-    from tests.training_fixture import SMALL
+    from tests.fixtures.training import SMALL
 
     monkeypatch.setattr("model.networks.encoder.CHANNELS", SMALL)
     before = torch.get_num_threads()
@@ -61,7 +60,7 @@ def small_and_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def browser() -> Iterator[Any]:
     """A headless Chromium of the module's own."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    from tests.browser import CHROMIUM, FLAGS
+    from tests.browser.chromium import CHROMIUM, FLAGS
 
     if not Path(CHROMIUM).exists():
         pytest.skip(f"{CHROMIUM} is not installed")
@@ -78,7 +77,7 @@ def url(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
     """Address of the module's `atlas_path`, served."""
-    from tests.browser import serving
+    from tests.browser.chromium import serving
 
     with serving(str(atlas_path), log=tmp_path_factory.mktemp("log") / "server.log") as address:
         yield address
@@ -95,7 +94,7 @@ def visit(browser: Any, url: str) -> Iterator[Any]:
 
     Afterwards checks that the page complained of nothing and asked nobody else.
     """
-    from tests.browser import Watched
+    from tests.browser.chromium import Watched
 
     opened: list[Watched] = []
 

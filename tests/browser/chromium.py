@@ -1,0 +1,201 @@
+"""Serves the app and drives it in real Chromium: what the browser tests share."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from scipy.spatial import KDTree
+
+from tests.fixtures.paths import ROOT
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+HOSTILE = "<img src=x onerror=\"document.title='hacked'\"><b>bold</b>"
+"""What must never be more than text."""
+
+
+def own_copy(path: Path, folder: Path) -> Path:
+    """Copy an atlas, for labels and tracks of its own."""
+    own = folder / "atlas"
+    shutil.copytree(path, own, ignore=shutil.ignore_patterns("labels*", "tracks"))
+    info = (own / "atlas.json").read_text()
+    survey = os.path.relpath(path.parent / "survey", own)
+    (own / "atlas.json").write_text(info.replace('"../survey"', f'"{survey}"'))
+    return own
+
+
+def write_cell(path: Path, row: int, column: str, text: str) -> None:
+    """Change one cell of an atlas's catalogue."""
+    catalog = pd.read_parquet(path / "catalog.parquet")
+    catalog.loc[row, column] = text
+    catalog.to_parquet(path / "catalog.parquet", index=False)
+
+
+@contextmanager
+def serving(*arguments: str, log: Path, script: str = "launch.py") -> Iterator[str]:
+    """Serve a script on a free port; yields the address of its page.
+
+    Raises:
+        AssertionError: The server did not start, or logged an error while it ran.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "panel", "serve", script, "--port", str(port)]
+    command += ["--args", *arguments] if arguments else []
+    with log.open("w") as output:
+        server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+    url = f"http://localhost:{port}/{Path(script).stem}"
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            assert server.poll() is None, log.read_text()
+            try:
+                urllib.request.urlopen(url, timeout=60).close()
+                break
+            except (urllib.error.URLError, TimeoutError, ConnectionError):
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.3)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(30)
+    errors = log.read_text().split("Traceback")[1:]
+    # A page closed while it was written to is no error of ours.
+    harmless = ("StreamClosedError", "WebSocketClosedError")
+    assert all(any(name in text[:1500] for name in harmless) for text in errors), log.read_text()
+
+
+VIEWPORT = {"viewport": {"width": 1440, "height": 900}}
+
+
+class Watched:
+    """A page, with the complaints of its console and its requests to elsewhere."""
+
+    def __init__(self, browser: Any, url: str) -> None:
+        """Open a page as a first-time visitor; `browser` may be a browser or a context."""
+        self.page = browser.new_page(**({} if hasattr(browser, "cookies") else VIEWPORT))
+        self.errors: list[str] = []
+        self.outside: list[str] = []
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", self._on_request)
+        self.page.goto(url)
+
+    def _on_console(self, message: Any) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def _on_request(self, request: Any) -> None:
+        if not request.url.startswith(("http://localhost:", "ws://localhost:", "data:", "blob:")):
+            self.outside.append(request.url)
+
+    def wait_for_map(self) -> None:
+        self.page.wait_for_function(
+            "window.Bokeh?.documents[0]?.get_model_by_name('map image')?.data.image.length === 1"
+            " && document.getElementById('loader').style.display === 'none'"
+            # What stands beside the map comes later; the tour is its last part.
+            " && [...Bokeh.documents[0]._all_models.values()].some(m => m.class_name === 'Tour')",
+            timeout=120_000,
+        )
+        self.page.wait_for_timeout(300)
+
+    def column(self, source: str, column: str) -> np.ndarray:
+        """Return a column of a named data source, as the browser holds it; empty if not made."""
+        script = (
+            "([s, c]) => Array.from(Bokeh.documents[0].get_model_by_name(s)?.data[c] ?? [],"
+            " v => Number.isFinite(v) ? v : null)"
+        )
+        values = self.page.evaluate(script, [source, column])
+        return np.array([np.nan if value is None else value for value in values], dtype=float)
+
+    def pixel(self, figure: str, x: float, y: float) -> tuple[float, float]:
+        """Return where a point of a figure is on the page."""
+        script = """([name, x, y]) => {
+            const model = Bokeh.documents[0].get_model_by_name(name);
+            const view = Bokeh.index.find_one_by_id(model.id);
+            const box = view.el.getBoundingClientRect();
+            const {x_scale, y_scale} = view.frame;
+            return [box.left + x_scale.compute(x), box.top + y_scale.compute(y)];
+        }"""
+        left, top = self.page.evaluate(script, [figure, float(x), float(y)])
+        return left, top
+
+    def shot(self, figure: str) -> np.ndarray:
+        """Return the pixels of a figure as painted, shape (height, width, 3)."""
+        script = """(name) => {
+            const model = Bokeh.documents[0].get_model_by_name(name);
+            const box = Bokeh.index.find_one_by_id(model.id).el.getBoundingClientRect();
+            return {x: box.left, y: box.top, width: box.width, height: box.height};
+        }"""
+        png = self.page.screenshot(clip=self.page.evaluate(script, figure))
+        return np.asarray(Image.open(BytesIO(png)).convert("RGB")).astype(int)
+
+    def click_object(self, catalog: pd.DataFrame, row: int) -> None:
+        x, y = catalog["umap_x"].iloc[row], catalog["umap_y"].iloc[row]
+        self.page.mouse.click(*self.pixel("map", x, y))
+
+    def model(self, expression: str) -> Any:
+        """Evaluate JavaScript on the page, where `get(name)` finds a Bokeh model."""
+        return self.page.evaluate(
+            f"() => {{ const get = (n) => Bokeh.documents[0].get_model_by_name(n);"
+            f" return {expression} }}"
+        )
+
+    def wait_for(self, expression: str) -> None:
+        """Wait until JavaScript is true; `get(name)` finds a Bokeh model, once it is there."""
+        self.page.wait_for_function(
+            f"() => {{ const get = (n) => Bokeh.documents[0]?.get_model_by_name(n);"
+            f" try {{ return {expression} }} catch (e) {{ if (e instanceof TypeError) return false;"
+            f" throw e }} }}",
+            timeout=60_000,
+        )
+
+    def wait_for_text(self, text: str) -> None:
+        self.page.get_by_text(text, exact=True).first.wait_for(timeout=60_000)
+
+
+def choose(view: Watched, menu: str, entry: str) -> None:
+    """Choose an entry of a menu."""
+    view.page.get_by_role("combobox", name=menu, exact=True).click()
+    view.page.get_by_role("menuitem", name=entry, exact=True).click()
+    view.page.get_by_role("menuitem").first.wait_for(state="detached")
+
+
+def search(view: Watched, text: str) -> None:
+    """Search for an object."""
+    box = view.page.get_by_placeholder("object id, plate-mjd-fiber")
+    box.fill(text)
+    box.press("Enter")
+
+
+def press(view: Watched, button: str) -> None:
+    """Press the button of that name that is on screen."""
+    view.page.get_by_role("button", name=button, exact=True).locator("visible=true").click()
+
+
+def alone(catalog: pd.DataFrame, *, among: np.ndarray | None = None) -> int:
+    """Return the row farthest from its nearest neighbour on the map: a click can only mean it."""
+    xy = catalog[["umap_x", "umap_y"]].to_numpy()
+    lonely = KDTree(xy).query(xy, k=2)[0][:, 1]
+    if among is not None:
+        lonely[~among] = -1
+    return int(np.argmax(lonely))

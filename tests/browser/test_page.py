@@ -1,0 +1,261 @@
+"""Drives the served app in real Chromium: what a user clicks, and what she then sees."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.survey import Survey
+from explorer.start_page import DEMO
+from tests.browser.chromium import HOSTILE, VIEWPORT, Watched, alone, own_copy, serving, write_cell
+
+pytestmark = pytest.mark.ui
+
+
+@pytest.fixture(scope="module")
+def atlas_path(tiny_atlas_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny atlas with one hostile cell, at the loneliest object."""
+    path = own_copy(tiny_atlas_path, tmp_path_factory.mktemp("hostile"))
+    write_cell(path, alone(pd.read_parquet(path / "catalog.parquet")), "subclass", HOSTILE)
+    return path
+
+
+@pytest.fixture
+def view(visit: Any) -> Watched:
+    return visit()
+
+
+def test_click_shows_that_object_and_its_spectrum(
+    view: Watched, catalog: pd.DataFrame, tiny_atlas_path: Path
+) -> None:
+    row = alone(catalog)
+    view.click_object(catalog, row)
+    view.wait_for_text(catalog["object_id"].iloc[row])
+    spectra = Survey(tiny_atlas_path.parent / "survey").read([row])
+    view.wait_for("get('pixels')?.data.flux.length > 0")
+    flux = np.where(spectra.ivar[0] > 0, spectra.flux[0], np.nan)
+    np.testing.assert_allclose(view.column("pixels", "flux"), flux, rtol=1e-5)
+    np.testing.assert_allclose(view.column("pixels", "wave"), spectra.wave)
+    view.page.wait_for_timeout(500)
+    painted = view.shot("flux")
+    orange = (abs(painted - [213, 94, 0]).max(axis=-1) < 60).any(axis=0)
+    assert orange.mean() > 0.5  # the reconstruction runs across the panel
+
+
+def test_hostile_cell_is_text_in_hover_and_facts(view: Watched, catalog: pd.DataFrame) -> None:
+    row = alone(catalog)
+    title = view.page.title()
+    view.click_object(catalog, row)
+    x, y = view.pixel("map", catalog["umap_x"].iloc[row], catalog["umap_y"].iloc[row])
+    view.page.mouse.move(x + 2, y)
+    view.wait_for("get('map hover').text.includes('<img src=x')")
+    view.wait_for_text(HOSTILE)
+    assert view.page.title() == title
+    assert view.page.locator("b", has_text="bold").count() == 0
+    assert view.page.locator("img[src='x']").count() == 0
+
+
+def test_click_far_from_all_objects_selects_nothing(view: Watched, catalog: pd.DataFrame) -> None:
+    x0, x1, y0, y1 = view.page.evaluate(
+        """() => { const {x_range, y_range} = Bokeh.documents[0].get_model_by_name('map');
+        return [x_range.start, x_range.end, y_range.start, y_range.end]; }"""
+    )
+    left, pad = x0 + 0.01 * (x1 - x0), 0.01 * (y1 - y0)
+    corners = [(left, y0 + pad), (left, y1 - pad)]
+    xy = catalog[["umap_x", "umap_y"]].to_numpy()
+    corner = max(corners, key=lambda c: np.hypot(*(xy - c).T).min())
+    view.page.mouse.click(*view.pixel("map", *corner))
+    view.page.wait_for_timeout(1000)
+    assert view.column("map selected", "x").size == 0
+
+
+def test_wheel_zooms_and_the_map_is_drawn_anew(view: Watched) -> None:
+    script = "Bokeh.documents[0].get_model_by_name('map image').data.dw[0]"
+    before = view.page.evaluate(script)
+    view.page.mouse.move(*view.pixel("map", *view_centre(view)))
+    view.page.mouse.wheel(0, -300)
+    view.page.wait_for_function(f"{script} < {0.95 * before}", timeout=60_000)
+
+
+def view_centre(view: Watched) -> tuple[float, float]:
+    x, y = view.page.evaluate(
+        """() => { const f = Bokeh.documents[0].get_model_by_name('map');
+        return [(f.x_range.start + f.x_range.end) / 2, (f.y_range.start + f.y_range.end) / 2]; }"""
+    )
+    return x, y
+
+
+def test_bad_path_is_explained_and_the_server_lives_on(browser: Any, tmp_path: Path) -> None:
+    missing = tmp_path / "no <b>atlas</b>"
+    with serving(str(missing), log=tmp_path / "server.log") as address:
+        for _attempt in range(2):
+            watched = Watched(browser, address)
+            watched.page.get_by_text("can not be opened").first.wait_for(timeout=60_000)
+            watched.page.get_by_text(str(missing), exact=True).first.wait_for()
+            watched.page.close()
+            assert watched.errors == []
+
+
+def test_without_an_atlas_the_demo_opens(visit: Any, tmp_path: Path) -> None:
+    catalog = pd.read_parquet(DEMO / "catalog.parquet", columns=["object_id", "umap_x", "umap_y"])
+    row = alone(catalog)
+    with serving(log=tmp_path / "server.log") as address:
+        view = visit(address=address)
+        view.click_object(catalog, row)
+        view.wait_for_text(catalog["object_id"].iloc[row])
+        view.wait_for("get('pixels')?.data.flux.length > 0")
+        view.wait_for("get('attention bars').data.value.length > 0")
+        view.page.wait_for_timeout(500)
+        assert view.page.locator(".bar").count() == 1
+        assert view.page.locator(".bar.busy").count() == 0  # nothing more to be done
+        view.page.get_by_role("tab", name="About").click()
+        for command in ("data ingest", "model train", "model atlas"):
+            view.page.get_by_text(f"python -m {command}").first.wait_for(timeout=60_000)
+        view.page.goto("about:blank")  # the server ends first
+
+
+def test_classes_get_a_key_with_counts(visit: Any, catalog: pd.DataFrame) -> None:
+    watched = visit("c=class")
+    labels = watched.model("get('map key').items.map(item => item.label.value)")
+    counts = catalog["class"].value_counts()
+    assert labels == [f"{name}  {count}" for name, count in counts.items()]
+    red, _, blue = watched.shot("map").transpose(2, 0, 1)
+    assert (blue - red > 100).sum() > 2000  # dots of the first class's colour, #0072B2
+
+
+def test_colour_chosen_from_the_menu_recolours(view: Watched) -> None:
+    before = view.shot("map")
+    view.page.get_by_label("Colour", exact=True).click()
+    view.page.get_by_role("menuitem", name="activity").click()
+    view.wait_for("get('map colour bar').title === 'activity'")
+    view.page.wait_for_timeout(500)
+    assert (abs(view.shot("map") - before).max(axis=-1) > 30).sum() > 500
+
+
+def test_lasso_dims_the_rest_and_escape_frees_it(view: Watched) -> None:
+    view.page.get_by_role("button", name="Close", exact=True).click()  # the tour
+    view.model("get('map').toolbar.tools.find(t => t.type == 'LassoSelectTool').active = true")
+    x0, x1, y0, y1 = view.model(
+        "[get('map').x_range.start, get('map').x_range.end,"
+        " get('map').y_range.start, get('map').y_range.end]"
+    )
+    corners = [(0.02, 0.02), (0.55, 0.02), (0.55, 0.98), (0.02, 0.98), (0.02, 0.1)]
+    path = [view.pixel("map", x0 + u * (x1 - x0), y0 + v * (y1 - y0)) for u, v in corners]
+    view.page.mouse.move(*path[0])
+    view.page.mouse.down()
+    for point in path[1:]:
+        view.page.mouse.move(*point, steps=4)
+    view.page.mouse.up()
+    view.page.get_by_text("selected").first.wait_for(timeout=60_000)
+    assert view.column("map region", "x").size > 4
+    grey = (abs(view.shot("map") - [216, 216, 219]).max(axis=-1) < 25).sum()
+    assert grey > 200
+    view.page.keyboard.press("Escape")
+    view.wait_for("get('map region').data.x.length === 0")
+
+
+def test_search_selects_and_the_address_brings_back_the_same_view(
+    view: Watched, visit: Any, catalog: pd.DataFrame
+) -> None:
+    object_id = catalog["object_id"].iloc[33]
+    box = view.page.get_by_placeholder("object id, plate-mjd-fiber")
+    box.fill(f"spec-0{object_id}.fits")
+    box.press("Enter")
+    view.wait_for_text(object_id)
+    view.page.get_by_role("button", name="rest", exact=True).click()
+    view.page.wait_for_url(f"**id={object_id}**frame=rest**")
+    again = visit(address=view.page.url)
+    again.wait_for_text(object_id)
+    again.wait_for("get('pixels')?.data.wave.length > 0")
+    np.testing.assert_allclose(again.column("pixels", "wave"), view.column("pixels", "wave"))
+
+
+def test_keys_act_on_the_page_but_not_while_typing(view: Watched, catalog: pd.DataFrame) -> None:
+    view.click_object(catalog, alone(catalog))
+    view.wait_for("get('map selected').data.x.length === 1")
+    first = view.column("map selected", "x")[0]
+    view.page.keyboard.press("ArrowRight")
+    view.wait_for(f"get('map selected').data.x[0] !== {first}")
+    second = view.column("map selected", "x")[0]
+    box = view.page.get_by_placeholder("object id, plate-mjd-fiber")
+    box.click()
+    view.page.keyboard.type("?n")
+    view.page.keyboard.press("ArrowLeft")
+    view.page.wait_for_timeout(800)
+    assert view.page.get_by_role("dialog").count() == 0
+    assert view.column("map selected", "x")[0] == second
+    assert view.column("map neighbours", "x").size == 0
+    box.fill("")
+    view.page.locator("body").click(position={"x": 100, "y": 700})
+    view.page.keyboard.press("n")
+    view.wait_for("get('map neighbours').data.x.length === 10")
+    view.page.keyboard.press("?")
+    view.page.get_by_role("dialog").get_by_text("this list").wait_for()
+
+
+def test_theme_toggle_repaints_the_figures(view: Watched) -> None:
+    assert view.shot("map")[5, 5].min() > 240
+    view.page.get_by_label("Toggle theme").click()
+    view.wait_for("get('map').background_fill_color === '#121417'")
+    view.page.wait_for_timeout(600)
+    for figure in ("map", "flux", "residual"):
+        assert view.shot(figure)[3, -3].max() < 40, figure
+    view.page.wait_for_url("**theme=dark**")
+
+
+def test_selection_is_saved_as_a_file(visit: Any, catalog: pd.DataFrame, tmp_path: Path) -> None:
+    watched = visit("filters=%7B%22class%22%3A%5B%22QSO%22%5D%7D")
+    expected = catalog[catalog["class"] == "QSO"]
+    watched.page.get_by_text(f"{len(expected)} shown").first.wait_for()
+    with watched.page.expect_download() as event:
+        watched.page.get_by_role("button", name="Save").click()
+        watched.page.get_by_text("Selection as CSV").click()
+    path = tmp_path / "selection.csv"
+    event.value.save_as(path)
+    saved = pd.read_csv(path)
+    assert list(saved["object_id"]) == list(expected["object_id"])
+
+
+def test_every_tab_opens_without_complaint(view: Watched, catalog: pd.DataFrame) -> None:
+    view.click_object(catalog, alone(catalog))
+    tabs = view.page.get_by_role("tab")
+    for place in [*range(tabs.count()), 0]:
+        tabs.nth(place).click()
+        view.page.wait_for_timeout(1500)
+
+
+def test_tour_is_shown_once(browser: Any, url: str) -> None:
+    visitor = browser.new_context(**VIEWPORT)
+    first = Watched(visitor, url)
+    card = first.page.get_by_label("Tour")
+    card.wait_for(timeout=60_000)
+    for _step in range(4):
+        card.get_by_role("button").last.click()
+    assert card.count() == 0
+    second = Watched(visitor, url)
+    second.wait_for_map()
+    assert second.page.get_by_label("Tour").count() == 0
+    visitor.close()
+    assert first.errors == second.errors == []
+
+
+def test_sky_image_offline_fails_quietly(view: Watched, catalog: pd.DataFrame) -> None:
+    view.click_object(catalog, alone(catalog))
+    view.wait_for("get('pixels')?.data.wave.length > 0")
+    view.page.route("https://www.legacysurvey.org/**", lambda route: route.abort())
+    view.page.get_by_role("button", name="Sky image").click()
+    view.page.get_by_text("no image").first.wait_for(timeout=60_000)
+    view.page.wait_for_timeout(500)
+    assert all("legacysurvey.org/viewer/cutout" in address for address in view.outside)
+    view.outside.clear()
+    view.errors[:] = [error for error in view.errors if "Failed to load resource" not in error]
+
+
+def test_sessions_do_not_disturb_each_other(visit: Any, catalog: pd.DataFrame) -> None:
+    one, two = visit(), visit()
+    one.click_object(catalog, alone(catalog))
+    one.wait_for("get('map selected').data.x.length === 1")
+    two.page.wait_for_timeout(500)
+    assert two.column("map selected", "x").size == 0

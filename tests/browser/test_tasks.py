@@ -1,0 +1,225 @@
+"""Drives outliers, latents, attention and tracks in real Chromium."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.browser.chromium import HOSTILE, Watched, own_copy, serving, write_cell
+
+pytestmark = pytest.mark.ui
+
+
+@pytest.fixture(scope="module")
+def atlas_path(tiny_spender_atlas_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = own_copy(tiny_spender_atlas_path, tmp_path_factory.mktemp("tasks"))
+    catalog = pd.read_parquet(path / "catalog.parquet")
+    write_cell(path, int(catalog["neg_log_p"].argmax()), "class", HOSTILE)
+    return path
+
+
+def ranked(catalog: pd.DataFrame) -> list[str]:
+    return catalog.sort_values("neg_log_p", ascending=False)["object_id"].tolist()
+
+
+def labels(path: Path) -> dict[str, tuple[Any, ...]]:
+    with sqlite3.connect(path / "labels.sqlite") as database:
+        rows = database.execute(
+            "SELECT object_id, grade, class, note FROM change "
+            "WHERE undone_at IS NULL ORDER BY number"
+        ).fetchall()
+    database.close()
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_contact_sheet_is_walked_and_labelled_by_keys(
+    visit: Any, catalog: pd.DataFrame, atlas_path: Path
+) -> None:
+    view = visit("tab=Outliers")
+    cards = view.page.locator(".card")
+    cards.nth(11).wait_for(timeout=60_000)
+    order = ranked(catalog)
+    assert cards.locator(".id").all_inner_texts() == order[:12]
+    assert view.page.locator(".card svg.flux path.data").first.get_attribute("d").count("L") > 100
+    cards.nth(1).click()
+    view.page.locator(".card.now .id", has_text=order[1]).wait_for()
+    view.page.keyboard.press("4")
+    view.page.get_by_text("saved by").wait_for()
+    view.page.keyboard.press("ArrowRight")
+    view.page.locator(".card.now .id", has_text=order[2]).wait_for()
+    view.page.keyboard.press("n")
+    note = view.page.get_by_label("note (n)")
+    view.page.wait_for_function(
+        "node => node.getRootNode().activeElement === node", arg=note.element_handle()
+    )
+    view.page.keyboard.type(HOSTILE + " 5")
+    view.page.keyboard.press("Enter")
+    view.page.get_by_text("saved by").wait_for()
+    view.page.wait_for_timeout(500)
+    assert labels(atlas_path)[order[1]] == (4, "", "")
+    assert labels(atlas_path)[order[2]] == (
+        None,
+        "",
+        HOSTILE + " 5",
+    )  # no key was heard in the field
+    assert view.page.title() != "hacked"
+    note.blur()
+    view.page.keyboard.press("u")
+    view.page.get_by_text("took back a change").wait_for()
+    assert order[2] not in labels(atlas_path)
+    view.page.keyboard.press("PageDown")
+    view.page.locator(".card .id", has_text=order[12]).wait_for()
+
+
+def test_table_shows_hostile_cells_as_text(visit: Any, catalog: pd.DataFrame) -> None:
+    view = visit("tab=Outliers")
+    view.page.locator(".card").first.wait_for(timeout=60_000)
+    title = view.page.title()
+    view.page.get_by_role("button", name="table", exact=True).click()
+    rows = view.page.locator("tbody tr")
+    rows.nth(20).wait_for()
+    cells = rows.first.locator("td").all_inner_texts()
+    assert cells[:2] == ["1", ranked(catalog)[0]]
+    assert HOSTILE in cells
+    assert view.page.locator("img[src='x']").count() == 0
+    assert view.page.title() == title
+    rows.nth(3).click()
+    view.page.locator("tbody tr.now", has_text=ranked(catalog)[3]).wait_for()
+    selected = view.column("map selected", "x")
+    x = catalog.set_index("object_id")["umap_x"][ranked(catalog)[3]]
+    np.testing.assert_allclose(selected, [x], rtol=1e-5)
+
+
+def test_address_holds_score_and_options(visit: Any, catalog: pd.DataFrame) -> None:
+    view = visit('tab=Outliers&score=lof&only=["unlabelled first"]')
+    view.page.locator(".card").first.wait_for(timeout=60_000)
+    best = catalog.sort_values("lof", ascending=False)["object_id"].iloc[:12].tolist()
+    first = view.page.locator(".card .id").all_inner_texts()
+    assert len(set(best) & set(first)) >= 10  # those labelled in other tests come last
+
+
+def test_acknowledged_label_outlives_kill_9_of_the_server(
+    browser: Any, tiny_atlas_path: Path, tmp_path: Path
+) -> None:
+    path = own_copy(tiny_atlas_path, tmp_path)
+    with serving(str(path), log=tmp_path / "server.log") as address:
+        watched = Watched(browser, f"{address}?tab=Outliers")
+        watched.page.locator(".card").first.click(timeout=60_000)
+        watched.page.locator(".card.now").wait_for()
+        chosen = watched.page.locator(".card.now .id").inner_text()
+        watched.page.keyboard.press("5")
+        watched.page.get_by_text("saved by").wait_for()
+        port = address.split(":")[2].split("/")[0]
+        listing = subprocess.run(
+            ["ps", "-eww", "-o", "pid,args"], capture_output=True, text=True, check=True
+        ).stdout
+        (server,) = [
+            int(row.split()[0])
+            for row in listing.splitlines()
+            if f"--port {port}" in row and str(path) in row
+        ]
+        os.kill(server, signal.SIGKILL)
+        watched.page.close()
+    assert labels(path)[chosen] == (5, "", "")
+
+
+def test_moving_a_slider_decodes_live(visit: Any, catalog: pd.DataFrame) -> None:
+    view = visit(f"tab=Latents&id={catalog['object_id'][7]}")
+    view.wait_for("get('rest now')?.data.flux.length > 0")
+    before = view.column("rest now", "flux")
+    np.testing.assert_array_equal(before, view.column("rest start", "flux"))
+    view.page.get_by_label("latent 0").first.wait_for()
+    slider = view.page.locator("input[type=range]").nth(2)  # after the two of the percentiles
+    slider.focus()
+    for _ in range(40):
+        view.page.keyboard.press("ArrowRight")
+    view.page.wait_for_timeout(1500)
+    after = view.column("rest now", "flux")
+    assert np.abs(after - before).max() > 1e-6
+    np.testing.assert_array_equal(before, view.column("rest start", "flux"))
+    view.page.get_by_role("button", name="traversal").click()
+    view.page.get_by_text("blue continuum").wait_for(timeout=60_000)
+
+
+def test_attention_lies_under_the_spectrum(visit: Any, catalog: pd.DataFrame) -> None:
+    view = visit(f"id={catalog['object_id'][7]}")
+    view.page.get_by_text("Grad-FAM (Melchior+2022): top channel").wait_for(timeout=60_000)
+    assert view.column("attention bars", "value").size > 10
+    for wave in (4500.0, 8000.0):
+        across = [view.pixel(name, wave, 0)[0] for name in ("flux", "residual", "attention")]
+        assert max(across) - min(across) < 1.5
+    view.page.get_by_label("channels").click()
+    view.page.wait_for_timeout(800)
+    across = [view.pixel(name, 8000.0, 0)[0] for name in ("flux", "attention channels")]
+    assert abs(across[0] - across[1]) < 1.5
+    colours = view.shot("attention channels").reshape(-1, 3)
+    red = (colours[:, 0] > colours[:, 2] + 60).sum()
+    blue = (colours[:, 2] > colours[:, 0] + 60).sum()
+    assert min(red, blue) > 50
+    view.page.get_by_role("button", name="order objects by the top channel").click()
+    view.wait_for("get('gallery lines')?.data.xs.length === 6")
+    view.wait_for("get('map highlight').data.x.length === 6")
+
+
+def test_window_is_dragged_on_the_spectrum(visit: Any, catalog: pd.DataFrame) -> None:
+    z = float(catalog["z"][7])
+    view = visit(f"id={catalog['object_id'][7]}")
+    view.page.get_by_text("Grad-FAM (Melchior+2022)").wait_for(timeout=60_000)
+    view.page.get_by_role("button", name="drag a window").click()
+    view.page.get_by_role("button", name="drag on the spectrum").wait_for()
+    (left, top), (right, _top) = (
+        view.pixel("residual", wave * (1 + z), 0) for wave in (4900.0, 5100.0)
+    )
+    view.page.mouse.move(left, top)
+    view.page.mouse.down()
+    view.page.mouse.move((left + right) / 2, top, steps=5)
+    view.page.mouse.move(right, top, steps=5)
+    view.page.mouse.up()
+    text = view.page.get_by_text("Å of the model")
+    text.wait_for(timeout=60_000)
+    low, high = (float(word) for word in text.inner_text().split(" ")[0].split("-"))
+    assert abs(low - 4900) < 15
+    assert abs(high - 5100) < 15
+
+
+def test_track_drawn_freehand_is_decoded_named_and_saved(
+    visit: Any, catalog: pd.DataFrame, atlas_path: Path
+) -> None:
+    view = visit("tab=Tracks")
+    view.page.get_by_role("button", name="freehand").click()
+    view.page.get_by_text("Drag on the map").wait_for(timeout=60_000)
+    order = catalog.sort_values("activity")[["umap_x", "umap_y"]].to_numpy()
+    path = [np.median(part, axis=0) for part in np.array_split(order, 6)]
+    places = [view.pixel("map", *point) for point in path]
+    view.page.mouse.move(*places[0])
+    view.page.mouse.down()
+    for place in places[1:]:
+        view.page.mouse.move(*place, steps=8)
+    view.page.mouse.up()
+    view.wait_for("get('track spectra')?.data.xs.length === 20")
+    view.wait_for("get('track observed')?.data.flux.length > 0")
+    view.wait_for("get('map knots').data.x.length === 20")
+    view.page.get_by_label("name", exact=True).fill("my <b>track</b>")
+    view.page.keyboard.press("Tab")
+    view.page.get_by_role("button", name="save", exact=True).click()
+    view.page.get_by_text("saved my").wait_for()
+    assert len(list((atlas_path / "tracks").glob("*.json"))) == 1
+    assert view.page.locator("b", has_text="track").count() == 0
+    view.page.get_by_role("button", name="trends").click()
+    view.page.wait_for_timeout(800)
+    view.page.get_by_role("button", name="planes").click()
+    view.page.wait_for_timeout(800)
+
+
+def test_recipe_makes_a_track_without_drawing(visit: Any) -> None:
+    view = visit("tab=Tracks")
+    view.page.get_by_role("button", name="binned centroids").click(timeout=60_000)
+    view.page.get_by_role("button", name="make", exact=True).first.click()
+    view.wait_for("get('track spectra')?.data.xs.length === 5")
+    view.wait_for("get('map knots').data.x.length === 5")

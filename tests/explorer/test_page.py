@@ -1,0 +1,166 @@
+"""The page as a whole: it is made, its parts follow each other, wrong input is explained."""
+
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from explorer.about import AboutView
+from explorer.app import serve_page
+from explorer.components.screen import beside_map
+from explorer.controls.filters import FiltersView, counts_text
+from explorer.export.menu import CHOICES, TakeAway
+from explorer.map.image import MapRequest
+from explorer.map.raster import Viewport
+from explorer.map.view import MapView
+from explorer.notebook import Explorer
+from explorer.page import build_page
+from explorer.server.background import Latest
+from explorer.session import Session
+from explorer.start_page import error_page
+from explorer.table import summary, table_frame
+from tests.fixtures.explorer import catalog_of, new_state, open_tiny
+
+pytestmark = [
+    # Bokeh 3.9.2 makes tables with a keyword that pandas 3.1 deprecates.
+    pytest.mark.filterwarnings("ignore:The inplace keyword:pandas.errors.Pandas4Warning"),
+    # panel-material-ui 0.16.6 gives its own FileDownload both the old and the new word.
+    pytest.mark.filterwarnings(
+        "ignore:Both 'variant' and 'button_style':PendingDeprecationWarning"
+    ),
+]
+
+
+def texts(page: object) -> str:
+    return " ".join(str(pane.object) for pane in page.select(lambda item: hasattr(item, "object")))  # type: ignore[attr-defined]
+
+
+def test_page_holds_map_controls_and_tabs(tiny_atlas_path: Path) -> None:
+    page = build_page(open_tiny(tiny_atlas_path))
+    assert page.title == "atlas"
+    page.get_root()
+
+
+def test_every_tab_opens(tiny_atlas_path: Path) -> None:
+    session = Session(open_tiny(tiny_atlas_path))
+    session.state.selected = 3
+    assert not any(map(len, session._pages))  # the map comes first
+    session.start()
+    for title in session._titles:
+        session.state.tab = title
+        assert session._titles[session.tabs.active] == title
+        assert len(session._pages[session.tabs.active]) == 1
+        session.tabs.get_root()
+    session.tabs.active = 0
+    assert session.state.tab == "Inspect"
+
+
+def test_no_atlas_opens_the_demo() -> None:
+    page = serve_page([])
+    assert "Demo" in page.title
+
+
+@pytest.mark.parametrize("kind", ["missing", "file", "empty", "json", "catalog"])
+def test_bad_atlas_is_explained(tiny_atlas_path: Path, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "<b>bad"
+    if kind == "file":
+        path.write_text("no folder")
+    elif kind != "missing":
+        path.mkdir()
+        if kind == "json":
+            (path / "atlas.json").write_text("{not json")
+        elif kind == "catalog":
+            (path / "atlas.json").write_text((tiny_atlas_path / "atlas.json").read_text())
+    text = texts(serve_page([str(path)]))
+    assert "can not be opened" in text
+    assert "<b>bad" not in text
+    assert str(path) in unescape(text)
+
+
+def test_messages_are_escaped() -> None:
+    text = texts(error_page(Path("/x"), ValueError("<script>alert(1)</script>")))
+    assert "<script" not in text
+    assert "python -m data ingest" in text
+
+
+def test_filters_follow_the_state_both_ways(tiny_atlas_path: Path) -> None:
+    state = new_state(tiny_atlas_path)
+    view = FiltersView(state)
+    view.add.value = "class"
+    assert set(state.filters["class"]) == {"GALAXY", "QSO"}
+    view._widgets["class"].value = ["QSO"]
+    assert int(state.shown.sum()) == int((state.dataset.catalog["class"] == "QSO").sum())  # type: ignore[union-attr]
+    assert f"{int(state.shown.sum())} shown" in counts_text(state)  # type: ignore[union-attr]
+    state.filters = {**state.filters, "z": (0.1, 0.2)}
+    assert view._widgets["z"].value == (0.1, 0.2)
+    passing = state.dataset.catalog["z"].between(0.1, 0.2)
+    counts = state.dataset.catalog["class"][passing].value_counts()
+    assert list(view._widgets["class"].options) == [
+        f"GALAXY  {counts['GALAXY']}", f"QSO  {counts['QSO']}"
+    ]  # fmt: skip
+    assert view._widgets["class"].value == ["QSO"]
+    state.filters = {}
+    assert len(view.rows) == 0
+    assert counts_text(state) == "120 objects"
+
+
+def test_table_lists_what_is_selected(tiny_atlas_path: Path) -> None:
+    state = new_state(tiny_atlas_path)
+    state.filters = {"z": (0.1, 0.2)}
+    frame = table_frame(state.dataset, state.rows(), "activity")
+    np.testing.assert_array_equal(frame["object_id"], state.dataset.ids[state.rows()])
+    assert {"z", "class", "activity", "neg_log_p"} <= set(frame)
+    assert "median" in summary(state, state.rows())
+
+
+def test_everything_offered_can_be_taken_away(tiny_atlas_path: Path) -> None:
+    state = new_state(tiny_atlas_path)
+    state.param.update(selected=2, filters={"class": ["QSO"]})
+    assert MapView(state).on_screen() is None
+    viewport = Viewport(x0=0, x1=1, y0=0, y1=1, width=50, height=40)
+    on_screen = MapRequest(
+        plane=state.plane, colour="z", colour_scale="linear", clip=(0, 100), palette="viridis",
+        shown=state.shown, subset=None, dark=False,
+    )  # fmt: skip
+    take = TakeAway(state, lambda: (on_screen, viewport))
+    for kind in CHOICES.values():
+        exported = take.work(kind)()
+        take._deliver(exported)
+        assert take.download.content == exported.content
+        assert len(exported.content) > 100
+    state.selected = None
+    with pytest.raises(ValueError, match="no object is selected"):
+        take.work("spectrum png")
+
+
+def test_about_shows_model_and_scores_as_text(tiny_atlas_path: Path) -> None:
+    state = new_state(tiny_atlas_path)
+    state.dataset.atlas.info["notes"] = ["<script>alert(1)</script>"]
+    view = AboutView(state)
+    html = view.html()
+    assert "<script" not in html
+    for part in ("pca", "120", "reduced", "UMAP", "Flow" if "Flow" in html else "Density"):
+        assert part in html
+    view.curves(False)
+
+
+def test_latest_runs_at_once_without_a_server() -> None:
+    got: list[int] = []
+    Latest().submit(lambda: 3, got.append)
+    assert got == [3]
+
+
+def test_explorer_shows_in_a_notebook(tiny_atlas_path: Path) -> None:
+    explorer = Explorer(tiny_atlas_path)
+    models = {model.name for model in explorer.__panel__().get_root().references()}
+    assert {"map", "map image", "flux", "residual"} <= models
+    explorer.state.filters = {"class": ["QSO"]}
+    assert len(explorer.state.rows()) == int((catalog_of(tiny_atlas_path)["class"] == "QSO").sum())
+    with pytest.raises(ValueError, match="does not exist"):
+        Explorer(tiny_atlas_path / "nothing")
+
+
+@pytest.mark.parametrize(("width", "panel"), [(1280, 560), (1440, 640), (1920, 825), (2560, 1000)])
+def test_panel_takes_its_share_of_the_screen(width: int, panel: int) -> None:
+    assert beside_map(width) == panel

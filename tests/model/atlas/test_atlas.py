@@ -1,0 +1,241 @@
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data.survey import Survey
+from model.__main__ import main
+from model.atlas import build as atlas_build
+from model.atlas.atlas import Atlas, AtlasConfig
+from model.atlas.build import make_atlas
+from model.store.storage import load_model
+from tests.fixtures.atlas import build, write_pca, write_survey
+from tests.fixtures.paths import ROOT
+
+
+@pytest.fixture
+def own(tiny_atlas_path, tmp_path):
+    """A copy of the tiny atlas, survey and model that a test may damage."""
+    shutil.copytree(tiny_atlas_path.parent, tmp_path / "tiny")
+    return tmp_path / "tiny"
+
+
+@pytest.mark.parametrize("kind", ["pca", "spender"])
+def test_atlas_holds_what_is_promised(kind, request):
+    name = {"pca": "tiny_atlas_path", "spender": "tiny_spender_atlas_path"}[kind]
+    atlas = Atlas(request.getfixturevalue(name))
+    assert atlas.model.kind == kind
+    assert len(atlas) == len(atlas.source) == len(atlas.neighbours) == atlas.info["n_object"]
+    assert [item.name for item in atlas.embeddings] == ["umap", "tsne", "pca"]
+    for column in [axis for item in atlas.embeddings for axis in (item.x, item.y)]:
+        assert np.isfinite(atlas.catalog[column]).all(), column
+    for score in atlas.scores:
+        assert np.isfinite(atlas.catalog[score.column]).all(), score.column
+    assert {"neg_log_p", "lof", "chi2_red"} <= {score.column for score in atlas.scores}
+    assert set(atlas.source.catalog.columns) <= set(atlas.catalog.columns)
+    assert atlas.neighbours.k == 32
+    assert "120 objects" in atlas.info["notes"][0]
+
+
+def test_columns_are_what_model_and_flow_say(tiny_atlas_path):
+    atlas = Atlas(tiny_atlas_path)
+    spectra = atlas.source.read(slice(0, 120))
+    latents = atlas.model.encode(spectra)
+    np.testing.assert_allclose(atlas.latents, latents, rtol=1e-5, atol=1e-5)
+    flux, covered = atlas.model.reconstruct(latents, spectra.z, atlas.source.grid)
+    good = (spectra.ivar > 0) & covered
+    chi2 = np.where(good, spectra.ivar * (spectra.flux - flux) ** 2, 0).sum(axis=1)
+    np.testing.assert_allclose(atlas.catalog["chi2_red"], chi2 / good.sum(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(
+        atlas.catalog["neg_log_p"], -atlas.flow.log_p(atlas.latents), rtol=1e-5
+    )
+    np.testing.assert_allclose(atlas.info["latent_mean"], latents.mean(axis=0), atol=1e-5)
+
+
+def test_survey_columns_stay_as_they_were(tiny_atlas_path):
+    atlas = Atlas(tiny_atlas_path)
+    survey = atlas.source.catalog
+    pd.testing.assert_frame_equal(atlas.catalog[list(survey.columns)], survey)
+
+
+def test_same_inputs_same_atlas(own):
+    build(own / "survey", own / "pca", own / "again")
+    first, again = Atlas(own / "atlas"), Atlas(own / "again")
+    pd.testing.assert_frame_equal(first.catalog, again.catalog)
+
+
+def test_atlas_and_survey_may_move_together(own, tmp_path):
+    (tmp_path / "new").mkdir()
+    for name in ("atlas", "survey"):
+        shutil.move(own / name, tmp_path / "new" / name)
+    atlas = Atlas(tmp_path / "new" / "atlas")
+    assert atlas.source.reference()["path"] == str(tmp_path / "new" / "survey")
+
+
+def test_lost_survey_says_where_it_was_sought_and_takes_a_new_place(own, tmp_path):
+    info = json.loads((own / "atlas" / "atlas.json").read_text())
+    info["source"]["path"] = str(own / "survey")  # not the shared one it was built from
+    (own / "atlas" / "atlas.json").write_text(json.dumps(info))
+    shutil.move(own / "survey", tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match=f"{own / 'survey'}.*put its new path under source.path"):
+        _ = Atlas(own / "atlas").source
+    atlas = Atlas(own / "atlas", survey=tmp_path / "elsewhere")
+    assert len(atlas.source.read([0, 5])) == 2
+
+
+def test_another_survey_in_its_place_is_an_error(own):
+    shutil.rmtree(own / "survey")
+    write_survey(own / "survey", n_object=90)
+    with pytest.raises(ValueError, match="survey has 90 objects, the atlas 120"):
+        _ = Atlas(own / "atlas").source
+
+
+def test_another_model_in_its_place_is_an_error(own):
+    write_pca(own / "survey", own / "other", n_latent=3)
+    for path in (own / "other").iterdir():
+        shutil.copy(path, own / "atlas" / "model")
+    with pytest.raises(ValueError, match="is not the model that this atlas was made with"):
+        _ = Atlas(own / "atlas").model
+
+
+def drop_column(atlas):
+    path = atlas / "catalog.parquet"
+    pd.read_parquet(path).drop(columns=["umap_x", "lof"]).to_parquet(path)
+
+
+def drop_rows(atlas):
+    path = atlas / "catalog.parquet"
+    pd.read_parquet(path).head(50).to_parquet(path)
+
+
+def truncate(atlas):
+    path = atlas / "catalog.parquet"
+    path.write_bytes(path.read_bytes()[:500])
+
+
+def edit(**changes):
+    def damage(atlas):
+        path = atlas / "atlas.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (shutil.rmtree, "does not exist"),
+        (lambda atlas: (atlas / "atlas.json").unlink(), "is not a atlas|is not an atlas"),
+        (lambda atlas: (atlas / "atlas.json").write_text("{"), "can not be read as JSON"),
+        (edit(schema_version=99), "has atlas schema 99"),
+        (edit(scores=[{"colour": 1}]), "atlas.json is damaged"),
+        (edit(embeddings=None), "atlas.json is damaged"),
+        (lambda atlas: (atlas / "catalog.parquet").unlink(), "it has no catalog.parquet"),
+        (truncate, "catalog.parquet can not be read"),
+        (drop_column, r"must have the columns \['umap_x', 'lof'\]"),
+        (drop_rows, "has 50 rows, atlas.json says 120"),
+    ],
+)
+def test_damaged_atlas_says_what_is_wrong(own, damage, says):
+    damage(own / "atlas")
+    with pytest.raises(ValueError, match=says):
+        Atlas(own / "atlas")
+
+
+def test_damaged_parts_say_what_is_wrong_when_asked_for(own):
+    (own / "atlas" / "neighbours.npz").write_bytes(b"")
+    (own / "atlas" / "flow.safetensors").unlink()
+    (own / "atlas" / "model" / "model.safetensors").write_bytes(b"no")
+    atlas = Atlas(own / "atlas")
+    for part, says in (
+        ("neighbours", "neighbours.npz is not a readable"),
+        ("flow", "flow.safetensors is not a readable flow"),
+        ("model", "model.safetensors"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            getattr(atlas, part)
+
+
+def run(*arguments):
+    return main(["atlas", *map(str, arguments)])
+
+
+def test_mistakes_end_with_status_2_and_leave_nothing(own, capsys):
+    few = write_survey(own / "few", n_object=49)
+    other = own / "desi"
+    write_survey(other, n_object=60, grid=Survey(own / "survey").grid.__class__(
+        scale="linear", start=3600, step=4.0, n_pixel=1500))  # fmt: skip
+    out = own / "new"
+    for arguments, says in (
+        ((own / "survey", own / "pca", "--out", own / "atlas"), "exists; choose another --out"),
+        ((few, own / "pca", "--out", out), "at least 50 objects, got 49"),
+        ((own / "nowhere", own / "pca", "--out", out), "does not exist"),
+        ((own / "survey", own / "nowhere", "--out", out), "does not exist"),
+        ((own / "survey", own / "survey", "--out", out), "is not a model"),
+        ((other, own / "spender", "--out", out), "grid must be one that the model encodes"),
+        ((own / "survey", own / "pca", "--out", out, "--jobs", 0), "jobs must be -1 or positive"),
+    ):
+        assert run(*arguments) == 2
+        assert says in capsys.readouterr().err
+        assert not out.exists()
+
+
+def test_broken_latents_name_their_objects(own, monkeypatch):
+    real = load_model(own / "pca")
+    monkeypatch.setattr(atlas_build, "load_model", lambda *_, **__: real)
+
+    def encode(spectra):
+        latents = np.zeros((len(spectra), real.n_latent), np.float32)
+        latents[3] = np.nan
+        return latents
+
+    monkeypatch.setattr(real, "encode", encode)
+    config = AtlasConfig(survey=own / "survey", model=own / "pca", out=own / "new")
+    with pytest.raises(ValueError, match="266-51602-0004"):
+        make_atlas(Survey(own / "survey"), config, progress=False)
+
+
+def test_killed_build_goes_on_at_the_stage_it_was_in(own):
+    out = own / "new"
+    command = [sys.executable, "-m", "model", "atlas", own / "survey", own / "pca", "--out", out]
+    process = subprocess.Popen(
+        [*map(str, command)], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    flow = own / ".new.partial" / "flow.safetensors"
+    deadline = time.monotonic() + 120
+    while not flow.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert flow.exists()
+    assert not out.exists()
+    kept = {path: path.stat().st_mtime_ns for path in (own / ".new.partial").rglob("*.parquet")}
+    kept[flow] = flow.stat().st_mtime_ns
+    assert kept
+    subprocess.run([*map(str, command)], cwd=ROOT, check=True, capture_output=True)
+    assert (out / "flow.safetensors").stat().st_mtime_ns == kept[flow], "the flow was kept"
+    assert not (own / ".new.partial").exists()
+    assert not (out / "work").exists()
+    pd.testing.assert_frame_equal(Atlas(out).catalog, Atlas(own / "atlas").catalog)
+
+
+def test_leftovers_of_another_job_are_not_used(own, monkeypatch):
+    config = AtlasConfig(survey=own / "survey", model=own / "pca", out=own / "new")
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(atlas_build, "fit_flow", stop)
+    with pytest.raises(KeyboardInterrupt):
+        make_atlas(Survey(own / "survey"), config, progress=False)
+    assert (own / ".new.partial" / "work" / "encode").is_dir()
+    monkeypatch.undo()
+    build(own / "survey", own / "spender", own / "new")
+    assert Atlas(own / "new").model.kind == "spender"
+    pd.testing.assert_frame_equal(Atlas(own / "new").catalog, Atlas(own / "atlas_spender").catalog)

@@ -1,0 +1,50 @@
+"""Every command and every setting is documented."""
+
+import dataclasses
+import re
+from importlib import import_module
+
+import pytest
+
+from data.__main__ import COMMANDS as DATA_COMMANDS
+from data.__main__ import main as data_main
+from model.__main__ import COMMANDS as MODEL_COMMANDS
+from model.__main__ import main as model_main
+from tests.fixtures.paths import ROOT
+
+COMMANDS = [("data", command) for command in DATA_COMMANDS] + [
+    ("model", command) for command in MODEL_COMMANDS
+]
+NAMES = [f"{package} {command.name}" for package, command in COMMANDS]
+
+
+@pytest.mark.parametrize(("package", "command"), COMMANDS, ids=NAMES)
+def test_every_setting_is_shown_by_help(package, command, capsys):
+    main = {"data": data_main, "model": model_main}[package]
+    with pytest.raises(SystemExit, match="0"):
+        main([command.name, "--help"])
+    shown = re.sub(r"\s+", " ", capsys.readouterr().out)
+    for field in dataclasses.fields(getattr(import_module(command.module), command.config)):
+        assert field.metadata.get("help"), f"{command.name}: {field.name} has no help line"
+        name = (
+            field.name.upper()
+            if field.metadata["positional"]
+            else "--" + field.name.replace("_", "-")
+        )
+        assert name in shown
+
+
+@pytest.mark.parametrize(("package", "command"), COMMANDS, ids=NAMES)
+def test_every_command_is_in_the_readme(package, command):
+    assert f"python -m {package} {command.name}" in (ROOT / "README.md").read_text()
+
+
+def test_every_module_of_the_code_map_exists():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    code_map = text.split("## Code map")[1].split("## Conventions")[0]
+    for section in re.split(r"^(?=\w+/$)", code_map, flags=re.MULTILINE)[1:]:
+        package = section.split("/", 1)[0]
+        for name in re.findall(r"`(\w+)\.py`", section):
+            assert (ROOT / package / f"{name}.py").exists() or (ROOT / f"{name}.py").exists(), (
+                f"ARCHITECTURE.md names {package}/{name}.py, which does not exist"
+            )
