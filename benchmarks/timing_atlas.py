@@ -19,13 +19,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from data.grid import FloatArray
+from data.arrays import FloatArray, IntArray
 from data.json_file import read_json, write_json
 from data.mock.survey import MockSurvey
 from model.atlas.build import EMBEDDINGS, SCHEMA_VERSION
 from model.atlas.encoding import latent_columns
 from model.atlas.flow import FlowConfig, LatentFlow, fit_flow
-from model.atlas.neighbours import IntArray, Neighbours, find_neighbours
+from model.atlas.neighbours import Neighbours, find_neighbours
 from model.atlas.scores import LOF_NEIGHBOURS, SCORES, local_outlier_factor
 from model.networks.spender import Spender, SpenderConfig
 from model.store.storage import load_model, save_model

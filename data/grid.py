@@ -7,9 +7,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating[Any]]
+from data.arrays import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)

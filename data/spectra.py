@@ -8,7 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.grid import FloatArray, WaveGrid
+from data.arrays import FloatArray
+from data.grid import WaveGrid
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import pandas as pd
 import zarr
 from numpy.typing import NDArray
 
-from data.grid import FloatArray, WaveGrid
+from data.arrays import FloatArray, IndexArray
+from data.grid import WaveGrid
 from data.json_file import read_json
 from data.spectra import Spectra
 
@@ -85,7 +86,7 @@ class Survey:
         flux, ivar = (self._load(array, unique)[inverse] for array in (self._flux, self._ivar))
         return Spectra(wave=self.grid.wave, flux=flux, ivar=ivar, z=z[rows])
 
-    def _load(self, array: Any, rows: NDArray[np.int64] | slice) -> FloatArray:  # noqa: ANN401
+    def _load(self, array: Any, rows: IndexArray | slice) -> FloatArray:  # noqa: ANN401
         try:
             return array[rows] if isinstance(rows, slice) else array.oindex[rows]
         except (RuntimeError, ValueError) as error:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import zarr
-from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 
-from data.grid import FloatArray, WaveGrid
+from data.arrays import BoolArray, FloatArray
+from data.grid import WaveGrid
 from data.json_file import read_json, write_json
 from data.survey import SCHEMA_VERSION
 
@@ -144,7 +144,7 @@ class SurveyWriter:
         paths = [path for start, path in sorted(starts) if start < self.n_row]
         return pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
 
-    def compact(self, catalog: pd.DataFrame, keep: NDArray[np.bool_]) -> None:
+    def compact(self, catalog: pd.DataFrame, keep: BoolArray) -> None:
         """Drop spectra; the last ones move into the gaps. Call at most once, after all appends.
 
         Moves only read rows behind the new end, so that doing it twice does no harm.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from data.grid import FloatArray, WaveGrid
+from data.arrays import FloatArray
+from data.grid import WaveGrid
 from data.spectra import Spectra
 
 

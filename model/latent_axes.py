@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from data.grid import FloatArray
+from data.arrays import FloatArray
 
 
 def middle(latents: FloatArray) -> FloatArray:

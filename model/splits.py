@@ -13,9 +13,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
+from data.arrays import BoolArray, IndexArray
 from data.spectra import SpectrumSource
-
-IndexArray = NDArray[np.int64]
 
 TRAIN_SHARE, VALID_SHARE = 0.70, 0.15
 """Shares of the training and validation sets; the rest is the test set (Liang+2022, section 3)."""
@@ -123,7 +122,7 @@ def _first_id_of_object(ids: NDArray[Any], sky: NDArray[np.float64]) -> NDArray[
     return ids
 
 
-def _is_other_class(catalog: pd.DataFrame, object_class: str) -> NDArray[np.bool_]:
+def _is_other_class(catalog: pd.DataFrame, object_class: str) -> BoolArray:
     if object_class == "any" or "class" not in catalog:
         return np.zeros(len(catalog), dtype=bool)
     given = catalog["class"].astype("string").str.strip().str.upper()

@@ -9,10 +9,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
+from data.arrays import IndexArray
 from data.ingest.external_catalog import RADIUS, chord, unit_vectors
 
 
-def object_groups(catalog: pd.DataFrame, *, radius: float = RADIUS) -> NDArray[np.int64]:
+def object_groups(catalog: pd.DataFrame, *, radius: float = RADIUS) -> IndexArray:
     """Return the number of the object that each row observes.
 
     Args:
@@ -39,7 +40,7 @@ def object_groups(catalog: pd.DataFrame, *, radius: float = RADIUS) -> NDArray[n
     return connected_components(graph, directed=False)[1]
 
 
-def best_of_group(groups: NDArray[np.int64], snr: NDArray[np.float64]) -> NDArray[np.int64]:
+def best_of_group(groups: IndexArray, snr: NDArray[np.float64]) -> IndexArray:
     """Return, for each row, the row of its group with the best S/N (the first of equals)."""
     rows = np.arange(len(groups))
     order = np.lexsort((rows, -snr, groups))

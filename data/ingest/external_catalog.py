@@ -8,10 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from data.grid import FloatArray
+from data.arrays import FloatArray, IndexArray
 from data.ingest.sdss import plain_text
 
 Match = Literal["id", "radec"]
@@ -79,7 +78,7 @@ class Catalog:
         """Return the class of a row, upper case; empty if there is no such row or column."""
         return self._kinds[row] if row >= 0 else ""
 
-    def columns_for(self, rows: NDArray[np.int64]) -> pd.DataFrame:
+    def columns_for(self, rows: IndexArray) -> pd.DataFrame:
         """Return the table's rows for objects in order; missing values where row is -1."""
         return self.table.reindex(pd.Index(np.where(rows < 0, -1, rows))).reset_index(drop=True)
 
@@ -96,7 +95,7 @@ class Catalog:
             f"by id; it has {', '.join(map(str, self.table.columns[:12]))}; try --match radec"
         )
 
-    def _index_positions(self, path: Path) -> tuple[KDTree, NDArray[np.int64]]:
+    def _index_positions(self, path: Path) -> tuple[KDTree, IndexArray]:
         if not {"ra", "dec"} <= set(self.table.columns):
             raise ValueError(f"{path} must have columns ra and dec (degrees) to match by radec")
         ra, dec = _numbers(self.table, "ra"), _numbers(self.table, "dec")

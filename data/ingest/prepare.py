@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.grid import FloatArray, WaveGrid
+from data.arrays import BoolArray, FloatArray, IndexArray
+from data.grid import WaveGrid
 from data.lines import sky as sky_lines
 
 NORM_RANGE = (5300.0, 5850.0)
@@ -47,10 +48,10 @@ class Prepared:
 def prepare(
     grid: WaveGrid,
     *,
-    pixel: NDArray[np.int64],
+    pixel: IndexArray,
     flux: FloatArray,
     ivar: FloatArray,
-    masked: NDArray[np.bool_],
+    masked: BoolArray,
     z: float,
 ) -> Prepared:
     """Weight, place on the grid and normalise one spectrum.
@@ -105,11 +106,11 @@ def pixel_shift(own: WaveGrid, grid: WaveGrid, *, tolerance: float = 0.01) -> in
 
 def _place(
     grid: WaveGrid,
-    pixel: NDArray[np.int64],
+    pixel: IndexArray,
     flux: FloatArray,
     ivar: FloatArray,
-    masked: NDArray[np.bool_],
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+    masked: BoolArray,
+) -> tuple[NDArray[Any], NDArray[Any], BoolArray]:
     """Return flux, ivar (float64) and mask on the grid; 0, 0, True where the file has no pixel."""
     inside = (pixel >= 0) & (pixel < grid.n_pixel)
     if not inside.any():
@@ -132,7 +133,7 @@ def _weigh(values: NDArray[Any], weights: NDArray[Any]) -> tuple[NDArray[Any], N
 
 
 @cache
-def _sky(grid: WaveGrid) -> NDArray[np.bool_]:
+def _sky(grid: WaveGrid) -> BoolArray:
     return sky_lines.mask(grid)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import BoolArray, FloatArray, IndexArray
 from data.grid import INSTRUMENTS, WaveGrid
 from data.ingest.fits_table import FitsFile, Unit
 
@@ -46,10 +46,10 @@ class RawSpectrum:
     """
 
     instrument: str
-    pixel: NDArray[np.int64]
-    flux: NDArray[np.floating[Any]]
-    ivar: NDArray[np.floating[Any]]
-    masked: NDArray[np.bool_]
+    pixel: IndexArray
+    flux: FloatArray
+    ivar: FloatArray
+    masked: BoolArray
     facts: dict[str, Any]
     problem: str = ""
 
@@ -83,7 +83,7 @@ def read_file(path: Path) -> Iterator[RawSpectrum]:
     )
 
 
-def lattice(uniform: NDArray[np.floating[Any]], grid: WaveGrid) -> NDArray[np.int64]:
+def lattice(uniform: FloatArray, grid: WaveGrid) -> IndexArray:
     """Return pixel indices in `grid` of wavelengths that lie on it, or on its continuation.
 
     Args:
@@ -182,7 +182,7 @@ def _sdss_problem(cells: dict[str, Any]) -> str:
     return "unplugged fibre" if bits & ZWARNING_UNPLUGGED else ""
 
 
-def _span(uniform: NDArray[np.floating[Any]]) -> str:
+def _span(uniform: FloatArray) -> str:
     if len(uniform) == 0:
         return "no pixels"
     return f"{uniform[0]:.6g} ... {uniform[-1]:.6g} ({len(uniform)} pixels)"

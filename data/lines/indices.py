@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.grid import FloatArray
+from data.arrays import FloatArray
 
 Band = tuple[float, float]
 ROWS_AT_ONCE = 2048

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import BoolArray
 from data.grid import WaveGrid
 
 REACH = 5.0
@@ -47,7 +48,7 @@ SKY_LINES: tuple[SkyLine, ...] = _load()
 """Strong sky lines, in order of wavelength."""
 
 
-def mask(grid: WaveGrid, *, reach: float = REACH) -> NDArray[np.bool_]:
+def mask(grid: WaveGrid, *, reach: float = REACH) -> BoolArray:
     """Return which pixels lie near a strong sky line.
 
     Args:

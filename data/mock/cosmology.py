@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from data.grid import FloatArray
+from data.arrays import FloatArray
 
 HUBBLE = 70.0
 OMEGA_M = 0.3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.grid import FloatArray
+from data.arrays import FloatArray
 
 
 def calzetti(wave: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.grid import FloatArray
+from data.arrays import FloatArray
 from data.mock.templates import OLD_EDGES, YOUNG_EDGES
 
 EDGES = np.concatenate([YOUNG_EDGES, OLD_EDGES[1:]])

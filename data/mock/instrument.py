@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.grid import INSTRUMENTS, FloatArray, WaveGrid
+from data.arrays import BoolArray, FloatArray
+from data.grid import INSTRUMENTS, WaveGrid
 from data.lines import sky as sky_lines
 
 _WAVE = np.array([3600, 3850, 4000, 4150, 4300, 4450, 4600, 4900, 5200, 5650, 5800, 5950, 6100,
@@ -62,7 +62,7 @@ class Instrument:
         return INSTRUMENTS[self.name]
 
     @cached_property
-    def sky_mask(self) -> NDArray[np.bool_]:
+    def sky_mask(self) -> BoolArray:
         """Which pixels are near strong sky lines, bool, shape (n_pixel,)."""
         return sky_lines.mask(self.grid)
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from data.grid import FloatArray
+from data.arrays import FloatArray, IntArray
 from data.mock import cosmology
 from data.mock.history import mean_age, recent_rate
 from data.mock.instrument import Instrument
 from data.mock.lines import HALPHA, broad_lines, line_index, nuclear_lines, star_forming_lines
-from data.mock.object_random import IntArray, ObjectRandom
+from data.mock.object_random import ObjectRandom
 from data.mock.outliers import strength
 from data.mock.photometry import (
     LUMINOSITY,

@@ -11,9 +11,9 @@ from functools import cache
 
 import numpy as np
 
-from data.grid import FloatArray
+from data.arrays import FloatArray, IntArray
 from data.mock.dust import calzetti, power_law
-from data.mock.object_random import IntArray, ObjectRandom
+from data.mock.object_random import ObjectRandom
 from data.mock.population import Galaxies
 from data.mock.templates import load_templates
 

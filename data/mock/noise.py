@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from data.grid import FloatArray
+from data.arrays import FloatArray
 from data.mock.instrument import Instrument
 from data.mock.object_random import ObjectRandom
 

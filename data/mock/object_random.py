@@ -7,12 +7,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from data.grid import FloatArray
-
-IntArray = NDArray[np.integer[Any]]
+from data.arrays import FloatArray, IntArray
 
 
 class ObjectRandom:

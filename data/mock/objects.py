@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data.grid import FloatArray
+from data.arrays import FloatArray, IntArray
 from data.mock.instrument import Instrument
 from data.mock.light import draw_light
 from data.mock.noise import observe
-from data.mock.object_random import IntArray, ObjectRandom
+from data.mock.object_random import ObjectRandom
 from data.mock.outliers import (
     OUTLIER_KINDS,
     catalogue_redshift,

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from data.grid import FloatArray
+from data.arrays import FloatArray, IntArray
 from data.lines import sky as sky_lines
 from data.mock.cosmology import SPEED_OF_LIGHT
 from data.mock.instrument import Instrument
-from data.mock.object_random import IntArray, ObjectRandom
+from data.mock.object_random import ObjectRandom
 from data.mock.templates import FOLDER
 
 OUTLIER_KINDS = (

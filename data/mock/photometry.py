@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from data.grid import FloatArray
+from data.arrays import FloatArray
 from data.mock import cosmology
 from data.mock.dust import calzetti, milky_way, power_law
 from data.mock.instrument import Instrument

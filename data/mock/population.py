@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
-from data.grid import FloatArray
+from data.arrays import BoolArray, FloatArray, IntArray
 from data.mock.history import History, tau_ratio_of_rate
-from data.mock.object_random import IntArray, ObjectRandom
+from data.mock.object_random import ObjectRandom
 
 KINDS = ("star-forming", "starburst", "green valley", "quiescent", "post-starburst")
 NUCLEI = ("", "Seyfert", "LINER", "broad-line")
@@ -183,7 +182,7 @@ def _draw_history(
 
 
 def _draw_gas(
-    random: ObjectRandom, log_mass: FloatArray, log_rate: FloatArray, active: NDArray[np.bool_]
+    random: ObjectRandom, log_mass: FloatArray, log_rate: FloatArray, active: BoolArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return log10 Z / Z_sun of the gas and its ionisation parameter."""
     # Tremonti+2004, eq. 3; their scale, 0.1 lower, is near that of the nebular grids.

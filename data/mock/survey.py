@@ -14,10 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from data.arrays import FloatArray, IntArray
 from data.commands import setting
-from data.grid import FloatArray, WaveGrid
+from data.grid import WaveGrid
 from data.mock.instrument import MOCK_INSTRUMENTS
-from data.mock.object_random import IntArray
 from data.mock.objects import MockObjects, object_ids
 from data.processes import map_in_order
 from data.spectra import Spectra

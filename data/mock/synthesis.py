@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from data.grid import FloatArray, WaveGrid
+from data.arrays import FloatArray, IntArray
+from data.grid import WaveGrid
 from data.mock.cosmology import SPEED_OF_LIGHT
 from data.mock.dust import calzetti, milky_way, power_law
 from data.mock.instrument import Instrument
 from data.mock.light import Light
 from data.mock.lines import BROAD_WAVE, line_waves
-from data.mock.object_random import IntArray
 from data.mock.templates import GRID, N_FFT, load_templates, row_product
 
 _LN_MAGNITUDE = np.float32(0.4 * np.log(10))

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from data.grid import FloatArray, WaveGrid
+from data.arrays import FloatArray
+from data.grid import WaveGrid
 
 FOLDER = Path(__file__).resolve().parent.parent / "templates"
 GRID = WaveGrid(scale="log", start=3.301, step=1e-4, n_pixel=7203)

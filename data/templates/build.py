@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from data.grid import FloatArray, WaveGrid
+from data.arrays import FloatArray
+from data.grid import WaveGrid
 from data.lines.indices import air_to_vacuum
 
 GRID = WaveGrid(scale="log", start=3.301, step=1e-4, n_pixel=7203)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import FloatArray, IndexArray
 from data.lines.emission import LINES
 from explorer.state.dataset import Dataset
 from explorer.theme.theme import Ink
 from model.attribution.grad_fam import Attribution, attribute
 from model.attribution.target import Target, d4000_target, line_target, window_target
-
-FloatArray = NDArray[np.floating[Any]]
 
 OFF, D4000, WINDOW = "off", "D4000", "window"
 N_CHANNEL = 16
@@ -76,7 +73,7 @@ class Attention:
         channel = found.top_channel()
         return f"{value}. Grad-FAM (Melchior+2022): top channel {channel}, {peak}."
 
-    def channels(self) -> NDArray[np.int64]:
+    def channels(self) -> IndexArray:
         """Return the channels that contribute most, strongest first."""
         peaks = np.abs(self.attribution.peaks()[0])
         return np.argsort(-peaks, kind="stable")[:N_CHANNEL]

@@ -10,16 +10,14 @@ import numpy as np
 import panel as pn
 from bokeh.models import ColumnDataSource, Range1d
 from bokeh.palettes import Plasma256
-from numpy.typing import NDArray
 
+from data.arrays import FloatArray, IndexArray, IntArray
 from explorer.attention.attribution import Attention
 from explorer.server.background import Latest
 from explorer.state.state import ExplorerState
 from explorer.theme.text import line
 from explorer.theme.theme import new_figure, paint
 from model.attribution.grad_fam import order_by_channel
-
-FloatArray = NDArray[np.floating[Any]]
 
 SAMPLE, SHOWN = 60, 6
 SEED = 149
@@ -43,7 +41,7 @@ class Ordered:
 
     channel: int
     n_sample: int
-    rows: NDArray[np.integer[Any]]
+    rows: IntArray
     values: FloatArray
     wave: FloatArray
     models: FloatArray
@@ -134,7 +132,7 @@ class AttentionGallery(pn.viewable.Viewer):
         )
 
 
-def order_objects(state: ExplorerState, attention: Attention, among: NDArray[np.int64]) -> Ordered:
+def order_objects(state: ExplorerState, attention: Attention, among: IndexArray) -> Ordered:
     """Order a sample by the top channel of an attention; slow.
 
     Args:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from astropy.io import fits, votable
 from astropy.table import Column, MaskedColumn, Table
-from numpy.typing import NDArray
 
+from data.arrays import IndexArray
 from explorer.state.dataset import Dataset
 
 MAX_SPECTRA = 5000
@@ -36,7 +36,7 @@ class Exported:
     content: bytes
 
 
-def as_table(dataset: Dataset, rows: NDArray[np.int64]) -> Any:  # noqa: ANN401 - a Table
+def as_table(dataset: Dataset, rows: IndexArray) -> Any:  # noqa: ANN401 - a Table
     """Return rows of the catalogue as an Astropy table: units, descriptions, missing values masked.
 
     Text stays text, so that a 19-digit targetid keeps every digit.
@@ -67,7 +67,7 @@ def _column(name: str, values: Any, description: str) -> Any:  # noqa: ANN401 - 
     return Column(np.array(text, dtype=str) if text else np.array([], dtype="U1"), **options)
 
 
-def export_table(dataset: Dataset, rows: NDArray[np.int64], kind: str) -> Exported:
+def export_table(dataset: Dataset, rows: IndexArray, kind: str) -> Exported:
     """Write rows of the catalogue.
 
     Args:
@@ -102,7 +102,7 @@ def export_table(dataset: Dataset, rows: NDArray[np.int64], kind: str) -> Export
     raise ValueError(f"kind must be 'csv', 'fits', 'votable' or 'ecsv', got {kind!r}")
 
 
-def export_spectra(dataset: Dataset, rows: NDArray[np.int64]) -> Exported:
+def export_spectra(dataset: Dataset, rows: IndexArray) -> Exported:
     """Write the spectra of rows as one FITS file: WAVE, FLUX, IVAR, MODEL, CATALOG.
 
     Flux is in 1e-17 erg/s/cm2/A again where the catalogue has `norm`, else normalised.

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import FloatArray
 from explorer.state.dataset import Dataset
 from model.latent_axes import principal_axes
-
-FloatArray = NDArray[np.floating[Any]]
 
 RAW, ROTATED = "latents", "principal axes"
 ENDS = (0.2, 99.8)

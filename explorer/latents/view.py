@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
-from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from data.arrays import FloatArray
 from explorer.latents.basis import RAW, ROTATED, Basis, basis
 from explorer.latents.traversal import TraversalView
 from explorer.server.background import Latest, report
@@ -23,8 +23,6 @@ from explorer.theme.text import PLAIN, Html, line
 from model.interface import SpectrumModel
 from model.latent_axes import middle
 from model.tracks.trends import trends
-
-FloatArray = NDArray[np.floating[Any]]
 
 TAB = "Latents"
 SLIDERS, TRAVERSAL = "sliders", "traversal"

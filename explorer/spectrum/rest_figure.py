@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 import panel as pn
 from bokeh.models import ColumnDataSource, PanTool, Range1d, ResetTool, WheelZoomTool
-from numpy.typing import NDArray
 
+from data.arrays import FloatArray
 from data.lines.emission import LINES
 from explorer.state.state import ExplorerState
 from explorer.theme.theme import ink, new_figure, paint
-
-FloatArray = NDArray[np.floating[Any]]
 
 
 class RestFigure(pn.viewable.Viewer):

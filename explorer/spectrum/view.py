@@ -17,16 +17,14 @@ from bokeh.models import (
     WheelZoomTool,
 )
 from bokeh.plotting import figure
-from numpy.typing import NDArray
 
+from data.arrays import FloatArray
 from explorer.server.background import Latest, afterwards
 from explorer.spectrum.axis import WavelengthAxis, line_positions, readable, runs
 from explorer.spectrum.insets import Insets
 from explorer.spectrum.inspection import Inspection, inspect, smooth
 from explorer.state.state import ExplorerState
 from explorer.theme.theme import ink, inner_size, paint
-
-FloatArray = NDArray[np.floating[Any]]
 
 RESIDUAL_LIMIT = 6.0
 """Residuals are drawn to at least this many sigma."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from bokeh import palettes
 from colorcet import palette as colorcet_palettes
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating[Any]]
+from data.arrays import FloatArray
 
 N_COLOUR = 256
 PALETTES: dict[str, tuple[str, ...]] = {

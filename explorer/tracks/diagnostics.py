@@ -8,15 +8,13 @@ import numpy as np
 import pandas as pd
 import panel as pn
 from bokeh.models import ColumnDataSource, Range1d
-from numpy.typing import NDArray
 
+from data.arrays import FloatArray
 from explorer.state.state import ExplorerState
 from explorer.theme.text import line
 from explorer.theme.theme import ink, new_figure, paint
 from explorer.tracks.result import Decoded, Observed
 from explorer.tracks.spectra import shades
-
-FloatArray = NDArray[np.floating[Any]]
 
 HEIGHT = 300
 PLANES = {

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from astropy.table import Table
-from numpy.typing import NDArray
 
+from data.arrays import FloatArray
 from explorer.export.export import Exported
 from explorer.spectrum.lines import FEATURES
 from explorer.state.dataset import Dataset, Plane
@@ -19,8 +19,6 @@ from model.tracks.maker import TrackMaker
 from model.tracks.stack import Stack
 from model.tracks.track import Track
 from model.tracks.trends import observed_trends, stack_members, trends
-
-FloatArray = NDArray[np.floating[Any]]
 
 NEAR = 15
 """Members whose places on a map a knot is drawn among."""

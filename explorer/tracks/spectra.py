@@ -8,14 +8,11 @@ import numpy as np
 import panel as pn
 from bokeh.models import ColumnDataSource, Range1d
 from bokeh.palettes import Viridis256
-from numpy.typing import NDArray
 
 from data.lines.emission import LINES
 from explorer.state.state import ExplorerState
 from explorer.theme.theme import ink, new_figure, paint
 from explorer.tracks.result import Decoded, Observed
-
-FloatArray = NDArray[np.floating[Any]]
 
 MOST_PIXELS = 1500
 """Pixels of each spectrum of the offset stack; the single knot shows all."""

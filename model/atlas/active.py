@@ -14,8 +14,7 @@ import numpy as np
 from scipy.spatial import KDTree
 from sklearn.ensemble import RandomForestRegressor
 
-from data.grid import FloatArray
-from model.atlas.neighbours import IntArray
+from data.arrays import FloatArray, IntArray
 
 TOP_GRADE = 5.0
 MIN_GRADE, LOWEST, SPAN = 0.1, 0.1, 0.85

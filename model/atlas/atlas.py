@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from data.grid import FloatArray
+from data.arrays import FloatArray
 from data.json_file import read_json
 from data.source import open_source
 from data.spectra import SpectrumSource

@@ -23,8 +23,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from data.arrays import FloatArray
 from data.commands import setting
-from data.grid import FloatArray
 from data.json_file import read_json, write_json
 from data.source import open_source
 from data.spectra import SpectrumSource

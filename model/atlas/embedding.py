@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from data.grid import FloatArray
+from data.arrays import FloatArray
 from model.atlas.neighbours import Neighbours
 
 LARGE = 200_000

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from data.grid import FloatArray
+from data.arrays import FloatArray
 from data.spectra import SpectrumSource
 from model.atlas.scores import spectrum_scores
 from model.interface import SpectrumModel

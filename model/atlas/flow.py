@@ -23,7 +23,7 @@ from safetensors.torch import save
 from torch import Tensor
 from tqdm import tqdm
 
-from data.grid import FloatArray
+from data.arrays import FloatArray
 
 LOG_P_ROWS = 65_536
 """Rows of one pass when log p of many objects is asked for."""

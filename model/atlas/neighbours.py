@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from tqdm import tqdm
 
-from data.grid import FloatArray
-
-IntArray = NDArray[np.integer[Any]]
+from data.arrays import BoolArray, FloatArray, IntArray
 
 BLOCK_ROWS = 65_536
 """Rows queried at a time: bounds the float64 arrays the k-d tree returns."""
@@ -128,7 +124,7 @@ def find_neighbours(
     return Neighbours(indices, distances)
 
 
-def _others(order: IntArray, own: IntArray) -> NDArray[np.bool_]:
+def _others(order: IntArray, own: IntArray) -> BoolArray:
     """Mark all of each row but the object itself; among many copies it may not be listed."""
     keep = order != own[:, None]
     keep[keep.all(axis=1), -1] = False

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.grid import FloatArray
+from data.arrays import BoolArray, FloatArray, IntArray
 from data.spectra import Spectra
-from model.atlas.neighbours import IntArray, Neighbours, find_neighbours
+from model.atlas.neighbours import Neighbours, find_neighbours
 
 LOF_NEIGHBOURS = 20
 """Neighbours of the local outlier factor: scikit-learn's default, as in Portillo+2020."""
@@ -82,7 +82,7 @@ SCORES: tuple[Score, ...] = (
 
 
 def spectrum_scores(
-    spectra: Spectra, reconstruction: FloatArray, covered: NDArray[np.bool_]
+    spectra: Spectra, reconstruction: FloatArray, covered: BoolArray
 ) -> dict[str, FloatArray]:
     """Score spectra by their reconstruction.
 
@@ -142,7 +142,7 @@ def _factor(neighbours: Neighbours) -> FloatArray:
     return (density[neighbours.indices].mean(axis=1) / density).astype(np.float32)
 
 
-def _worst_window(chi2: FloatArray, good: NDArray[np.bool_]) -> tuple[FloatArray, IntArray]:
+def _worst_window(chi2: FloatArray, good: BoolArray) -> tuple[FloatArray, IntArray]:
     """Return the highest mean chi2 of any window, and its middle pixel."""
     width = min(WINDOW_PIXELS, chi2.shape[1])
     total, count = _running_sum(chi2, width), _running_sum(good, width)
@@ -162,7 +162,7 @@ def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> FloatArray:
     return np.where(denominator > 0, numerator / np.maximum(denominator, 1), np.nan)
 
 
-def unmasked_median(values: FloatArray, good: NDArray[np.bool_]) -> FloatArray:
+def unmasked_median(values: FloatArray, good: BoolArray) -> FloatArray:
     """Return the median over the good pixels of each row, NaN where there are none."""
     rows = zip(values, good, strict=True)
     return np.array([np.median(row[use]) if use.any() else np.nan for row, use in rows])

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from data.grid import FloatArray, WaveGrid
+from data.arrays import FloatArray, IntArray
+from data.grid import WaveGrid
 from data.spectra import Spectra, SpectrumSource
-from model.atlas.neighbours import IntArray
 from model.attribution.target import Target
 from model.interface import SpectrumModel
 from model.linear.pca import PCA

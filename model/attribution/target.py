@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data.grid import FloatArray
+from data.arrays import FloatArray
 from data.lines.emission import LINES, line
 from data.lines.indices import D4000_BLUE, D4000_RED
 

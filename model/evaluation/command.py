@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from data.arrays import IndexArray
 from data.commands import setting
 from data.json_file import write_json
 from data.source import open_source
@@ -31,7 +32,7 @@ from model.evaluation.fidelity import (
 from model.evaluation.figures import draw_distances, draw_example
 from model.evaluation.invariance import Invariance, measure_invariance
 from model.interface import SpectrumModel
-from model.splits import IndexArray, split_source
+from model.splits import split_source
 from model.store.card import EVALUATION, write_card
 from model.store.storage import load_model, read_model_info
 from model.training.trained import evenly

@@ -5,15 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from data.grid import FloatArray, WaveGrid
+from data.arrays import FloatArray, IndexArray, IntArray
+from data.grid import WaveGrid
 from data.spectra import Spectra, SpectrumSource
 from model.atlas.scores import unmasked_median
 from model.evaluation.best_latents import best_latents
 from model.interface import SpectrumModel
-from model.splits import IndexArray
 from model.training.trained import evenly
 
 SNR_EDGES = (0.0, 5.0, 10.0, 20.0, 40.0, np.inf)
@@ -100,9 +99,7 @@ def summarise(columns: Columns) -> dict[str, float]:
     }
 
 
-def by_group(
-    columns: Columns, group: NDArray[np.integer], names: list[str]
-) -> dict[str, dict[str, float]]:
+def by_group(columns: Columns, group: IntArray, names: list[str]) -> dict[str, dict[str, float]]:
     """Summarise the objects of each group that has any; `group` numbers the `names`."""
     return {
         names[number]: summarise({key: values[group == number] for key, values in columns.items()})
@@ -110,12 +107,12 @@ def by_group(
     }
 
 
-def snr_groups(snr: FloatArray) -> tuple[NDArray[np.integer], list[str]]:
+def snr_groups(snr: FloatArray) -> tuple[IntArray, list[str]]:
     """Return the number of each object's bin of S/N, and the bins in words."""
     return np.digitize(snr, SNR_EDGES[1:-1]), SNR_BINS
 
 
-def class_groups(source: SpectrumSource, rows: IndexArray) -> tuple[NDArray[np.integer], list[str]]:
+def class_groups(source: SpectrumSource, rows: IndexArray) -> tuple[IntArray, list[str]]:
     """Return the number of each row's class, and the classes: class and subclass, in words."""
     catalog = source.catalog.iloc[rows]
     words = np.full(len(rows), "", dtype=object)
@@ -129,7 +126,7 @@ def class_groups(source: SpectrumSource, rows: IndexArray) -> tuple[NDArray[np.i
 
 def outlier_groups(
     source: SpectrumSource, rows: IndexArray, snr: FloatArray
-) -> tuple[NDArray[np.integer], list[str]]:
+) -> tuple[IntArray, list[str]]:
     """Tell ordinary objects, faint and bright, from the outliers injected into a mock survey."""
     if "outlier_kind" not in source.catalog:
         return np.empty(0, dtype=int), []

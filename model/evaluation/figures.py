@@ -11,11 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from data.grid import FloatArray
+from data.arrays import FloatArray, IntArray
 from data.lines.emission import line
 from data.spectra import Spectra, SpectrumSource
 from model.atlas.embedding import embed_pca
-from model.atlas.neighbours import IntArray
 from model.evaluation.invariance import Invariance, redshifted
 from model.interface import SpectrumModel
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from data.grid import FloatArray
+from data.arrays import FloatArray, IntArray
 from data.spectra import Spectra, SpectrumSource
-from model.atlas.neighbours import IntArray
 from model.augment import move
 from model.interface import SpectrumModel
 from model.losses import consistency_loss, rest_weight, similarity_loss

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from data.arrays import IntArray
 from data.spectra import SpectrumSource
-from model.atlas.neighbours import IntArray
 from model.linear.pca import PCA, PCAConfig, row_slices, weighted_products
 
 

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from data.grid import REST_RANGE, FloatArray, WaveGrid, log_grid
+from data.arrays import FloatArray
+from data.grid import REST_RANGE, WaveGrid, log_grid
 from data.spectra import Spectra
 from model.networks.redshift import redshift
 from model.networks.weights import load_weights

@@ -23,7 +23,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from data.grid import INSTRUMENTS, REST_RANGE, FloatArray, WaveGrid, linear_grid
+from data.arrays import FloatArray
+from data.grid import INSTRUMENTS, REST_RANGE, WaveGrid, linear_grid
 from data.spectra import Spectra
 from model.losses import fit_amplitude
 from model.networks.decoder import Activation, Decoder, LineSpread

@@ -21,8 +21,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import KDTree
 
-from data.grid import FloatArray
-from model.atlas.neighbours import IntArray, Neighbours
+from data.arrays import BoolArray, FloatArray, IntArray
+from model.atlas.neighbours import Neighbours
 from model.latent_axes import combine, middle, principal_axes
 from model.tracks.track import Track
 
@@ -90,7 +90,7 @@ class TrackMaker:
         *,
         name: str,
         percentiles: Sequence[float] = (0, 30, 60, 90, 95, 100),
-        keep: NDArray[np.bool_] | None = None,
+        keep: BoolArray | None = None,
         recipe: Mapping[str, Any] | None = None,
     ) -> Track:
         """Average the latents of objects in bins of some quantity (Portillo+2020, 3.2).

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data.grid import FloatArray, WaveGrid
+from data.arrays import FloatArray
+from data.grid import WaveGrid
 from data.spectra import Spectra
 from model.networks.redshift import redshift
 

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.grid import FloatArray
+from data.arrays import BoolArray, FloatArray, IntArray
 from data.json_file import read_json, write_json
-from model.atlas.neighbours import IntArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +32,7 @@ class Track:
     recipe: dict[str, Any]
     latents: FloatArray
     support: IntArray
-    extrapolated: NDArray[np.bool_]
+    extrapolated: BoolArray
     members: tuple[tuple[str, ...], ...]
     positions: FloatArray | None = None
 

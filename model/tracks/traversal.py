@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from data.grid import FloatArray
+from data.arrays import FloatArray
 from model.interface import SpectrumModel
 from model.latent_axes import middle, principal_axes
 from model.tracks.trends import trends

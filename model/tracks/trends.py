@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from data.grid import FloatArray
+from data.arrays import FloatArray, IntArray
 from data.lines.emission import line
 from data.lines.indices import measure
 from data.spectra import SpectrumSource
-from model.atlas.neighbours import IntArray
 from model.interface import SpectrumModel
 from model.tracks.stack import Stack, stack_spectra
 

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from data.arrays import IndexArray
 from data.spectra import Spectra, SpectrumSource
 from model.training.prefetch import ahead
 
-IndexArray = NDArray[np.int64]
 _DEFAULT_BLOCK = 128
 _QUEUED_BATCHES = 4
 

@@ -15,16 +15,13 @@ from copy import copy
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from data.arrays import BoolArray, IntArray
 from data.spectra import SpectrumSource
-from model.atlas.neighbours import IntArray
 from model.linear.pca import PCA
 from model.networks.redshift import redshift
-
-BoolArray = NDArray[np.bool_]
 
 ROWS = 64
 """Spectra worked on at a time."""

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from data.arrays import IntArray
 from data.grid import WaveGrid
 from data.spectra import SpectrumSource
-from model.atlas.neighbours import IntArray
 from model.linear.fit import fit_pca
 from model.linear.pca import PCA, ROWS, PCAConfig
 from model.losses import rest_weight, similarity_loss

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data.arrays import IndexArray
 from data.spectra import SpectrumSource
-from model.splits import IndexArray, Splits
+from model.splits import Splits
 from model.store.storage import StoredModel
 
 if TYPE_CHECKING:
