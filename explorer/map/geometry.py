@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import BoolArray
 from explorer.state.dataset import Plane
 
 TOLERANCE = 12.0
@@ -49,7 +49,7 @@ def nearest_object(
     y: float,
     scale_x: float,
     scale_y: float,
-    shown: NDArray[np.bool_] | None,
+    shown: BoolArray | None,
 ) -> int | None:
     """Return the row of the object nearest on screen, within `TOLERANCE` pixels, or None.
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.arrays import BoolArray
 from explorer.map import raster
 from explorer.map.raster import Viewport
 from explorer.state.dataset import DENSITY, Dataset, Plane
@@ -35,8 +36,8 @@ class MapRequest:
     colour_scale: str
     clip: tuple[float, float]
     palette: str
-    shown: NDArray[np.bool_] | None
-    subset: NDArray[np.bool_] | None
+    shown: BoolArray | None
+    subset: BoolArray | None
     dark: bool
 
 
@@ -55,6 +56,11 @@ class MapImage:
     viewport: Viewport
     scale: Scale | None
     n_drawn: int
+
+
+def initial_images(dataset: Dataset) -> dict[tuple[object, ...], MapImage]:
+    """Return the cached initial images for new sessions, by what they depend on."""
+    return dataset.keep(("initial map images",), dict)
 
 
 def scale_for(dataset: Dataset, request: MapRequest) -> Scale | None:
@@ -96,7 +102,7 @@ def draw_map(dataset: Dataset, request: MapRequest, viewport: Viewport) -> MapIm
     return MapImage(raster.over(pixels, bottom), viewport, scale, _n_drawn(frame, viewport))
 
 
-def _where(frame: pd.DataFrame, mask: NDArray[np.bool_]) -> pd.DataFrame:
+def _where(frame: pd.DataFrame, mask: BoolArray) -> pd.DataFrame:
     return frame.iloc[np.flatnonzero(mask)]
 
 

@@ -14,8 +14,8 @@ from bokeh.models import (
     LinearColorMapper,
     Scatter,
 )
-from numpy.typing import NDArray
 
+from data.arrays import BoolArray
 from explorer.state.dataset import Classes
 from explorer.theme.colour import OKABE_ITO, OTHER, PALETTES, Scale, class_colours
 from explorer.theme.theme import ink
@@ -63,7 +63,7 @@ class MapKey:
         )  # fmt: skip
         self.classes.visible = False
 
-    def show_classes(self, classes: Classes, mask: NDArray[np.bool_] | None) -> None:
+    def show_classes(self, classes: Classes, mask: BoolArray | None) -> None:
         """Show the key, with the counts of the objects in `mask` (None = all)."""
         rows = class_rows(classes, mask)
         self.classes.visible, self.colour_bar.visible = True, False
@@ -89,7 +89,7 @@ class MapKey:
         )  # fmt: skip
 
 
-def class_rows(classes: Classes, mask: NDArray[np.bool_] | None) -> list[tuple[str, int, str]]:
+def class_rows(classes: Classes, mask: BoolArray | None) -> list[tuple[str, int, str]]:
     """Return name, count and colour of each line of the key; rare classes share the last."""
     codes = classes.codes if mask is None else classes.codes[mask]
     counts = np.bincount(codes.astype(np.int64) + 1, minlength=len(classes.names) + 1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import IndexArray
 from explorer.map.key import format_value
 from explorer.map.marks import MapMarks
 from explorer.state.state import ExplorerState
@@ -51,7 +51,7 @@ class MapMarkers:
             drawn = points if points is not None and state.path_plane == key else np.empty((0, 2))
             self._marks.place(name, drawn[:, 0], drawn[:, 1])
 
-    def _mark(self, name: str, rows: list[int] | NDArray[np.int64]) -> None:
+    def _mark(self, name: str, rows: list[int] | IndexArray) -> None:
         plane = self._state.plane
         self._marks.place(name, plane.x[rows], plane.y[rows])
 

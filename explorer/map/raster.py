@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating[Any]]
+from data.arrays import FloatArray, IntArray
 
 VALUES = ("value", "red", "green", "blue")
 """Names of the columns that colour: one number, or three that make a class colour."""
@@ -88,7 +88,7 @@ def aggregate(frame: pd.DataFrame, viewport: Viewport) -> dict[str, FloatArray]:
     return result
 
 
-def disc_radius(count: NDArray[np.integer[Any]]) -> float:
+def disc_radius(count: IntArray) -> float:
     """Return the radius (pixels) at which discs cover `COVERAGE` of the image; 0 = one pixel."""
     n_point = int(count.sum())
     if n_point == 0:

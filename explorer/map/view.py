@@ -12,7 +12,7 @@ from bokeh.events import MouseLeave, RangesUpdate, Reset, SelectionGeometry, Tap
 from bokeh.models import ColumnDataSource, Range1d
 
 from explorer.map.geometry import home_view, nearest_object
-from explorer.map.image import MapImage, MapRequest, draw_map
+from explorer.map.image import MapImage, MapRequest, draw_map, initial_images
 from explorer.map.key import MapKey
 from explorer.map.markers import MapMarkers
 from explorer.map.marks import MapMarks
@@ -24,8 +24,8 @@ from explorer.state.state import ExplorerState
 from explorer.theme.theme import ink, inner_size, new_figure, paint
 
 View = tuple[float, float, float, float]
-N_FIRST_MAP = 4
-"""First maps kept for visitors to come, 2 to 8 MB each."""
+N_INITIAL = 4
+"""Initial images kept for new sessions, 2 to 8 MB each."""
 
 
 class MapView(pn.viewable.Viewer):
@@ -189,8 +189,8 @@ class MapView(pn.viewable.Viewer):
         self._go_home()
 
     def open(self) -> None:
-        """Start with the map that the last visitor started with: most windows are of one size."""
-        image = self._state.dataset.first_maps.get(self._looks())
+        """Show the last session's initial image if nothing is filtered or zoomed."""
+        image = initial_images(self._state.dataset).get(self._looks())
         if image is not None and self._is_whole():
             view = image.viewport
             self._set_view((view.x0, view.x1, view.y0, view.y1))
@@ -198,11 +198,11 @@ class MapView(pn.viewable.Viewer):
             self.display(image)
 
     def leave(self) -> None:
-        """Let the next visitor start with the map as it is, if all of it is shown."""
-        known = self._state.dataset.first_maps
+        """Keep the image for the next session, if nothing is filtered or zoomed."""
+        known = initial_images(self._state.dataset)
         if self._drawn is not None and self._is_whole():
             known[self._looks()] = self._drawn
-            while len(known) > N_FIRST_MAP:
+            while len(known) > N_INITIAL:
                 del known[next(iter(known))]
 
     def _looks(self) -> tuple[object, ...]:

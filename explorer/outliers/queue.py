@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import param
-from numpy.typing import NDArray
 
+from data.arrays import IndexArray
 from explorer.labels.label import Label
 from explorer.labels.store import LabelStore
 from explorer.outliers.contact_sheet import PER_PAGE
-from explorer.outliers.ranking import GOOD, UNSATURATED, Ranking, good_chi2, rank
+from explorer.outliers.ranking import Ranking, good_chi2, rank
 from explorer.server.background import Latest
+from explorer.state.outlier_options import GOOD, UNSATURATED
 from explorer.state.state import ExplorerState
 from model.atlas.active import relearn
 
@@ -123,7 +124,7 @@ def make_ranking(
     options: Collection[str],
     labels: dict[str, Label],
     learn: bool,
-    among: NDArray[np.int64],
+    among: IndexArray,
 ) -> Ranking:
     """Rank by a score, or by what the labels make of it; slow.
 
@@ -131,7 +132,7 @@ def make_ranking(
         state: The session; only what never changes of it is read.
         column: Column of the score.
         ordinary_first: Rank from the other end.
-        options: Of `explorer.outliers.ranking.OPTIONS`.
+        options: Of `state.outlier_options.OPTIONS`.
         labels: object_id -> label.
         learn: Let the grades re-rank.
         among: Rows that may be listed.

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import FloatArray, IndexArray
 from explorer.state.dataset import Dataset
-
-FloatArray = NDArray[np.floating[Any]]
+from explorer.state.outlier_options import GOOD, OPTIONS, UNLABELLED, UNSATURATED
 
 LONGEST = 10_000
 """Objects of a list; nobody looks at more one by one, and each session holds its own."""
@@ -20,8 +18,6 @@ GOOD_SHARE = 90.0
 SATURATION = 100.0
 """Peak flux over continuum above which line emitters are left out (Liang+2023, section 5.2)."""
 
-UNLABELLED, GOOD, UNSATURATED = "unlabelled first", "good reconstruction only", "not line-saturated"
-OPTIONS = (UNLABELLED, GOOD, UNSATURATED)
 _NEEDED = {GOOD: "chi2_red", UNSATURATED: "peak_flux"}
 
 
@@ -36,7 +32,7 @@ class Ranking:
         n_left_out: Objects that the options leave out, or that have no score.
     """
 
-    rows: NDArray[np.int64]
+    rows: IndexArray
     values: FloatArray
     n_ranked: int
     n_left_out: int
@@ -68,7 +64,7 @@ def rank(
     dataset: Dataset,
     values: FloatArray,
     *,
-    among: NDArray[np.int64],
+    among: IndexArray,
     highest_first: bool,
     options: Collection[str],
     labelled: Collection[int],

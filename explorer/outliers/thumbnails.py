@@ -6,14 +6,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import FloatArray, IndexArray
 from explorer.state.dataset import Dataset
-
-FloatArray = NDArray[np.floating[Any]]
 
 WIDTH, HEIGHT, RESIDUAL_HEIGHT = 300, 100, 40
 """Units of the drawings; they are stretched to whatever size the page gives them."""
@@ -157,7 +154,7 @@ def _limits(flux: FloatArray, model: FloatArray) -> tuple[float, float]:
 
 
 def _mean(
-    column: NDArray[np.int64], values: FloatArray, weight: FloatArray, *, power: float = 1.0
+    column: IndexArray, values: FloatArray, weight: FloatArray, *, power: float = 1.0
 ) -> FloatArray:
     """Return weighted sums over each column divided by (sum of weights)^power, NaN where none."""
     use = (weight > 0) & (column >= 0) & (column < N_COLUMN)

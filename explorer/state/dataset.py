@@ -13,11 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from data.arrays import BoolArray, FloatArray, IndexArray
+
 if TYPE_CHECKING:
-    from explorer.map.image import MapImage
     from model.atlas.atlas import Atlas
 
-FloatArray = NDArray[np.floating[Any]]
 
 LATENTS = "latents"
 """The embedding that shows two latents against each other."""
@@ -46,7 +46,7 @@ class Plane:
     y: FloatArray
 
     @cached_property
-    def rows(self) -> NDArray[np.int64]:
+    def rows(self) -> IndexArray:
         """Rows of the objects in `tree`: those that have a position."""
         return np.flatnonzero(np.isfinite(self.x) & np.isfinite(self.y))
 
@@ -83,7 +83,6 @@ class Dataset:
         atlas: The atlas.
         catalog: Its catalogue, row = object.
         ids: `object_id` of each row, as text.
-        first_maps: What visitors saw first, by how it looked; a few.
     """
 
     def __init__(self, atlas: Atlas) -> None:
@@ -91,7 +90,6 @@ class Dataset:
         self.atlas = atlas
         self.catalog: pd.DataFrame = atlas.catalog
         self.ids: NDArray[np.object_] = self.catalog["object_id"].astype(str).to_numpy(object)
-        self.first_maps: dict[tuple[object, ...], MapImage] = {}
         self._kept: dict[tuple[str, ...], Any] = {}
         self._lock = RLock()
         self._locks: dict[tuple[str, ...], Any] = {}
@@ -150,7 +148,7 @@ class Dataset:
         return (first, last) if first < last else (float(rest[0]), float(rest[-1]))
 
     @cached_property
-    def rest_shown(self) -> NDArray[np.bool_]:
+    def rest_shown(self) -> BoolArray:
         """Which pixels of decoded spectra lie within `rest_range`, shape (n_rest,)."""
         first, last = self.rest_range
         wave = self.atlas.model.wave_rest

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
+from data.arrays import BoolArray
 from explorer.state.dataset import LATENTS, Dataset, Plane
 
 
-def passing(dataset: Dataset, filters: Mapping[str, Any]) -> NDArray[np.bool_] | None:
+def passing(dataset: Dataset, filters: Mapping[str, Any]) -> BoolArray | None:
     """Return which objects pass every filter, or None where there is no filter.
 
     Args:
@@ -23,7 +23,7 @@ def passing(dataset: Dataset, filters: Mapping[str, Any]) -> NDArray[np.bool_] |
     Raises:
         ValueError: A column is not there, or a filter is neither a range nor a list.
     """
-    mask: NDArray[np.bool_] | None = None
+    mask: BoolArray | None = None
     for column, wanted in filters.items():
         if column in dataset.class_columns and isinstance(wanted, list):
             classes = dataset.classes(column)
@@ -58,7 +58,7 @@ def plane_of(dataset: Dataset, key: str) -> Plane:
     return dataset.plane(name)
 
 
-def inside_region(dataset: Dataset, region: Mapping[str, Any]) -> NDArray[np.bool_]:
+def inside_region(dataset: Dataset, region: Mapping[str, Any]) -> BoolArray:
     """Return which objects lie inside a polygon.
 
     Args:

@@ -8,8 +8,9 @@ import numpy as np
 import param
 from numpy.typing import NDArray
 
-from explorer.outliers.ranking import OPTIONS
+from data.arrays import BoolArray, IndexArray
 from explorer.state.dataset import DENSITY, LATENTS, Dataset, Plane
+from explorer.state.outlier_options import OPTIONS
 from explorer.state.selection import inside_region, passing
 from explorer.theme.colour import PALETTES
 
@@ -55,10 +56,10 @@ class ExplorerState(param.Parameterized):
     region: dict[str, Any] | None = param.Dict(
         None, allow_None=True, doc="Box or lasso: {plane, x, y}, a polygon on that plane."
     )  # type: ignore[assignment]
-    shown: NDArray[np.bool_] | None = param.ClassSelector(
+    shown: BoolArray | None = param.ClassSelector(
         class_=np.ndarray, default=None, doc="Mask of what passes the filters; None = all. Derived."
     )  # type: ignore[assignment]
-    subset: NDArray[np.bool_] | None = param.ClassSelector(
+    subset: BoolArray | None = param.ClassSelector(
         class_=np.ndarray,
         default=None,
         doc="Mask of what lies in the region and is shown. Derived.",
@@ -153,7 +154,7 @@ class ExplorerState(param.Parameterized):
         indices = self.dataset.atlas.neighbours.indices[row][: self.n_neighbours]
         return [int(index) for index in indices]
 
-    def rows(self) -> NDArray[np.int64]:
+    def rows(self) -> IndexArray:
         """Return the rows selected: in the region, else all that pass the filters."""
         mask = self.subset if self.subset is not None else self.shown
         return np.arange(len(self.dataset)) if mask is None else np.flatnonzero(mask)
