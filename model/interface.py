@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from data.arrays import FloatArray
+from data.arrays import BoolArray, FloatArray
 from data.grid import WaveGrid
 from data.spectra import Spectra
 
@@ -35,13 +35,27 @@ class SpectrumModel(Protocol):
         """Return rest-frame spectra, float32, shape (n_galaxy, n_rest)."""
         ...
 
-    def reconstruct(
-        self, latents: FloatArray, z: FloatArray, grid: WaveGrid
-    ) -> tuple[FloatArray, FloatArray]:
-        """Decode, redshift and resample to an observed-frame grid.
+    def observe(
+        self, rest: FloatArray, z: FloatArray, grid: WaveGrid
+    ) -> tuple[FloatArray, BoolArray]:
+        """Redshift rest-frame spectra and resample them to an observed-frame grid.
+
+        Args:
+            rest: Spectra that `decode` returned, shape (n_galaxy, n_rest).
+            z: Redshifts, shape (n_galaxy,).
+            grid: Observed-frame grid.
 
         Returns:
             The model flux, float32, 0 outside the rest range, and a boolean array, true where
             the rest range reaches; both of shape (n_galaxy, n_pixel).
+        """
+        ...
+
+    def reconstruct(
+        self, latents: FloatArray, z: FloatArray, grid: WaveGrid
+    ) -> tuple[FloatArray, BoolArray]:
+        """Decode and observe, a batch at a time: the result of `observe(decode(latents), z, grid)`.
+
+        Who needs the rest frame too calls the two, so that nothing is decoded twice.
         """
         ...

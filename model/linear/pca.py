@@ -9,7 +9,7 @@ the coefficients keeps gappy spectra near the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from data.arrays import FloatArray
+from data.arrays import BoolArray, FloatArray
 from data.grid import REST_RANGE, WaveGrid, log_grid
 from data.spectra import Spectra
 from model.networks.redshift import redshift
@@ -161,17 +161,29 @@ class PCA(nn.Module):
         """Return rest-frame spectra, float32, shape (n_galaxy, n_rest)."""
         return self.decode_tensor(self._latents(latents)).cpu().numpy()
 
+    def observe(
+        self, rest: FloatArray, z: FloatArray, grid: WaveGrid
+    ) -> tuple[FloatArray, BoolArray]:
+        """Redshift and resample what `decode` returned; see `SpectrumModel`."""
+        values = torch.tensor(rest, dtype=torch.float32, device=self.mean.device)
+        return self._observed(lambda rows: values[rows], z, grid)
+
     def reconstruct(
         self, latents: FloatArray, z: FloatArray, grid: WaveGrid
-    ) -> tuple[FloatArray, FloatArray]:
+    ) -> tuple[FloatArray, BoolArray]:
         """Decode, redshift and resample to an observed-frame grid; see `SpectrumModel`."""
         values = self._latents(latents)
+        return self._observed(lambda rows: self.decode_tensor(values[rows]), z, grid)
+
+    def _observed(
+        self, rest: Callable[[slice], Tensor], z: FloatArray, grid: WaveGrid
+    ) -> tuple[FloatArray, BoolArray]:
+        """Observe rest-frame spectra that `rest` gives batch by batch."""
         z_all = torch.tensor(z, dtype=torch.float64, device=self.mean.device)
-        flux = np.empty((len(values), grid.n_pixel), dtype=np.float32)
+        flux = np.empty((len(z), grid.n_pixel), dtype=np.float32)
         covered = np.empty(flux.shape, dtype=bool)
-        for rows in row_slices(len(values)):
-            rest = self.decode_tensor(values[rows])
-            moved, valid = redshift(rest, z_all[rows], source=self.rest_grid, target=grid)
+        for rows in row_slices(len(z)):
+            moved, valid = redshift(rest(rows), z_all[rows], source=self.rest_grid, target=grid)
             flux[rows], covered[rows] = moved.cpu().numpy(), valid.cpu().numpy()
         return flux, covered
 

@@ -8,13 +8,14 @@ Melchior+2022 (arXiv:2211.07890), Liang+2022 (two latents), Liang+2023 (arXiv:23
     model(flux, z, grid).fitted(flux, ivar)                  the same, amplitude fitted to the data
     model.encode_tensor(flux, z, grid=...) -> latents
     model.decode_tensor(latents) -> rest
-    model.observe(rest, z, grid) -> (flux, valid)
-    model.encode(spectra), model.decode(latents), model.reconstruct(latents, z, grid)   NumPy
+    model.observe_tensor(rest, z, grid) -> (flux, valid)
+    model.encode(spectra), model.decode(latents), model.observe(rest, z, grid),          NumPy
+    model.reconstruct(latents, z, grid)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, Self
 
@@ -23,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from data.arrays import FloatArray
+from data.arrays import BoolArray, FloatArray
 from data.grid import INSTRUMENTS, REST_RANGE, WaveGrid, linear_grid
 from data.spectra import Spectra
 from model.losses import fit_amplitude
@@ -175,7 +176,7 @@ class Spender(nn.Module):
         grid = self.config.grids[self.instrument(grid)]
         latents = self.encode_tensor(flux, z, grid=grid)
         rest = self.decode_tensor(latents)
-        return Reconstruction(latents, rest, *self.observe(rest, z, grid))
+        return Reconstruction(latents, rest, *self.observe_tensor(rest, z, grid))
 
     def encode_tensor(
         self, flux: Tensor, z: Tensor | None = None, *, grid: WaveGrid | None = None
@@ -191,7 +192,7 @@ class Spender(nn.Module):
         """Return rest-frame spectra, shape (n_galaxy, n_rest)."""
         return self.decoder(latents)
 
-    def observe(self, rest: Tensor, z: Tensor, grid: WaveGrid) -> tuple[Tensor, Tensor]:
+    def observe_tensor(self, rest: Tensor, z: Tensor, grid: WaveGrid) -> tuple[Tensor, Tensor]:
         """Redshift rest-frame spectra to an observed-frame grid.
 
         The line-spread function is applied if the model learnt one for that grid.
@@ -246,18 +247,31 @@ class Spender(nn.Module):
                 rest[rows] = self.decode_tensor(self._latents(latents[rows])).float().cpu().numpy()
         return rest
 
+    def observe(
+        self, rest: FloatArray, z: FloatArray, grid: WaveGrid
+    ) -> tuple[FloatArray, BoolArray]:
+        """Redshift and resample what `decode` returned; see `SpectrumModel`."""
+        return self._observed(lambda rows: self._tensor(rest[rows]), z, grid)
+
     def reconstruct(
         self, latents: FloatArray, z: FloatArray, grid: WaveGrid
-    ) -> tuple[FloatArray, FloatArray]:
+    ) -> tuple[FloatArray, BoolArray]:
         """Decode, redshift and resample to an observed-frame grid; see `SpectrumModel`."""
+        return self._observed(
+            lambda rows: self.decode_tensor(self._latents(latents[rows])), z, grid
+        )
+
+    def _observed(
+        self, rest: Callable[[slice], Tensor], z: FloatArray, grid: WaveGrid
+    ) -> tuple[FloatArray, BoolArray]:
+        """Observe rest-frame spectra that `rest` gives batch by batch."""
         z = np.asarray(z, dtype=np.float64)
-        flux = np.empty((len(latents), grid.n_pixel), dtype=np.float32)
+        flux = np.empty((len(z), grid.n_pixel), dtype=np.float32)
         valid = np.empty(flux.shape, dtype=bool)
         with torch.inference_mode():
-            for rows in _batches(len(latents)):
-                rest = self.decode_tensor(self._latents(latents[rows]))
+            for rows in _batches(len(z)):
                 z_rows = torch.as_tensor(z[rows], device=self.device)
-                batch_flux, batch_valid = self.observe(rest, z_rows, grid)
+                batch_flux, batch_valid = self.observe_tensor(rest(rows), z_rows, grid)
                 flux[rows] = batch_flux.cpu().numpy()
                 valid[rows] = batch_valid.cpu().numpy()
         return flux, valid

@@ -83,5 +83,5 @@ def _is_finite(objective: Objective, one: Batch) -> bool:
     model = objective.model
     with torch.no_grad():
         rest = model.decode_tensor(model.encode_tensor(one.flux, one.z, grid=objective.grid))
-        flux, valid = model.observe(rest, one.z, objective.grid)
+        flux, valid = model.observe_tensor(rest, one.z, objective.grid)
         return bool(fidelity_each(one.flux, one.ivar, flux, valid).isfinite().all())

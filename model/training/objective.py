@@ -108,7 +108,7 @@ class Objective(nn.Module):
             goal = self.guide(batch.flux, batch.ivar, batch.z, grid=self.grid)
             latents = encoded[0] + guidance * (goal - encoded[0])
         rest = model.decode_tensor(latents).float()
-        flux, valid = model.observe(rest, batch.z, self.grid)
+        flux, valid = model.observe_tensor(rest, batch.z, self.grid)
         fidelity = fidelity_each(batch.flux, batch.ivar, flux, valid).mean() * share
         losses = {"fidelity": fidelity}
         if settings.similarity:

@@ -164,7 +164,8 @@ def test_tells_the_encoders_part_of_a_misfit_from_the_decoders(measured):
             model.rest_grid,
             model.wave_rest,
         )
-        decode, reconstruct = staticmethod(model.decode), staticmethod(model.reconstruct)
+        decode, observe = staticmethod(model.decode), staticmethod(model.observe)
+        reconstruct = staticmethod(model.reconstruct)
 
         def encode(self, spectra):
             latents = model.encode(spectra)

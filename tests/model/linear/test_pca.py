@@ -102,6 +102,9 @@ def test_reconstruction_is_zero_and_not_covered_outside_the_rest_range(rng):
     assert (moved[0, uncovered] == 0).all()
     expected = np.interp(GRID.wave[~uncovered] / 1.3, GRID.wave, model.decode(np.zeros((1, 2)))[0])
     np.testing.assert_allclose(moved[0, ~uncovered], expected, atol=2e-4)
+    decoded = model.decode(np.zeros((1, 2), np.float32))
+    for one, other in zip(model.observe(decoded, [0.3], GRID), (moved, covered), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_spectrum_without_a_pixel_lies_at_the_mean(rng):

@@ -249,12 +249,12 @@ def test_line_spread_is_learnt_and_works_on_the_observed_grid_only(rng):
     (result.flux - torch.tensor(spectra.flux)).square().sum().backward()
     assert model.line_spreads["sdss"].kernel.grad.abs().sum() > 0
     rest = torch.rand(1, 700)
-    sharp = _model().observe(rest, torch.zeros(1), SDSS)[0]
-    blurred = model.observe(rest, torch.zeros(1), SDSS)[0].detach()
+    sharp = _model().observe_tensor(rest, torch.zeros(1), SDSS)[0]
+    blurred = model.observe_tensor(rest, torch.zeros(1), SDSS)[0].detach()
     assert not torch.allclose(sharp, blurred)
     assert torch.equal(
-        model.observe(rest, torch.zeros(1), BOSS)[0],
-        _model().observe(rest, torch.zeros(1), BOSS)[0],
+        model.observe_tensor(rest, torch.zeros(1), BOSS)[0],
+        _model().observe_tensor(rest, torch.zeros(1), BOSS)[0],
     )
 
 
@@ -297,6 +297,9 @@ def test_a_model_is_a_spectrum_model_and_the_numpy_and_tensor_sides_agree(rng):
     flux, valid = model.reconstruct(latents, spectra.z, SDSS)
     np.testing.assert_allclose(flux, result.flux.detach(), atol=1e-5)
     assert np.array_equal(valid, result.valid)
+    again, seen = model.observe(model.decode(latents), spectra.z, SDSS)
+    assert np.array_equal(again, flux)
+    assert np.array_equal(seen, valid)
 
 
 def test_no_spectra_give_no_latents():

@@ -75,7 +75,7 @@ def test_decoder_reproduces_spectra_from_the_guides_latents(survey, activation):
     flux, ivar, z = _tensors(survey, rows)
     latents = guide(flux, ivar, z, grid=GRID)
     assert latents.shape == (150, 2)
-    seen, valid = model.observe(model.decode_tensor(latents), z, GRID)
+    seen, valid = model.observe_tensor(model.decode_tensor(latents), z, GRID)
     chi2 = 2 * fidelity_each(flux, ivar, seen, valid) / (ivar > 0).float().mean(dim=1)
     mean = flux.mean(dim=0)
     plain = 2 * fidelity_each(flux, ivar, mean.expand_as(flux), valid)
