@@ -7,8 +7,6 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 from bokeh.document import Document
-from panel.io.resources import get_dist_path
-from panel.util.parameters import edit_readonly
 
 from explorer.components.busy_bar import BusyBar
 from explorer.components.screen import USUAL, Screen, beside_map
@@ -16,9 +14,11 @@ from explorer.components.tour import Tour
 from explorer.controls.filters import counts_text
 from explorer.controls.search_box import SearchBox
 from explorer.keys import Help
-from explorer.server import background
 from explorer.server.bokeh_style_sheets import keep_style_sheets
+from explorer.server.latest import watch_activity
+from explorer.server.notices import warn
 from explorer.server.panel_locks import hold_locks
+from explorer.server.panel_page import cut_busy_tie, serve_own_files
 from explorer.session import Session
 from explorer.state.address import NAMES, from_query, to_query
 from explorer.state.dataset import Dataset
@@ -34,8 +34,7 @@ def build_page(dataset: Dataset) -> pmui.Page:
     document = pn.state.curdoc
     if document is not None:
         document.theme = FIGURE_THEME
-        # Panel sets this after the page is made: what is made on the way would ask its CDN.
-        document.template_variables["dist_url"] = get_dist_path(cdn=False)
+        serve_own_files(document)
         keep_style_sheets(document)
         hold_locks()
     session = Session(dataset)
@@ -67,9 +66,7 @@ def build_page(dataset: Dataset) -> pmui.Page:
         theme_config=PAGE_THEME,
         sx=PAGE_SX,
     )
-    with edit_readonly(page):
-        # Cuts the tie to the whole process's busy flag: each turn of it walks all of the page.
-        page.busy = False
+    cut_busy_tie(page)
     screen.param.watch(
         lambda event: page.param.update(contextbar_width=beside_map(event.new)), "width_seen"
     )
@@ -79,7 +76,7 @@ def build_page(dataset: Dataset) -> pmui.Page:
         _follow_address(session, document, defaults)
         session.map.open()
         pn.state.onload(lambda: _start(session, document))
-        background.watch_activity(document, busy.follow)
+        watch_activity(document, busy.follow)
     else:
         session.start()
     return page
@@ -114,8 +111,7 @@ def _follow_address(session: Session, document: Document, defaults: dict[str, An
 
     def tell() -> None:
         for complaint in complaints:
-            if pn.state.notifications is not None:
-                pn.state.notifications.warning(complaint, duration=6000)
+            warn(complaint)
 
     pn.state.onload(tell)
     waiting: list[Any] = []

@@ -9,7 +9,7 @@ import pandas as pd
 import panel as pn
 
 from explorer.controls.filters import counts_text
-from explorer.server.background import Latest
+from explorer.server.latest import Latest
 from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState
 from explorer.theme.text import line

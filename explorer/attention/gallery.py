@@ -13,7 +13,7 @@ from bokeh.palettes import Plasma256
 
 from data.arrays import FloatArray, IndexArray, IntArray
 from explorer.attention.attribution import Attention
-from explorer.server.background import Latest
+from explorer.server.latest import Latest
 from explorer.state.state import ExplorerState
 from explorer.theme.text import line
 from explorer.theme.theme import new_figure, paint

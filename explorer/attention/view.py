@@ -22,7 +22,8 @@ from explorer.attention.attribution import (
     target_of,
 )
 from explorer.attention.gallery import AttentionGallery
-from explorer.server.background import Latest, together
+from explorer.server.latest import Latest
+from explorer.server.messages import together
 from explorer.spectrum.axis import WavelengthAxis
 from explorer.state.state import ExplorerState
 from explorer.theme.text import PLAIN, line

@@ -6,7 +6,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from explorer.controls.search import Found, find
-from explorer.server.background import Latest
+from explorer.server.latest import Latest
 from explorer.state.state import ExplorerState
 
 

@@ -13,7 +13,8 @@ from explorer.export.export import Exported, export_spectra, export_table
 from explorer.export.figures import map_figure, spectrum_figure
 from explorer.map.image import MapRequest
 from explorer.map.raster import Viewport
-from explorer.server.background import Latest, report
+from explorer.server.latest import Latest
+from explorer.server.notices import report
 from explorer.spectrum.inspection import inspect
 from explorer.state.state import ExplorerState
 

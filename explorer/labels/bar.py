@@ -13,7 +13,7 @@ import panel_material_ui as pmui
 
 from explorer.labels.label import GRADES, Label
 from explorer.labels.store import LabelStore
-from explorer.server.background import report
+from explorer.server.notices import report
 from explorer.state.state import ExplorerState
 from explorer.theme.text import PLAIN, line
 

@@ -10,10 +10,11 @@ import panel_material_ui as pmui
 from bokeh.models import ColumnDataSource, Range1d
 from bokeh.palettes import RdYlBu5
 
-from explorer.server.background import Latest
+from explorer.server.latest import Latest
+from explorer.server.panel_html import Html
 from explorer.spectrum.lines import TABLE_STYLE, number, table
 from explorer.state.state import ExplorerState
-from explorer.theme.text import PLAIN, Html, line
+from explorer.theme.text import PLAIN, line
 from explorer.theme.theme import ink, new_figure, paint
 from model.tracks.traversal import FEATURES, Traversal, traverse
 

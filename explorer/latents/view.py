@@ -14,12 +14,14 @@ from scipy.spatial import KDTree
 from data.arrays import FloatArray
 from explorer.latents.basis import RAW, ROTATED, Basis, basis
 from explorer.latents.traversal import TraversalView
-from explorer.server.background import Latest, report
+from explorer.server.latest import Latest
+from explorer.server.notices import report
+from explorer.server.panel_html import Html
 from explorer.spectrum.lines import TABLE_STYLE, compared, number
 from explorer.spectrum.rest_figure import RestFigure
 from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState
-from explorer.theme.text import PLAIN, Html, line
+from explorer.theme.text import PLAIN, line
 from model.interface import SpectrumModel
 from model.latent_axes import middle
 from model.tracks.trends import trends
@@ -55,7 +57,7 @@ class LatentsView(pn.viewable.Viewer):
         """Make the widgets; they start when the tab opens."""
         super().__init__()
         self._state = state
-        self._decoding, self._measuring = Latest(even=True), Latest()
+        self._decoding, self._measuring = Latest(inline_if_fast=True), Latest()
         self._filling = False
         self._stale = True
         self.start: FloatArray = _middle(state.dataset)

@@ -18,7 +18,8 @@ from explorer.map.markers import MapMarkers
 from explorer.map.marks import MapMarks
 from explorer.map.raster import Viewport
 from explorer.map.tools import MapTools
-from explorer.server.background import Latest, together
+from explorer.server.latest import Latest
+from explorer.server.messages import together
 from explorer.state.dataset import DENSITY, LATENTS
 from explorer.state.state import ExplorerState
 from explorer.theme.theme import ink, inner_size, new_figure, paint

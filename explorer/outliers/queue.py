@@ -13,7 +13,7 @@ from explorer.labels.label import Label
 from explorer.labels.store import LabelStore
 from explorer.outliers.contact_sheet import PER_PAGE
 from explorer.outliers.ranking import Ranking, good_chi2, rank
-from explorer.server.background import Latest
+from explorer.server.latest import Latest
 from explorer.state.outlier_options import GOOD, UNSATURATED
 from explorer.state.state import ExplorerState
 from model.atlas.active import relearn

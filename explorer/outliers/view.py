@@ -22,7 +22,7 @@ from explorer.outliers.queue import TAB, OutlierQueue, explain
 from explorer.outliers.ranking import available_options
 from explorer.outliers.table import OutlierTable, cells, titles
 from explorer.outliers.thumbnails import Thumbnails
-from explorer.server.background import Latest
+from explorer.server.latest import Latest
 from explorer.state.state import ExplorerState
 from explorer.theme.text import PLAIN, line
 from explorer.theme.theme import ink

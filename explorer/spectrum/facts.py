@@ -10,10 +10,10 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
+from explorer.server.panel_html import Html
 from explorer.spectrum.links import CUTOUT_SIZE, cutout_address, page_links
 from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState
-from explorer.theme.text import Html
 
 FIRST = ("ra", "dec", "z", "z_err", "class", "subclass", "snr", "log_mass", "log_ssfr", "a_v")
 

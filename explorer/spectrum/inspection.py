@@ -57,7 +57,7 @@ class Inspection:
 
 
 def inspect(dataset: Dataset, row: int) -> Inspection:
-    """Read one object and decode its latents; slow: run it with `server.background.Latest`."""
+    """Read one object and decode its latents; slow: run it with `server.latest.Latest`."""
     atlas = dataset.atlas
     spectra = atlas.source.read([row])
     latents = np.array(atlas.latents[row : row + 1], dtype=np.float32)

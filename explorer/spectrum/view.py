@@ -19,7 +19,8 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from data.arrays import FloatArray
-from explorer.server.background import Latest, afterwards
+from explorer.server.latest import Latest
+from explorer.server.messages import afterwards
 from explorer.spectrum.axis import WavelengthAxis, line_positions, readable, runs
 from explorer.spectrum.insets import Insets
 from explorer.spectrum.inspection import Inspection, inspect, smooth
@@ -42,7 +43,7 @@ class SpectrumView(pn.viewable.Viewer):
         super().__init__()
         self._state = state
         self._axis = axis
-        self._reading = Latest(even=True)
+        self._reading = Latest(inline_if_fast=True)
         self.inspection: Inspection | None = None
         self.pixels: Any = ColumnDataSource(
             {name: [] for name in ("wave", "flux", "low", "high", "model", "residual")},

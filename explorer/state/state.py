@@ -19,7 +19,7 @@ class ExplorerState(param.Parameterized):
     """Every choice and selection of one session.
 
     Views read and write these parameters and do not know each other. Parameters change on the
-    event loop only; slow work goes through `server.background.Latest`. Rows are indices into the
+    event loop only; slow work goes through `server.latest.Latest`. Rows are indices into the
     catalogue; the URL and the user see `object_id`.
     """
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-import panel as pn
-from bokeh.document import Document
+from explorer.server.panel_html import Html
 
 PLAIN: dict[str, Any] = {
     "textTransform": "none",
@@ -14,17 +13,6 @@ PLAIN: dict[str, Any] = {
 }
 """`sx` of widgets whose words stay as they are written."""
 _STYLE = ":host {font-size: 11.5px; line-height: 1.35; opacity: .85} .bk-clearfix {display: block}"
-
-
-class Html(pn.pane.HTML):
-    """HTML that may change while its tab is closed.
-
-    Panel takes the address of its styles from the pane's document; a pane of a closed tab has
-    none, and Panel would let the whole page ask its CDN instead.
-    """
-
-    def _get_properties(self, doc: Document | None) -> dict[str, Any]:
-        return super()._get_properties(doc or pn.state.curdoc)
 
 
 def line(text: str, **options: Any) -> Html:  # noqa: ANN401

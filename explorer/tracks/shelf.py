@@ -8,7 +8,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from explorer.server.background import report
+from explorer.server.notices import report
 from explorer.state.state import ExplorerState
 from explorer.theme.text import PLAIN, line
 from explorer.tracks.store import TrackStore

@@ -14,7 +14,8 @@ import panel_material_ui as pmui
 
 from explorer.export.download import Download
 from explorer.export.export import Exported
-from explorer.server.background import Latest, report
+from explorer.server.latest import Latest
+from explorer.server.notices import report
 from explorer.state.state import ExplorerState
 from explorer.theme.text import PLAIN, line
 from explorer.tracks.diagnostics import TrackPlanes

@@ -16,7 +16,7 @@ from explorer.map.raster import Viewport
 from explorer.map.view import MapView
 from explorer.notebook import Explorer
 from explorer.page import build_page
-from explorer.server.background import Latest
+from explorer.server.latest import Latest
 from explorer.session import Session
 from explorer.start_page import error_page
 from explorer.table import summary, table_frame

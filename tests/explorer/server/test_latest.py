@@ -18,7 +18,8 @@ from panel.io.state import set_curdoc
 from panel.reactive import Syncable
 from tornado.ioloop import IOLoop
 
-from explorer.server.background import QUICK, Latest, together
+from explorer.server.latest import QUICK, Latest
+from explorer.server.messages import together
 from explorer.server.panel_locks import hold_locks
 
 
@@ -155,7 +156,7 @@ def test_quick_work_of_one_kind_is_done_at_once_until_it_is_slow() -> None:
     threads: list[int] = []
 
     async def work(_document: Document) -> None:
-        latest = Latest(even=True)
+        latest = Latest(inline_if_fast=True)
         for pause in (0.0, 0.0, 2 * QUICK, 0.0):
             latest.submit(
                 lambda pause=pause: (time.sleep(pause), threading.get_ident())[1], threads.append

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import panel as pn
 from bokeh.document import Document
-from bokeh.document.events import ModelChangedEvent
+
+from explorer.server.messages import on_loop
+from explorer.server.notices import report
 
 Result = TypeVar("Result")
 
@@ -24,7 +24,6 @@ QUICK = 0.03
 LATELY = 50
 """Requests after one that was unexpectedly slow that are worked on in a thread."""
 
-_log = logging.getLogger(__name__)
 _pool = ThreadPoolExecutor(max_workers=max(4, 2 * (os.cpu_count() or 1)))
 _running: WeakKeyDictionary[Document, int] = WeakKeyDictionary()
 _watchers: WeakKeyDictionary[Document, Callable[[bool], None]] = WeakKeyDictionary()
@@ -34,86 +33,6 @@ _patient: WeakKeyDictionary[Document, list[Callable[[], None]]] = WeakKeyDiction
 def watch_activity(document: Document, watcher: Callable[[bool], None]) -> None:
     """Call `watcher` with True when work of that session starts, with False when all is done."""
     _watchers[document] = watcher
-
-
-@contextmanager
-def together() -> Iterator[None]:
-    """Send the changes made inside as one message, so that the browser paints once.
-
-    Bokeh's own hold sends one message for each change, with a list of all models of the page made
-    anew for every one; that of Panel 1.9.4 loses changes made before the page has said it is ready.
-    """
-    document = pn.state.curdoc
-    if document is None or document.callbacks.hold_value is not None:
-        yield
-        return
-    document.hold("combine")
-    try:
-        yield
-    finally:
-        _release(document)
-
-
-def afterwards(change: Callable[[], None]) -> None:
-    """Make a change when what has changed so far has been sent; at once without a server."""
-    document = pn.state.curdoc
-    if document is None or document.session_context is None:
-        change()
-        return
-    _on_loop(document, change)
-
-
-def _on_loop(document: Document, change: Callable[[], None]) -> None:
-    """Make a change on the event loop, as one message; from any thread."""
-
-    def run() -> None:
-        with together():
-            change()
-
-    document.add_next_tick_callback(run)
-
-
-def _release(document: Document) -> None:
-    """End a hold: Python reacts to each change as ever, the browser gets them all at once."""
-    for event in document.callbacks._held_events:  # noqa: SLF001
-        if isinstance(event, ModelChangedEvent) and _only_its_widget_listens(event):
-            event.callback_invoker = None
-    session = getattr(document.session_context, "session", None)
-    if session is None or session._pending_writes is None:  # noqa: SLF001 - no lock: nothing is sent
-        document.unhold()
-        return
-    changes: list[Any] = []
-    session._document_patched = changes.append  # noqa: SLF001
-    try:
-        document.unhold()
-    finally:
-        del session._document_patched  # noqa: SLF001
-    for connection in session._subscribed_connections if changes else ():  # noqa: SLF001
-        # As Bokeh does it with each change: what a browser told us is not told to it again.
-        own = connection is session._current_patch_connection  # noqa: SLF001
-        news = [item for item in changes if not (own and item.setter is session)]
-        if news:
-            session._pending_writes.append(_send(connection, news))  # noqa: SLF001
-
-
-def _only_its_widget_listens(event: ModelChangedEvent) -> bool:
-    """Return whether Python made a change that only the widget it belongs to listens to.
-
-    By the end of a hold Panel has forgotten that it made the change: it would take it for the
-    user's, and set the widget to it 50 ms later, whatever has happened since.
-    """
-    listeners = event.model._callbacks.get(event.attr, ())  # noqa: SLF001
-    names = {getattr(getattr(item, "func", item), "__name__", "") for item in listeners}
-    return event.setter is None and names == {"_server_change"}
-
-
-async def _send(connection: Any, changes: list[Any]) -> None:  # noqa: ANN401 - Bokeh's connection
-    """Send changes as one message, which is made in its turn.
-
-    A message holds those models in full that no message made before it held.
-    """
-    message = connection.protocol.create("PATCH-DOC", changes)
-    await connection._socket.send_message(message)  # noqa: SLF001
 
 
 def _count(document: Document, change: int) -> None:
@@ -137,15 +56,16 @@ class Latest:
         self._decoding.submit(lambda: model.decode(latents), self._show)
     """
 
-    def __init__(self, *, patient: bool = False, even: bool = False) -> None:
+    def __init__(self, *, patient: bool = False, inline_if_fast: bool = False) -> None:
         """Start idle.
 
         Args:
             patient: Begin when no other work of the session is under way.
-            even: All requests take about the same time. Where that is short, they are done at
-                once, so that all that an action changes is one message.
+            inline_if_fast: Do requests on the event loop while they take less than `QUICK`, so
+                that all that an action changes is one message. For work that always takes about
+                the same time.
         """
-        self._patient, self._even = patient, even
+        self._patient, self._inline_if_fast = patient, inline_if_fast
         self._pace = _Pace()
         self._running = False
         self._waiting: tuple[Callable[[], Any], Callable[[Any], None]] | None = None
@@ -164,7 +84,7 @@ class Latest:
         if self._running:
             self._waiting = (work, deliver)
             return
-        if self._even and self._pace.is_quick:
+        if self._inline_if_fast and self._pace.is_quick:
             _attempt(lambda: deliver(self._pace.timed(work, at_once=True)))
             return
         self._running = True
@@ -188,7 +108,7 @@ class Latest:
                 _count(document, -1)
                 self._finish(future, deliver)
 
-            _on_loop(document, show)
+            on_loop(document, show)
 
         _pool.submit(self._pace.timed, work).add_done_callback(finish)
 
@@ -233,10 +153,3 @@ def _attempt(deliver: Callable[[], None]) -> None:
         deliver()
     except Exception as failure:  # noqa: BLE001 - Tornado would only log it
         report(failure)
-
-
-def report(error: BaseException) -> None:
-    """Show an error in the page and log it; the app lives on."""
-    _log.error("%s", error, exc_info=error)
-    if pn.state.notifications is not None:
-        pn.state.notifications.error(f"{type(error).__name__}: {error}"[:300], duration=8000)
