@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import panel as pn
 
+from data.columns import SUMMARY
 from explorer.controls.filters import counts_text
 from explorer.server.latest import Latest
 from explorer.state.dataset import Dataset
@@ -22,7 +23,8 @@ _STYLE = """
 .tabulator .tabulator-tableholder .tabulator-table .tabulator-row .tabulator-cell {padding: 4px 8px}
 .tabulator .tabulator-header .tabulator-col .tabulator-col-content {padding: 4px 8px}
 """
-FACTS = ("z", "class", "subclass", "snr", "log_mass", "log_ssfr")
+USUAL = (*SUMMARY, "log_mass", "log_ssfr")
+"""Columns that every table has; what colours the map and the scores follow."""
 
 
 class TableView(pn.viewable.Viewer):
@@ -71,7 +73,7 @@ class TableView(pn.viewable.Viewer):
 def table_frame(dataset: Dataset, rows: np.ndarray, colour: str) -> pd.DataFrame:
     """Return the table of some rows: id, usual facts, what colours the map, scores."""
     columns: dict[str, Any] = {"object_id": dataset.ids[rows]}
-    for name in dict.fromkeys([*FACTS, colour, *(s.column for s in dataset.atlas.scores)]):
+    for name in dict.fromkeys([*USUAL, colour, *dataset.scores]):
         if name in dataset.numeric_columns:
             columns[name] = np.round(dataset.numeric(name)[rows].astype(float), 4)
         elif name in dataset.class_columns:

@@ -12,19 +12,13 @@ from astropy.io import fits, votable
 from astropy.table import Column, MaskedColumn, Table
 
 from data.arrays import IndexArray
+from data.columns import column
 from explorer.state.dataset import Dataset
 
 MAX_SPECTRA = 5000
 """More spectra than this are better read from the survey itself."""
-UNITS = {
-    "ra": "deg", "dec": "deg", "log_mass": "dex(solMass)", "log_ssfr": "dex(1 / yr)", "a_v": "mag",
-    "norm": "1e-17 erg / (s cm2 Angstrom)", "vdisp": "km / s",
-}  # fmt: skip
-UCDS = {
-    "object_id": "meta.id;meta.main", "ra": "pos.eq.ra;meta.main", "dec": "pos.eq.dec;meta.main",
-    "z": "src.redshift", "z_err": "stat.error;src.redshift", "snr": "stat.snr",
-    "class": "src.class", "subclass": "src.class",
-}  # fmt: skip
+VO_UNITS = ("deg", "mag", "d", "Gyr", "km / s")
+"""Units that a VOTable may have as they are; the others go into the description."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +36,19 @@ def as_table(dataset: Dataset, rows: IndexArray) -> Any:  # noqa: ANN401 - a Tab
     Text stays text, so that a 19-digit targetid keeps every digit.
     """
     selected = dataset.catalog.iloc[rows]
-    columns = [_column(str(name), selected[name], dataset.label(str(name))) for name in selected]
+    columns = [_column(dataset, str(name), selected[name]) for name in selected]
     table: Any = Table(columns)
     table.meta["atlas"] = dataset.name
     table.meta["objects"] = len(rows)
     return table
 
 
-def _column(name: str, values: Any, description: str) -> Any:  # noqa: ANN401 - a Column
-    options: dict[str, Any] = {"name": name, "description": description, "unit": UNITS.get(name)}
+def _column(dataset: Dataset, name: str, values: Any) -> Any:  # noqa: ANN401 - a Column
+    known = column(name)
+    options: dict[str, Any] = {
+        "name": name, "description": known.description or dataset.label(name),
+        "unit": known.unit or None,
+    }  # fmt: skip
     if pd.api.types.is_bool_dtype(values) and not values.isna().any():
         return Column(values.to_numpy(bool), **options)
     if pd.api.types.is_numeric_dtype(values):
@@ -96,7 +94,7 @@ def export_table(dataset: Dataset, rows: IndexArray, kind: str) -> Exported:
     if kind == "votable":
         document = votable.from_table(_with_vo_units(table))
         for field in document.get_first_table().fields:
-            field.ucd = UCDS.get(field.name)
+            field.ucd = column(field.name).ucd or None
         document.to_xml(out)
         return Exported(f"{name}.vot", "application/x-votable+xml", out.getvalue())
     raise ValueError(f"kind must be 'csv', 'fits', 'votable' or 'ecsv', got {kind!r}")
@@ -123,7 +121,7 @@ def export_spectra(dataset: Dataset, rows: IndexArray) -> Exported:
     norm, unit = np.ones((len(rows), 1), dtype=np.float32), "normalised"
     if "norm" in dataset.catalog:
         norm = dataset.catalog["norm"].to_numpy(np.float32)[rows][:, None]
-        unit = UNITS["norm"]
+        unit = column("norm").unit
     images = {
         "FLUX": (spectra.flux * norm, unit),
         "IVAR": (spectra.ivar / norm**2, f"({unit})^-2"),
@@ -155,13 +153,13 @@ def _table_hdu(table: Any) -> fits.BinTableHDU:  # noqa: ANN401 - a Table
     plain = table.copy()
     plain.meta.clear()
     for name in plain.colnames:
-        column = plain[name]
-        column.info.description = None
-        if column.dtype.kind == "U":
-            text = [_ascii(value) for value in column]
+        values = plain[name]
+        values.info.description = None
+        if values.dtype.kind == "U":
+            text = [_ascii(value) for value in values]
             plain[name] = Column(np.array(text, dtype="S") if text else np.array([], dtype="S1"))
-        elif column.unit is not None and str(column.unit).startswith("dex"):
-            column.unit = None  # FITS knows no logarithmic units
+        elif values.unit is not None and str(values.unit).startswith("dex"):
+            values.unit = None  # FITS knows no logarithmic units
     hdu = fits.table_to_hdu(plain)
     hdu.name = "CATALOG"
     return hdu
@@ -172,7 +170,7 @@ def _with_vo_units(table: Any) -> Any:  # noqa: ANN401 - a Table
     plain = table.copy()
     for name in plain.colnames:
         unit = plain[name].unit
-        if unit is not None and not str(unit).isalpha() and str(unit) != "km / s":
+        if unit is not None and str(unit) not in VO_UNITS:
             plain[name].unit = None
             plain[name].info.description += f" [{unit}]"
     return plain

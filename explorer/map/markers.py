@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from data.arrays import IndexArray
+from data.columns import SUMMARY
 from explorer.map.key import format_value
 from explorer.map.marks import MapMarks
 from explorer.state.state import ExplorerState
@@ -60,7 +61,7 @@ def hover_text(state: ExplorerState, row: int) -> str:
     """Return the facts shown beside the pointer, as plain text."""
     dataset = state.dataset
     lines = [str(dataset.ids[row])]
-    for column in dict.fromkeys(["z", "class", "subclass", "snr", state.colour]):
+    for column in dict.fromkeys([*SUMMARY, state.colour]):
         if column in dataset.numeric_columns:
             value = float(dataset.numeric(column)[row])
             text = format_value(value) if np.isfinite(value) else "none"

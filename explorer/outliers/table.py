@@ -9,10 +9,12 @@ import numpy as np
 import param
 from panel.custom import JSComponent
 
+from data.columns import column
 from explorer.labels.label import Label
 from explorer.state.dataset import Dataset
 
-FACTS = {"z": "z", "class": "class", "snr": "S/N", "chi2_red": "χ²"}
+FACTS = ("z", "class", "snr", "chi2_red")
+"""Columns of the catalogue in the table, after the score and the label."""
 _CSS = """
 :host { width: 100%; }
 .frame { overflow-x: auto; color: var(--text);
@@ -110,15 +112,8 @@ def titles(dataset: Dataset, score: str) -> tuple[list[str], list[bool]]:
     facts = _facts(dataset, score)
     numeric = [name in dataset.numeric_columns for name in facts]
     names = ["#", "object_id", dataset.label(score), "grade", "class said", "note"]
-    return names + [FACTS[name] for name in facts], [
-        True,
-        False,
-        True,
-        True,
-        False,
-        False,
-        *numeric,
-    ]
+    names += [column(name).heading for name in facts]
+    return names, [True, False, True, True, False, False, *numeric]
 
 
 def cells(
@@ -149,10 +144,10 @@ def _facts(dataset: Dataset, score: str) -> list[str]:
     return [name for name in FACTS if name in there and name != score]
 
 
-def _text(dataset: Dataset, column: str, row: int) -> str:
-    if column in dataset.numeric_columns:
-        value = float(dataset.numeric(column)[row])
+def _text(dataset: Dataset, name: str, row: int) -> str:
+    if name in dataset.numeric_columns:
+        value = float(dataset.numeric(name)[row])
         return f"{value:.4g}" if np.isfinite(value) else ""
-    classes = dataset.classes(column)
+    classes = dataset.classes(name)
     code = int(classes.codes[row])
     return classes.names[code] if code >= 0 else ""

@@ -9,6 +9,7 @@ import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
+from data.columns import column
 from explorer.components.keyboard import Keyboard
 from explorer.export.download import Download
 from explorer.export.export import Exported
@@ -204,14 +205,14 @@ class OutliersView(pn.viewable.Viewer):
 def card_facts(state: ExplorerState, row: int) -> list[str]:
     """Return the few facts written under a thumbnail."""
     dataset = state.dataset
-    named = {str(state.score): "", "z": "z ", "snr": "S/N "}
+    named = {str(state.score): "", "z": column("z").heading, "snr": column("snr").heading}
     values = [
-        (name, float(dataset.numeric(column)[row]))
-        for column, name in named.items()
-        if column in dataset.numeric_columns
+        (label, float(dataset.numeric(name)[row]))
+        for name, label in named.items()
+        if name in dataset.numeric_columns
     ]
     return [
-        f"{name} {format_value(round(value, 4))}" for name, value in values if np.isfinite(value)
+        f"{label} {format_value(round(value, 4))}" for label, value in values if np.isfinite(value)
     ]
 
 

@@ -10,12 +10,11 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
+from data.columns import FACTS
 from explorer.server.panel_html import Html
 from explorer.spectrum.links import CUTOUT_SIZE, cutout_address, page_links
 from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState
-
-FIRST = ("ra", "dec", "z", "z_err", "class", "subclass", "snr", "log_mass", "log_ssfr", "a_v")
 
 _STYLE = """
 .name {font-size: 15px; font-weight: 600; user-select: all; margin-right: 12px}
@@ -112,9 +111,8 @@ def position(dataset: Dataset, row: int) -> tuple[float, float]:
 def facts(dataset: Dataset, row: int) -> list[tuple[str, str]]:
     """Return names and values of a row's facts: the usual ones, the scores, then the rest."""
     record = dataset.catalog.iloc[row]
-    scores = [score.column for score in dataset.atlas.scores]
     skip = {axis for item in dataset.atlas.embeddings for axis in (item.x, item.y)} | {"object_id"}
-    order = [*FIRST, *scores]
+    order = [*FACTS, *dataset.scores]
     order += [str(name) for name in dataset.catalog.columns if name not in order]
     return [
         (dataset.label(name), fact(record[name]))

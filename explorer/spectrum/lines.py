@@ -1,4 +1,4 @@
-"""Measured features of spectra as a small table, and the names they go by on the page."""
+"""Measured features of spectra as a small HTML table."""
 
 from __future__ import annotations
 
@@ -7,18 +7,12 @@ from html import escape
 
 import numpy as np
 
-FEATURES: dict[str, tuple[str, str]] = {
-    "d4000": ("D4000", ""),
-    "ew_halpha": ("EW Hα", "Å"),
-    "ew_nii": ("EW [N II]", "Å"),
-    "ew_hbeta": ("EW Hβ", "Å"),
-    "ew_oiii": ("EW [O III]", "Å"),
-    "ew_oii": ("EW [O II]", "Å"),
-    "hdelta_a": ("HδA", "Å"),
-    "fwhm_halpha": ("width of Hα", "km/s"),
-}
-"""Column of `model.tracks.trends.trends` -> name and unit; widths positive in emission, HδA in
-absorption."""
+from data.columns import column
+
+FEATURES = (
+    "d4000", "ew_halpha", "ew_nii", "ew_hbeta", "ew_oiii", "ew_oii", "hdelta_a", "fwhm_halpha",
+)  # fmt: skip
+"""Columns of `model.tracks.trends.trends` that the page shows."""
 
 ROUNDING = 1e-5
 TABLE_STYLE = """
@@ -53,11 +47,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def compared(start: Mapping[str, float], now: Mapping[str, float]) -> str:
     """Return a table of the features of two spectra and how they differ."""
-    names = [f"{name} [{unit}]" if unit else name for name, unit in FEATURES.values()]
+    names = [column(name).title for name in FEATURES]
     rows = [
-        ["start", *(number(start[column]) for column in FEATURES)],
-        ["now", *(number(now[column]) for column in FEATURES)],
-        ["change", *(number(_change(start[column], now[column])) for column in FEATURES)],
+        ["start", *(number(start[name]) for name in FEATURES)],
+        ["now", *(number(now[name]) for name in FEATURES)],
+        ["change", *(number(_change(start[name], now[name])) for name in FEATURES)],
     ]
     return table(["", *names], rows)
 

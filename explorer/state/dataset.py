@@ -13,10 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from data import columns
 from data.arrays import BoolArray, FloatArray, IndexArray
 
 if TYPE_CHECKING:
     from model.atlas.atlas import Atlas
+    from model.atlas.scores import Score
 
 
 LATENTS = "latents"
@@ -117,23 +119,14 @@ class Dataset:
         return str(self.atlas.info.get("name") or "atlas")
 
     @cached_property
-    def labels(self) -> dict[str, str]:
-        """What to call a column on screen, where its own name does not say it."""
-        known = {
-            "z": "redshift z",
-            "log_mass": "log M* [Msun]",
-            "log_ssfr": "log sSFR [1/yr]",
-            "a_v": "A_V [mag]",
-            "snr": "S/N per pixel",
-            "neg_log_p": "-log p",
-            "chi2_red": "reduced chi2",
-            "lof": "local outlier factor",
-        }
-        return known | {score.column: score.label for score in self.atlas.scores}
+    def scores(self) -> dict[str, Score]:
+        """The outlier scores of the atlas by their column."""
+        return {score.column: score for score in self.atlas.scores}
 
     def label(self, column: str) -> str:
-        """Return what to call a column on screen."""
-        return self.labels.get(column, column)
+        """Return what to call a column on screen, with its unit; scores by the atlas's label."""
+        score = self.scores.get(column)
+        return columns.column(column).title if score is None else score.label
 
     @cached_property
     def rest_range(self) -> tuple[float, float]:
@@ -157,7 +150,6 @@ class Dataset:
     @cached_property
     def numeric_columns(self) -> list[str]:
         """Columns of numbers with at least one finite value, the usual ones first."""
-        first = ["z", "log_mass", "log_ssfr", "a_v", "neg_log_p", "chi2_red", "lof", "snr"]
         names = [
             str(name)
             for name in self.catalog.columns
@@ -165,8 +157,8 @@ class Dataset:
             and bool(np.isfinite(self.catalog[name].to_numpy(float, na_value=np.nan)).any())
         ]
         positions = {axis for item in self.atlas.embeddings for axis in (item.x, item.y)}
-        ordered = [name for name in first if name in names]
-        ordered += [name for name in names if name not in first and name not in positions]
+        ordered = [name for name in columns.NUMBERS if name in names]
+        ordered += [name for name in names if name not in {*ordered, *positions}]
         return ordered
 
     @cached_property

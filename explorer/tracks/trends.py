@@ -10,6 +10,7 @@ import panel as pn
 from bokeh.models import ColumnDataSource, Range1d, Whisker
 
 from data.arrays import FloatArray
+from data.columns import column
 from explorer.spectrum.lines import FEATURES
 from explorer.state.state import ExplorerState
 from explorer.theme.text import line
@@ -76,13 +77,11 @@ class TrackTrends(pn.viewable.Viewer):
         return fig
 
     def _figure(self, name: str) -> Any:  # noqa: ANN401 - Bokeh's figure
-        label, unit = FEATURES[name]
-        fig = self._empty(f"{label} [{unit}]" if unit else label)
-        for source, columns in (
+        fig = self._empty(column(name).title)
+        for source, names in (
             (self.decoded, [name]), (self.observed, [name, f"{name}_low", f"{name}_high"]),
         ):  # fmt: skip
-            for column in columns:
-                source.data[column] = []
+            source.data.update({part: [] for part in names})
         whisker: Any = Whisker(
             base="knot", lower=f"{name}_low", upper=f"{name}_high", source=self.observed,
             line_width=1, level="underlay", upper_head=None, lower_head=None,

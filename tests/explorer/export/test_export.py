@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from astropy import units
 from astropy.io import fits, votable
 from astropy.table import Table
 from PIL import Image
 
+from data.columns import COLUMNS
 from explorer.export.export import MAX_SPECTRA, export_spectra, export_table
 from explorer.export.figures import map_figure, spectrum_figure
 from explorer.map.image import MapRequest
@@ -94,6 +96,23 @@ def test_votable_is_valid_by_astropy(tiny_atlas_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         votable.parse(BytesIO(content), verify="exception")
+
+
+def test_exported_columns_have_unit_ucd_and_meaning(tiny_atlas_path: Path) -> None:
+    dataset = open_tiny(tiny_atlas_path, vdisp=120.0, age=3.0, ew_halpha=9.0, r_mag=17.0)
+    content = export_table(dataset, ROWS, "votable").content
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = votable.parse(BytesIO(content), verify="exception").get_first_table()
+    fields = {field.name: field for field in table.fields}
+    for name, unit in (("vdisp", "km / s"), ("age", "Gyr"), ("r_mag", "mag")):
+        assert fields[name].unit == units.Unit(unit)
+        assert fields[name].description == COLUMNS[name].description
+        assert fields[name].ucd == COLUMNS[name].ucd
+    assert "[Angstrom]" in fields["ew_halpha"].description  # VOUnit has deprecated this unit
+    score = dataset.atlas.scores[0]
+    assert fields[score.column].description == score.label
+    assert fields["activity"].description == "activity"  # a column of the user's own
 
 
 def test_votable_passes_votlint(tiny_atlas_path: Path, tmp_path: Path) -> None:

@@ -1,0 +1,189 @@
+"""Columns of a catalogue: what they are called on screen, their units, UCDs and meaning.
+
+The only place of this knowledge. A catalogue may have more columns than these, from the user's own
+table: `column` describes them by their name alone. Outlier scores are described by the atlas that
+computed them (`model.atlas.scores.Score`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+FACTS = (
+    "ra", "dec", "z", "z_err", "class", "subclass", "snr", "log_mass", "log_ssfr", "a_v",
+)  # fmt: skip
+"""What most catalogues have, in the order in which the facts of an object are listed."""
+SUMMARY = ("z", "class", "subclass", "snr")
+"""The few facts shown where there is little room."""
+NUMBERS = ("z", "log_mass", "log_ssfr", "a_v", "neg_log_p", "chi2_red", "lof", "snr")
+"""Columns of numbers in the order in which they are offered, before all others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """What a column of a catalogue holds.
+
+    Attributes:
+        label: Its name on screen, without unit.
+        short: Its name where there is little room, if that differs; read `heading`.
+        symbol: Unit on screen, in brackets after the label; empty = none is shown.
+        unit: Unit of exported tables, as `astropy.units` reads it; empty = none.
+        ucd: Unified Content Descriptor (IVOA UCD1+) of exported VOTables; empty = none.
+        description: One line for a reader of an exported table; empty = the label says it.
+    """
+
+    label: str
+    short: str = ""
+    symbol: str = ""
+    unit: str = ""
+    ucd: str = ""
+    description: str = ""
+
+    @property
+    def title(self) -> str:
+        """Label and unit, as shown on axes, in menus and in tables."""
+        return f"{self.label} [{self.symbol}]" if self.symbol else self.label
+
+    @property
+    def heading(self) -> str:
+        """Name where there is little room: over a narrow column, beside a picture."""
+        return self.short or self.label
+
+
+_FLUX = "1e-17 erg / (s cm2 Angstrom)"
+_WIDTH = {"symbol": "Å", "unit": "Angstrom", "ucd": "spect.line.eqWidth"}
+_SPEED = {"symbol": "km/s", "unit": "km / s"}
+
+COLUMNS: dict[str, Column] = {
+    # What a survey reports.
+    "object_id": Column(label="object_id", ucd="meta.id;meta.main", description="Unique name"),
+    "targetid": Column(label="targetid", ucd="meta.id", description="DESI target"),
+    "plate": Column(label="plate", description="SDSS plate"),
+    "mjd": Column(label="mjd", unit="d", ucd="time.epoch", description="Modified Julian date"),
+    "fiber": Column(label="fiber", description="SDSS fibre"),
+    "ra": Column(
+        label="ra", unit="deg", ucd="pos.eq.ra;meta.main", description="Right ascension, ICRS"
+    ),
+    "dec": Column(
+        label="dec", unit="deg", ucd="pos.eq.dec;meta.main", description="Declination, ICRS"
+    ),
+    "z": Column(label="redshift z", short="z", ucd="src.redshift", description="Redshift"),
+    "z_err": Column(
+        label="z_err", ucd="stat.error;src.redshift", description="Error of the redshift"
+    ),
+    "zwarning": Column(
+        label="zwarning", ucd="meta.code.qual", description="Warnings of the redshift fit, bits"
+    ),
+    "class": Column(label="class", ucd="src.class", description="Spectral class"),
+    "subclass": Column(label="subclass", ucd="src.class", description="Spectral subclass"),
+    "instrument": Column(label="instrument", description="Instrument"),
+    "file": Column(label="file", description="File the spectrum was read from"),
+    "snr": Column(
+        label="S/N per pixel", short="S/N", ucd="stat.snr",
+        description="Median signal to noise per pixel, before masks",
+    ),
+    "norm": Column(
+        label="norm", symbol="1e-17 cgs/Å", unit=_FLUX, ucd="phot.flux.density;em.opt",
+        description="Median flux density at rest-frame 5300-5850 Angstrom",
+    ),
+    "mask_fraction": Column(
+        label="mask_fraction", description="Part of the pixels that is masked"
+    ),
+    # What is known of a galaxy.
+    "log_mass": Column(
+        label="log M*", symbol="Msun", unit="dex(solMass)", ucd="phys.mass",
+        description="Stellar mass, log10",
+    ),
+    "log_ssfr": Column(
+        label="log sSFR", symbol="1/yr", unit="dex(1 / yr)",
+        description="Specific star-formation rate, log10",
+    ),
+    "a_v": Column(
+        label="A_V", symbol="mag", unit="mag", ucd="phys.absorption",
+        description="Attenuation by dust in the V band",
+    ),
+    "r_mag": Column(
+        label="r_mag", symbol="mag", unit="mag", ucd="phot.mag;em.opt.R",
+        description="Apparent magnitude in the r band",
+    ),
+    "age": Column(
+        label="age", symbol="Gyr", unit="Gyr", ucd="time.age",
+        description="Mean age of the stars",
+    ),
+    "metallicity": Column(
+        label="metallicity", ucd="phys.abund.Z",
+        description="Metallicity of the stars, log10 of the solar",
+    ),
+    "gas_metallicity": Column(
+        label="gas_metallicity", ucd="phys.abund.Z",
+        description="Metallicity of the gas, log10 of the solar",
+    ),
+    "log_u": Column(label="log_u", description="Ionisation parameter, log10"),
+    "vdisp": Column(
+        label="vdisp", ucd="phys.veloc.dispersion",
+        description="Velocity dispersion of the stars", **_SPEED,
+    ),
+    "gas_vdisp": Column(
+        label="gas_vdisp", ucd="phys.veloc.dispersion",
+        description="Velocity dispersion of the gas", **_SPEED,
+    ),
+    # The truth of a mock survey.
+    "z_true": Column(
+        label="z_true", ucd="src.redshift", description="Redshift the spectrum was made with"
+    ),
+    "population": Column(
+        label="population", ucd="src.class", description="Star-formation history of the mock galaxy"
+    ),
+    "nucleus": Column(
+        label="nucleus", ucd="src.class", description="Active nucleus of the mock galaxy"
+    ),
+    "outlier_kind": Column(
+        label="outlier_kind", ucd="src.class", description="What was made strange of the mock"
+    ),
+    # What is measured on spectra (`data.lines.indices`, `model.tracks.trends`).
+    "d4000": Column(label="D4000", description="Break at 4000 Angstrom"),
+    "hdelta_a": Column(
+        label="HδA", description="Lick index, positive in absorption", **_WIDTH
+    ),
+    "ew_halpha": Column(
+        label="EW Hα", description="Equivalent width of H-alpha, positive in emission", **_WIDTH
+    ),
+    "ew_hbeta": Column(
+        label="EW Hβ", description="Equivalent width of H-beta, positive in emission", **_WIDTH
+    ),
+    "ew_nii": Column(
+        label="EW [N II]", description="Equivalent width of [N II] 6585, positive in emission",
+        **_WIDTH,
+    ),
+    "ew_oii": Column(
+        label="EW [O II]", description="Equivalent width of [O II] 3728, positive in emission",
+        **_WIDTH,
+    ),
+    "ew_oiii": Column(
+        label="EW [O III]", description="Equivalent width of [O III] 5008, positive in emission",
+        **_WIDTH,
+    ),
+    "fwhm_halpha": Column(
+        label="width of Hα", description="Full width at half maximum of H-alpha", **_SPEED
+    ),
+    # What the atlas computes; the labels of scores come from the atlas.
+    "neg_log_p": Column(label="-log p"),
+    "lof": Column(label="local outlier factor"),
+    "chi2_red": Column(label="reduced chi2", short="χ²", ucd="stat.fit.chi2"),
+    "chi2_worst": Column(label="chi2_worst", ucd="stat.fit.chi2"),
+    "chi2_worst_wave": Column(
+        label="chi2_worst_wave", symbol="Å", unit="Angstrom", ucd="em.wl",
+        description="Observed wavelength of the window with the highest chi2",
+    ),
+    "peak_flux": Column(label="peak_flux"),
+}  # fmt: skip
+_POSITION = re.compile(r"latent_\d+|(umap|tsne|pca)_[xy]")
+
+
+def column(name: str) -> Column:
+    """Return what is known of a column; for an unknown one its name is its label."""
+    if name in COLUMNS:
+        return COLUMNS[name]
+    is_position = _POSITION.fullmatch(name)
+    return Column(label=name, description="Position in latent space" if is_position else "")
