@@ -10,6 +10,9 @@ import numpy as np
 
 from data.arrays import FloatArray
 
+TOLERANCE = 0.02
+"""Largest distance between pixels that count as the same, in pixels."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WaveGrid:
@@ -52,17 +55,29 @@ class WaveGrid:
         uniform = np.log10(wave) if self.scale == "log" else np.asarray(wave)
         return (uniform - self.start) / self.step
 
+    def matches(self, other: WaveGrid) -> bool:
+        """Return whether two grids have the same pixels, to `TOLERANCE` of a pixel.
+
+        A grid recognised in an array of wavelengths differs from the one that made the array by
+        rounding, so grids of different origin are compared with this, not with `==`.
+        """
+        if (self.scale, self.n_pixel) != (other.scale, other.n_pixel):
+            return False
+        first = self.start - other.start
+        last = first + (self.step - other.step) * (self.n_pixel - 1)
+        return max(abs(first), abs(last)) < TOLERANCE * other.step
+
     def to_dict(self) -> dict[str, Any]:
         """Return the grid as JSON-ready values."""
         return asdict(self)
 
     @classmethod
-    def from_wave(cls, wave: FloatArray, *, tolerance: float = 0.02) -> WaveGrid:
+    def from_wave(cls, wave: FloatArray) -> WaveGrid:
         """Recognise a uniform grid in an array of wavelengths.
 
         Args:
-            wave: Increasing vacuum wavelengths, Angstrom, shape (n_pixel,).
-            tolerance: Largest distance from the uniform grid, in pixels.
+            wave: Increasing vacuum wavelengths, Angstrom, shape (n_pixel,); each within
+                `TOLERANCE` pixels of a uniform grid.
 
         Raises:
             ValueError: `wave` is uniform neither in wavelength nor in its logarithm.
@@ -78,7 +93,7 @@ class WaveGrid:
             if step <= 0:
                 continue
             error = np.abs(uniform - (uniform[0] + step * np.arange(len(wave)))).max() / step
-            if error < tolerance:
+            if error < TOLERANCE:
                 return cls(
                     scale=scale, start=float(uniform[0]), step=float(step), n_pixel=len(wave)
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -12,35 +13,70 @@ from data.arrays import FloatArray
 from data.grid import WaveGrid
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Spectra:
     """Normalised spectra on one observed-frame grid.
 
     Attributes:
-        wave: Vacuum wavelengths, Angstrom, shape (n_pixel,).
+        grid: Observed-frame grid.
         flux: Flux over `norm` (median of rest-frame 5300-5850 A), float32,
             shape (n_galaxy, n_pixel). Finite everywhere.
         ivar: Inverse variance of `flux`, 0 where masked, float32, shape (n_galaxy, n_pixel).
         z: Redshifts, float64, shape (n_galaxy,).
     """
 
-    wave: FloatArray
+    grid: WaveGrid
     flux: FloatArray
     ivar: FloatArray
     z: FloatArray
 
-    def __post_init__(self) -> None:
-        """Refuse arrays that do not belong together."""
-        expected = (len(self.z), len(self.wave))
-        if self.flux.shape != expected or self.ivar.shape != expected:
+    def __init__(
+        self,
+        *,
+        flux: FloatArray,
+        ivar: FloatArray,
+        z: FloatArray,
+        grid: WaveGrid | None = None,
+        wave: FloatArray | None = None,
+    ) -> None:
+        """Put arrays together; see the attributes.
+
+        Args:
+            flux: Normalised flux.
+            ivar: Its inverse variance.
+            z: Redshifts.
+            grid: Observed-frame grid.
+            wave: In place of `grid`: vacuum wavelengths, Angstrom, shape (n_pixel,), uniform in
+                wavelength or in its logarithm.
+
+        Raises:
+            ValueError: The arrays do not belong together, or `wave` is not uniform.
+            TypeError: Neither `grid` nor `wave` is given, or both.
+        """
+        if (grid is None) == (wave is None):
+            raise TypeError("give either grid or wave")
+        grid = WaveGrid.from_wave(np.asarray(wave)) if grid is None else grid
+        expected = (len(z), grid.n_pixel)
+        if flux.shape != expected or ivar.shape != expected:
             raise ValueError(
                 f"flux and ivar must have shape (n_galaxy, n_pixel) = {expected}, "
-                f"got {self.flux.shape} and {self.ivar.shape}"
+                f"got {flux.shape} and {ivar.shape}"
             )
+        for name, value in (("grid", grid), ("flux", flux), ("ivar", ivar), ("z", z)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def wave(self) -> FloatArray:
+        """Vacuum wavelengths of the pixels, Angstrom, shape (n_pixel,)."""
+        return self.grid.wave
 
     def __len__(self) -> int:
         """Return the number of spectra."""
         return len(self.z)
+
+    def take(self, rows: NDArray[Any] | slice) -> Spectra:
+        """Return some of the spectra: row numbers (repeats allowed), a mask, or a slice."""
+        return Spectra(grid=self.grid, flux=self.flux[rows], ivar=self.ivar[rows], z=self.z[rows])
 
 
 @runtime_checkable

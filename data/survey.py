@@ -76,7 +76,7 @@ class Survey:
         z = self.catalog["z"].to_numpy(float)
         if isinstance(indices, slice):
             flux, ivar = (self._load(array, indices) for array in (self._flux, self._ivar))
-            return Spectra(wave=self.grid.wave, flux=flux, ivar=ivar, z=z[indices].copy())
+            return Spectra(grid=self.grid, flux=flux, ivar=ivar, z=z[indices].copy())
         rows = np.asarray(indices, dtype=np.int64)
         if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
             raise ValueError(
@@ -84,7 +84,7 @@ class Survey:
             )
         unique, inverse = np.unique(rows, return_inverse=True)
         flux, ivar = (self._load(array, unique)[inverse] for array in (self._flux, self._ivar))
-        return Spectra(wave=self.grid.wave, flux=flux, ivar=ivar, z=z[rows])
+        return Spectra(grid=self.grid, flux=flux, ivar=ivar, z=z[rows])
 
     def _load(self, array: Any, rows: IndexArray | slice) -> FloatArray:  # noqa: ANN401
         try:

@@ -101,7 +101,7 @@ class MockSurvey:
             objects = self._objects(index[part])
             flux[part], ivar[part] = objects.spectra()
             z[part] = objects.z
-        return Spectra(wave=self.grid.wave, flux=flux, ivar=ivar, z=z)
+        return Spectra(grid=self.grid, flux=flux, ivar=ivar, z=z)
 
     def reference(self) -> dict[str, Any]:
         """Return JSON-ready values from which `data.source.open_source` opens it again."""

@@ -102,21 +102,20 @@ def attribute(model: SpectrumModel, spectra: Spectra, target: Target) -> Attribu
         ValueError: The target is outside the model's wavelengths, or the model is of a kind
             that can not be differentiated.
     """
-    grid = WaveGrid.from_wave(spectra.wave)
     if isinstance(model, Spender):
-        parts = [_grad_fam(model, spectra, target, grid, rows) for rows in _batches(len(spectra))]
+        parts = [_grad_fam(model, spectra.take(rows), target) for rows in _batches(len(spectra))]
         value, maps = (np.concatenate(part) for part in zip(*parts, strict=True))
-        offset = channel_offset(model, grid)
+        offset = channel_offset(model, spectra.grid)
         return Attribution(
             method="grad-fam",
             value=value,
-            wave=segment_wave(grid, maps.shape[2]),
+            wave=segment_wave(spectra.grid, maps.shape[2]),
             projection=_moved(maps, offset).sum(axis=1),
             map=maps,
             offset=offset,
         )
     if isinstance(model, PCA):
-        parts = [_input_gradient(model, spectra, target, grid, rows)
+        parts = [_input_gradient(model, spectra.take(rows), target)
                  for rows in _batches(len(spectra))]  # fmt: skip
         value, products = (np.concatenate(part) for part in zip(*parts, strict=True))
         return Attribution(
@@ -179,12 +178,10 @@ def _moved(maps: FloatArray, offset: IntArray) -> FloatArray:
     return np.where(inside, maps[:, channel, place.clip(0, maps.shape[2] - 1)], 0)
 
 
-def _grad_fam(
-    model: Spender, spectra: Spectra, target: Target, grid: WaveGrid, rows: slice
-) -> tuple[FloatArray, FloatArray]:
-    encoder: Any = model.encoders[model.instrument(grid)]
-    flux = torch.tensor(spectra.flux[rows], dtype=torch.float32, device=model.device)
-    z = torch.tensor(spectra.z[rows], dtype=torch.float32, device=model.device)
+def _grad_fam(model: Spender, spectra: Spectra, target: Target) -> tuple[FloatArray, FloatArray]:
+    encoder: Any = model.encoders[model.instrument(spectra.grid)]
+    flux = torch.tensor(spectra.flux, dtype=torch.float32, device=model.device)
+    z = torch.tensor(spectra.z, dtype=torch.float32, device=model.device)
     with torch.no_grad():
         values, attention = encoder.features(flux)
     attention = attention.detach().requires_grad_(True)
@@ -194,13 +191,11 @@ def _grad_fam(
     return value.detach().cpu().numpy(), (gradient * attention.detach()).cpu().numpy()
 
 
-def _input_gradient(
-    model: PCA, spectra: Spectra, target: Target, grid: WaveGrid, rows: slice
-) -> tuple[FloatArray, FloatArray]:
-    flux = torch.tensor(spectra.flux[rows], dtype=torch.float32).requires_grad_(True)
-    ivar = torch.tensor(spectra.ivar[rows], dtype=torch.float32)
-    z = torch.tensor(spectra.z[rows], dtype=torch.float64)
-    rest = model.decode_tensor(model.encode_tensor(flux, ivar, z, grid=grid))
+def _input_gradient(model: PCA, spectra: Spectra, target: Target) -> tuple[FloatArray, FloatArray]:
+    flux = torch.tensor(spectra.flux, dtype=torch.float32).requires_grad_(True)
+    ivar = torch.tensor(spectra.ivar, dtype=torch.float32)
+    z = torch.tensor(spectra.z, dtype=torch.float64)
+    rest = model.decode_tensor(model.encode_tensor(flux, ivar, z, grid=spectra.grid))
     value = target.value(rest, model.wave_rest)
     (gradient,) = torch.autograd.grad(value.sum(), flux)
     return value.detach().numpy(), (gradient * flux.detach()).numpy()

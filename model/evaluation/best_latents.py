@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.arrays import FloatArray
-from data.grid import WaveGrid
 from data.spectra import Spectra
 from model.interface import SpectrumModel
 
@@ -38,15 +37,14 @@ def best_latents(
         Latents, shape (n_galaxy, n_latent), and their chi2, shape (n_galaxy,): never above that
         of `start`.
     """
-    grid = WaveGrid.from_wave(spectra.wave)
     spread = np.maximum(start.std(axis=0), 1e-6).astype(np.float64)
     latents = start.astype(np.float64)
-    flux, weight, chi2 = _fit(model, latents, spectra, grid)
+    flux, weight, chi2 = _fit(model, latents, spectra)
     damping = np.full(len(latents), DAMPING)
     for _ in range(n_iteration):
         slopes = np.stack(
             [
-                _fit(model, latents + shift, spectra, grid)[0] - flux
+                _fit(model, latents + shift, spectra)[0] - flux
                 for shift in np.diag(DIFFERENCE * spread)
             ],
             axis=1,
@@ -56,7 +54,7 @@ def best_latents(
         gradient = (weighted @ (spectra.flux - flux)[:, :, None]).astype(np.float64)
         step = np.linalg.solve(_damped(curvature, damping), gradient)[:, :, 0]
         tried = latents + DIFFERENCE * spread * step
-        tried_flux, _, tried_chi2 = _fit(model, tried, spectra, grid)
+        tried_flux, _, tried_chi2 = _fit(model, tried, spectra)
         better = tried_chi2 < chi2
         latents[better], flux[better], chi2[better] = (
             tried[better], tried_flux[better], tried_chi2[better],
@@ -66,10 +64,10 @@ def best_latents(
 
 
 def _fit(
-    model: SpectrumModel, latents: FloatArray, spectra: Spectra, grid: WaveGrid
+    model: SpectrumModel, latents: FloatArray, spectra: Spectra
 ) -> tuple[FloatArray, FloatArray, NDArray[np.float64]]:
     """Return flux, weights and chi2 of latents."""
-    flux, covered = model.reconstruct(latents.astype(np.float32), spectra.z, grid)
+    flux, covered = model.reconstruct(latents.astype(np.float32), spectra.z, spectra.grid)
     weight = spectra.ivar * covered
     return flux, weight, (weight * (spectra.flux - flux) ** 2).sum(axis=1, dtype=np.float64)
 

@@ -8,7 +8,6 @@ import numpy as np
 from tqdm import tqdm
 
 from data.arrays import FloatArray, IndexArray, IntArray
-from data.grid import WaveGrid
 from data.spectra import Spectra, SpectrumSource
 from model.atlas.scores import unmasked_median
 from model.evaluation.best_latents import best_latents
@@ -46,10 +45,10 @@ def measure_rows(
 
 def measure_spectra(model: SpectrumModel, spectra: Spectra, latents: FloatArray) -> Columns:
     """Return the columns of some spectra, reproduced from latents of shape (n_galaxy, n_latent)."""
-    flux, covered = model.reconstruct(latents, spectra.z, WaveGrid.from_wave(spectra.wave))
+    flux, covered = model.reconstruct(latents, spectra.z, spectra.grid)
     good = (spectra.ivar > 0) & covered.astype(bool)
     chi2 = (good * spectra.ivar * (spectra.flux - flux) ** 2).sum(axis=1, dtype=float)
-    used, n_pixel = good.sum(axis=1), len(spectra.wave)
+    used, n_pixel = good.sum(axis=1), spectra.grid.n_pixel
     return {
         "fidelity": 0.5 * chi2 / n_pixel,
         "noise_floor": 0.5 * used / n_pixel,

@@ -58,8 +58,8 @@ def draw_example(
     spectra = source.read(sample.tolist())
     snr = np.median(spectra.flux * np.sqrt(spectra.ivar), axis=1)
     row = int(np.abs(snr - np.percentile(snr, 90)).argmin())
-    one = _take(spectra, np.full(N_COPY, row))
-    copies = redshifted(source, one, np.linspace(0.05 * z_max, 0.95 * z_max, N_COPY))
+    one = spectra.take(np.full(N_COPY, row))
+    copies = redshifted(one, np.linspace(0.05 * z_max, 0.95 * z_max, N_COPY))
     latents = np.concatenate([model.encode(spectra), model.encode(copies)])
     rest = model.decode(latents[[row, *range(len(sample), len(latents))]])
     figure = Figure(figsize=(13, 7), layout="constrained")
@@ -110,12 +110,6 @@ def _draw_spectra(
     if len(finite):
         bottom, top = np.percentile(finite, [0.5, 99.7])
         axes.set_ylim(min(bottom, 0) - 0.05, top * 1.15 + 0.05)
-
-
-def _take(spectra: Spectra, rows: IntArray) -> Spectra:
-    return Spectra(
-        wave=spectra.wave, flux=spectra.flux[rows], ivar=spectra.ivar[rows], z=spectra.z[rows]
-    )
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -39,11 +39,10 @@ class Invariance:
         return float(self.moved.mean() / self.random.mean())
 
 
-def redshifted(source: SpectrumSource, spectra: Spectra, z: FloatArray) -> Spectra:
+def redshifted(spectra: Spectra, z: FloatArray) -> Spectra:
     """Return the spectra as the survey would see them at other redshifts, noise and all.
 
     Args:
-        source: Gives the grid.
         spectra: As observed.
         z: New redshifts, shape (n_galaxy,).
     """
@@ -52,9 +51,9 @@ def redshifted(source: SpectrumSource, spectra: Spectra, z: FloatArray) -> Spect
         torch.tensor(spectra.flux, dtype=torch.float32),
         torch.tensor(spectra.ivar, dtype=torch.float32),
         shift,
-        source.grid,
+        spectra.grid,
     )
-    return Spectra(wave=spectra.wave, flux=flux.numpy(), ivar=ivar.numpy(), z=z)
+    return Spectra(grid=spectra.grid, flux=flux.numpy(), ivar=ivar.numpy(), z=z)
 
 
 def measure_invariance(
@@ -92,7 +91,7 @@ def measure_invariance(
     for start in range(0, len(rows), BATCH):
         spectra = source.read(rows[start : start + BATCH].tolist())
         latents = model.encode(spectra)
-        moved = redshifted(source, spectra, z_new[start : start + BATCH])
+        moved = redshifted(spectra, z_new[start : start + BATCH])
         copies.append(model.encode(moved))
         original.append(latents)
         rest = torch.tensor(model.decode(latents))

@@ -150,9 +150,8 @@ class PCA(nn.Module):
 
     def encode(self, spectra: Spectra) -> FloatArray:
         """Return latents, float32, shape (n_galaxy, n_latent)."""
-        grid = WaveGrid.from_wave(spectra.wave)
         parts = [
-            self.encode_tensor(*(item[rows] for item in self.tensors(spectra)), grid=grid).cpu()
+            self.encode_tensor(*self.tensors(spectra.take(rows)), grid=spectra.grid).cpu()
             for rows in row_slices(len(spectra))
         ]
         return torch.cat(parts).numpy() if parts else np.empty((0, self.n_latent), np.float32)

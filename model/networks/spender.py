@@ -208,7 +208,7 @@ class Spender(nn.Module):
         """
         flux, valid = redshift(rest.float(), z, source=self.rest_grid, target=grid)
         for name, line_spread in self.line_spreads.items():
-            if _same_grid(self.config.grids[name], grid):
+            if self.config.grids[name].matches(grid):
                 flux = line_spread(flux) * valid
         return flux, valid
 
@@ -221,7 +221,7 @@ class Spender(nn.Module):
         if grid is None and len(self.config.grids) == 1:
             return next(iter(self.config.grids))
         for name, known in self.config.grids.items():
-            if grid is not None and _same_grid(grid, known):
+            if grid is not None and grid.matches(known):
                 return name
         known_names = ", ".join(f"{name} {known}" for name, known in self.config.grids.items())
         text = f"grid must be one that the model encodes ({known_names}), got {grid}"
@@ -231,12 +231,11 @@ class Spender(nn.Module):
 
     def encode(self, spectra: Spectra) -> FloatArray:
         """Return latents, float32, shape (n_galaxy, n_latent)."""
-        grid = WaveGrid.from_wave(spectra.wave)
         latents = np.empty((len(spectra), self.n_latent), dtype=np.float32)
         with torch.inference_mode():
             for rows in _batches(len(spectra)):
                 flux, z = self._tensor(spectra.flux[rows]), self._tensor(spectra.z[rows])
-                latents[rows] = self.encode_tensor(flux, z, grid=grid).float().cpu().numpy()
+                latents[rows] = self.encode_tensor(flux, z, grid=spectra.grid).float().cpu().numpy()
         return latents
 
     def decode(self, latents: FloatArray) -> FloatArray:
@@ -298,15 +297,6 @@ class Spender(nn.Module):
 
     def _tensor(self, values: FloatArray) -> Tensor:
         return torch.as_tensor(np.asarray(values, dtype=np.float32), device=self.device)
-
-
-def _same_grid(one: WaveGrid, other: WaveGrid) -> bool:
-    """Whether two grids agree to a fiftieth of a pixel."""
-    if one.scale != other.scale or one.n_pixel != other.n_pixel:
-        return False
-    drift = (one.step - other.step) * (one.n_pixel - 1)
-    start = one.start - other.start
-    return max(abs(start), abs(start + drift)) < 0.02 * other.step
 
 
 def _batches(n_galaxy: int) -> Iterator[slice]:

@@ -63,9 +63,7 @@ def to_rest_frame(
     return total / weight.clamp(min=torch.finfo(weight.dtype).tiny), weight
 
 
-def stack_spectra(
-    spectra: Spectra, *, rest_grid: WaveGrid, noise_floor: float = 0.1, grid: WaveGrid | None = None
-) -> Stack:
+def stack_spectra(spectra: Spectra, *, rest_grid: WaveGrid, noise_floor: float = 0.1) -> Stack:
     """Average spectra in the rest frame.
 
     Args:
@@ -73,15 +71,13 @@ def stack_spectra(
         rest_grid: Where to average.
         noise_floor: Noise added to each pixel (flux unit) for its weight, so that a few
             spectra of high signal-to-noise do not make the mean alone.
-        grid: Grid of the spectra, where it is known.
     """
-    grid = grid or WaveGrid.from_wave(spectra.wave)
     ivar = torch.tensor(spectra.ivar, dtype=torch.float32)
     flux, weight = to_rest_frame(
         torch.tensor(spectra.flux, dtype=torch.float32),
         ivar / (1 + ivar * noise_floor**2),
         torch.tensor(spectra.z, dtype=torch.float64),
-        grid=grid,
+        grid=spectra.grid,
         rest_grid=rest_grid,
     )
     flux, weight = flux.double(), weight.double()

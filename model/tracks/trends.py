@@ -62,13 +62,7 @@ def stack_members(
     for rows in wanted:
         these = where[start : start + len(rows)]
         start += len(rows)
-        part = type(spectra)(
-            wave=spectra.wave,
-            flux=spectra.flux[these],
-            ivar=spectra.ivar[these],
-            z=spectra.z[these],
-        )
-        stacks.append(stack_spectra(part, rest_grid=model.rest_grid, grid=source.grid))
+        stacks.append(stack_spectra(spectra.take(these), rest_grid=model.rest_grid))
     return stacks
 
 

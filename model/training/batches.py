@@ -242,7 +242,7 @@ class _Piece:
 
 def _take(pieces: list[_Piece], rows: IndexArray) -> tuple[Tensor, Tensor, Tensor]:
     """Gather rows that lie in one or several pieces."""
-    n_pixel = len(pieces[0].spectra.wave)
+    n_pixel = pieces[0].spectra.grid.n_pixel
     flux = np.empty((len(rows), n_pixel), dtype=np.float32)
     ivar, z = np.empty_like(flux), np.empty(len(rows), dtype=np.float32)
     for piece in pieces:
@@ -263,7 +263,7 @@ def _keep(pieces: list[_Piece], order: IndexArray, following: list[_Share]) -> l
     if not len(rows):
         return []
     flux, ivar, z = (tensor.numpy() for tensor in _take(pieces, rows))
-    return [_Piece(rows, Spectra(wave=pieces[0].spectra.wave, flux=flux, ivar=ivar, z=z))]
+    return [_Piece(rows, Spectra(grid=pieces[0].spectra.grid, flux=flux, ivar=ivar, z=z))]
 
 
 def _batch(flux: Tensor, ivar: Tensor, z: Tensor, rows: IndexArray, share: _Share) -> Batch:

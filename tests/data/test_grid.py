@@ -1,5 +1,7 @@
 """Uniform grids: arithmetic both ways, and recognised in an array."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -41,6 +43,15 @@ def test_grid_is_recognised_in_its_wavelengths(name):
     again = WaveGrid.from_wave(grid.wave)
     assert (again.scale, again.n_pixel) == (grid.scale, grid.n_pixel)
     np.testing.assert_allclose(again.wave, grid.wave, rtol=1e-9)
+
+
+def test_grids_match_to_a_fiftieth_of_a_pixel():
+    grid = INSTRUMENTS["desi"]
+    assert grid.matches(replace(grid, start=grid.start + 0.01 * grid.step))
+    assert not grid.matches(replace(grid, start=grid.start + 0.03 * grid.step))
+    assert not grid.matches(replace(grid, step=grid.step * (1 + 0.03 / grid.n_pixel)))
+    assert not grid.matches(replace(grid, n_pixel=grid.n_pixel - 1))
+    assert not grid.matches(replace(grid, scale="log"))
 
 
 def test_instruments_cover_what_the_surveys_say():

@@ -1,5 +1,7 @@
 """The latents that fit best: against the exact solution, and never worse than where they start."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -49,7 +51,7 @@ def test_finds_what_a_network_made(network):
     true = (3 * rng.normal(size=(6, 4))).astype(np.float32)
     z = rng.uniform(0, 0.3, 6)
     flux, covered = network.reconstruct(true, z, GRID)
-    spectra = Spectra(wave=GRID.wave, flux=flux, ivar=np.float32(1e6) * covered, z=z)
+    spectra = Spectra(grid=GRID, flux=flux, ivar=np.float32(1e6) * covered, z=z)
     start = true + rng.normal(size=true.shape).astype(np.float32)
     _, before = best_latents(network, spectra, start, n_iteration=0)
     found, after = best_latents(network, spectra, start)
@@ -61,7 +63,7 @@ def test_masked_spectra_and_idle_latents_do_no_harm(network):
     spectra = MockSurvey(n=4, seed=3).read(slice(0, 4))
     ivar = spectra.ivar.copy()
     ivar[1] = 0
-    blind = Spectra(wave=spectra.wave, flux=spectra.flux, ivar=ivar, z=spectra.z)
+    blind = replace(spectra, ivar=ivar)
     start = network.encode(blind)
     found, chi2 = best_latents(network, blind, start)
     _, before = best_latents(network, blind, start, n_iteration=0)

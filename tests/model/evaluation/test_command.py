@@ -99,7 +99,7 @@ def test_redshifted_copies_are_the_same_galaxies(measured):
     source, _, _ = measured
     spectra = source.read([2, 3])
     z = spectra.z + 0.1
-    moved = redshifted(source, spectra, z)
+    moved = redshifted(spectra, z)
     good = moved.ivar[0] > 0
     rest = source.grid.wave[good] / (1 + z[0])
     original = np.interp(rest, source.grid.wave / (1 + spectra.z[0]), spectra.flux[0])

@@ -20,12 +20,11 @@ class Source:
     def __init__(self, flux, ivar, z, grid=GRID):
         self.grid = grid
         self._spectra = Spectra(
-            wave=grid.wave, flux=flux.astype(np.float32), ivar=ivar.astype(np.float32), z=z
+            grid=grid, flux=flux.astype(np.float32), ivar=ivar.astype(np.float32), z=z
         )
 
     def read(self, rows):
-        part = self._spectra
-        return Spectra(wave=part.wave, flux=part.flux[rows], ivar=part.ivar[rows], z=part.z[rows])
+        return self._spectra.take(rows)
 
     def all(self):
         return self._spectra
@@ -111,7 +110,7 @@ def test_a_spectrum_without_a_pixel_lies_at_the_mean(rng):
     flux, _, _ = low_rank(rng)
     source = Source(flux, np.full(flux.shape, 1e4), np.zeros(300))
     model = fit(source, 3)
-    empty = Spectra(wave=GRID.wave, flux=np.zeros((1, 300), np.float32),
+    empty = Spectra(grid=GRID, flux=np.zeros((1, 300), np.float32),
                     ivar=np.zeros((1, 300), np.float32), z=np.zeros(1))  # fmt: skip
     assert (model.encode(empty) == 0).all()
 

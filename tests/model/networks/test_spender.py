@@ -1,5 +1,7 @@
 """SPENDER: shapes, options, instruments, and the encoder against its definition written plainly."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +27,7 @@ def _model(config=SMALL, seed=0):
 
 def _spectra(rng, grid=SDSS, n=3):
     flux = (1 + 0.2 * rng.normal(size=(n, grid.n_pixel))).astype(np.float32)
-    return Spectra(grid.wave, flux, np.ones_like(flux), rng.uniform(0, 0.4, n))
+    return Spectra(grid=grid, flux=flux, ivar=np.ones_like(flux), z=rng.uniform(0, 0.4, n))
 
 
 def _plain_attention(encoder, flux):
@@ -261,7 +263,7 @@ def test_line_spread_is_learnt_and_works_on_the_observed_grid_only(rng):
 def test_redshift_input_changes_the_latents_and_is_demanded(rng):
     config = SpenderConfig(n_latent=2, rest_grid=SMALL.rest_grid, hidden=(8,), redshift_input=True)
     model, spectra = _model(config), _spectra(rng)
-    moved = Spectra(spectra.wave, spectra.flux, spectra.ivar, spectra.z + 0.2)
+    moved = replace(spectra, z=spectra.z + 0.2)
     assert not np.allclose(model.encode(spectra), model.encode(moved))
     with pytest.raises(ValueError, match="give z"):
         model.encode_tensor(torch.tensor(spectra.flux))
@@ -304,14 +306,14 @@ def test_a_model_is_a_spectrum_model_and_the_numpy_and_tensor_sides_agree(rng):
 
 def test_no_spectra_give_no_latents():
     model = _model()
-    empty = Spectra(SDSS.wave, np.empty((0, 3921)), np.empty((0, 3921)), np.empty(0))
+    empty = _spectra(np.random.default_rng(), n=0)
     assert model.encode(empty).shape == (0, 3)
     assert model.decode(np.empty((0, 3))).shape == (0, 700)
 
 
 def test_the_amplitude_of_a_spectrum_does_not_matter(rng):
     model, spectra = _model(), _spectra(rng)
-    scaled = Spectra(spectra.wave, 7 * spectra.flux, spectra.ivar, spectra.z)
+    scaled = replace(spectra, flux=7 * spectra.flux)
     np.testing.assert_allclose(model.encode(spectra), model.encode(scaled), atol=1e-3)
 
 

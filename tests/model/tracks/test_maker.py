@@ -196,7 +196,7 @@ def test_stack_is_the_mean_and_its_error_the_scatter_of_means(rng):
         flux = flux + 0.2 * rng.normal(size=flux.shape)
         ivar = np.where(rng.random(flux.shape) < 0.1, 0, 25.0)
         flux[ivar == 0] = 99
-        spectra = Spectra(wave=grid.wave, flux=flux.astype(np.float32),
+        spectra = Spectra(grid=grid, flux=flux.astype(np.float32),
                           ivar=ivar.astype(np.float32), z=z)  # fmt: skip
         stack = stack_spectra(spectra, rest_grid=rest)
         means.append(stack.flux)

@@ -37,7 +37,7 @@ class CountingSource:
         self.largest = max(self.largest, len(rows))
         np.add.at(self.reads, rows, 1)
         flux = np.repeat(rows[:, None], GRID.n_pixel, axis=1).astype(np.float32)
-        return Spectra(wave=GRID.wave, flux=flux, ivar=flux + 1, z=rows / 1000)
+        return Spectra(grid=GRID, flux=flux, ivar=flux + 1, z=rows / 1000)
 
     def reference(self) -> dict[str, object]:
         return {"kind": "counting"}
