@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import KDTree
 
 from data.arrays import BoolArray, IndexArray
+from data.sky import SHARED_LIGHT, object_groups
 from data.spectra import SpectrumSource
 
 TRAIN_SHARE, VALID_SHARE = 0.70, 0.15
 """Shares of the training and validation sets; the rest is the test set (Liang+2022, section 3)."""
-REPEAT_RADIUS = 3.0
-"""Observations closer than this on the sky (arcsec, about a fibre) are of one object."""
 SPLIT_RULE = (
     "blake2b-64(object_id) / 2^64 < 0.70 train, < 0.85 valid, else test; observations within "
-    "3 arcsec share the smallest object_id"
+    f"{SHARED_LIGHT:g} arcsec share the smallest object_id"
 )
 
 
@@ -87,8 +82,9 @@ def parts(catalog: pd.DataFrame, rows: IndexArray) -> NDArray[np.int8]:
     """Return 0 (train), 1 (valid) or 2 (test) of each of some catalogue rows, shape of `rows`."""
     ids = catalog["object_id"].astype(str).to_numpy()[rows]
     if {"ra", "dec"} <= set(catalog.columns):
-        sky = catalog[["ra", "dec"]].to_numpy(float)[rows]
-        ids = _first_id_of_object(ids, sky)
+        ra, dec = (catalog[name].to_numpy(float)[rows] for name in ("ra", "dec"))
+        objects = object_groups(ra, dec, radius=SHARED_LIGHT)
+        ids = pd.Series(ids).groupby(objects).transform("min").to_numpy()
     share = np.fromiter((_fraction(item) for item in ids), float, len(ids))
     return np.searchsorted([TRAIN_SHARE, TRAIN_SHARE + VALID_SHARE], share, side="right").astype(
         np.int8
@@ -98,28 +94,6 @@ def parts(catalog: pd.DataFrame, rows: IndexArray) -> NDArray[np.int8]:
 def _fraction(object_id: str) -> float:
     digest = blake2b(object_id.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
-
-
-def _first_id_of_object(ids: NDArray[Any], sky: NDArray[np.float64]) -> NDArray[Any]:
-    """Give all observations of one place on the sky the smallest of their ids.
-
-    Args:
-        ids: Object ids, shape (n,).
-        sky: Right ascension and declination, degrees, shape (n, 2); NaN = unknown.
-    """
-    known = np.flatnonzero(np.isfinite(sky).all(axis=1))
-    ra, dec = np.radians(sky[known]).T
-    points = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
-    reach = 2 * np.sin(np.radians(REPEAT_RADIUS / 3600) / 2)
-    if len(known) < 2:
-        return ids
-    pairs = KDTree(points).query_pairs(reach, output_type="ndarray")
-    graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(known), len(known)))
-    group = connected_components(graph, directed=False)[1]
-    first = pd.Series(ids[known]).groupby(group).transform("min")
-    ids = ids.copy()
-    ids[known] = first.to_numpy()
-    return ids
 
 
 def _is_other_class(catalog: pd.DataFrame, object_class: str) -> BoolArray:

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from data.commands import setting
 from data.grid import INSTRUMENTS
 from data.ingest.batch import Batch, Rejection, Selection, read_batches
-from data.ingest.duplicates import best_of_group, object_groups
+from data.ingest.duplicates import best_of_object
 from data.ingest.external_catalog import Catalog, Match
 from data.ingest.file_list import FileList, batches, find_files
 from data.ingest.prepare import NORM_RANGE
@@ -174,7 +174,7 @@ def _finish(writer: SurveyWriter, catalog: Catalog | None) -> list[Rejection]:
                 continue
             rows[name] = rows[name].where(rows[name].notna() & (rows[name] != ""), added[name])
         rows = pd.concat([rows, added[added.columns.difference(rows.columns)]], axis=1)
-    best = best_of_group(object_groups(rows), rows["snr"].to_numpy(float))
+    best = best_of_object(rows)
     keep = best == np.arange(len(rows))
     writer.compact(rows, keep)
     files, ids, snr = (rows[name].to_numpy() for name in ("file", "object_id", "snr"))

@@ -12,10 +12,9 @@ from scipy.spatial import KDTree
 
 from data.arrays import FloatArray, IndexArray
 from data.ingest.sdss import plain_text
+from data.sky import SAME_OBJECT, chord, known_positions, position_tree, unit_vectors
 
 Match = Literal["id", "radec"]
-RADIUS = 2.0
-"""Positions closer than this are one object, arcsec (less than an SDSS fibre of 3 arcsec)."""
 ALIASES = {
     "redshift": "z",
     "zerr": "z_err",
@@ -52,7 +51,7 @@ class Catalog:
         kinds = self.table["class"].fillna("") if "class" in self.table else [""] * len(self)
         self._kinds = [plain_text(kind).upper() for kind in kinds]
         if match == "radec":
-            self._tree, self._tree_rows = self._index_positions(path)
+            self._tree, self._tree_rows = self._positions(path)
             self._ids: dict[str, int] = {}
         else:
             self._ids = {key: row for row, key in reversed(list(enumerate(self._keys(path))))}
@@ -65,10 +64,11 @@ class Catalog:
         """Return the row of an object, by identifier or nearest position; -1 if none."""
         if self.match == "id":
             return self._ids.get(_plain_id(object_id), -1)
-        if not np.isfinite([ra, dec]).all():
+        position = np.array([ra]), np.array([dec])
+        if not known_positions(*position)[0]:
             return -1
-        distance, row = self._tree.query(unit_vectors(np.array([ra]), np.array([dec]))[0])
-        return int(self._tree_rows[row]) if distance <= chord(RADIUS) else -1
+        distance, row = self._tree.query(unit_vectors(*position)[0])
+        return int(self._tree_rows[row]) if distance <= chord(SAME_OBJECT) else -1
 
     def redshift(self, row: int) -> float:
         """Return the redshift of a row; NaN if there is no such row, column or number."""
@@ -95,25 +95,13 @@ class Catalog:
             f"by id; it has {', '.join(map(str, self.table.columns[:12]))}; try --match radec"
         )
 
-    def _index_positions(self, path: Path) -> tuple[KDTree, IndexArray]:
+    def _positions(self, path: Path) -> tuple[KDTree, IndexArray]:
         if not {"ra", "dec"} <= set(self.table.columns):
             raise ValueError(f"{path} must have columns ra and dec (degrees) to match by radec")
-        ra, dec = _numbers(self.table, "ra"), _numbers(self.table, "dec")
-        rows = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
+        tree, rows = position_tree(_numbers(self.table, "ra"), _numbers(self.table, "dec"))
         if rows.size == 0:
             raise ValueError(f"{path} has no row with finite ra and dec")
-        return KDTree(unit_vectors(ra[rows], dec[rows])), rows
-
-
-def unit_vectors(ra: FloatArray, dec: FloatArray) -> FloatArray:
-    """Return directions (degrees) as vectors of length 1, shape (n, 3)."""
-    a, d = np.radians(ra), np.radians(dec)
-    return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=1)
-
-
-def chord(arcsec: float) -> float:
-    """Return the distance of two unit vectors that are `arcsec` apart."""
-    return float(2 * np.sin(np.radians(arcsec / 3600) / 2))
+        return tree, rows
 
 
 def _read_table(path: Path) -> pd.DataFrame:

@@ -11,6 +11,8 @@ from astropy import units
 from astropy.coordinates import Angle, SkyCoord
 from scipy.spatial import KDTree
 
+from data.arrays import IndexArray
+from data.sky import chord, position_tree
 from explorer.state.dataset import Dataset
 
 RADIUS = Angle(10, unit=units.arcsec)
@@ -97,10 +99,11 @@ def _find_around(dataset: Dataset, match: re.Match[str]) -> Found:
     radius: Any = RADIUS
     if match["radius"]:
         radius = Angle(float(match["radius"]), unit=_UNITS[match["unit"]])
-    tree, rows = dataset.keep(("sky tree",), lambda: _sky_tree(dataset))
+    tree, rows = dataset.keep(("position tree",), lambda: _position_tree(dataset))
+    if not len(rows):
+        return Found([], "no object of this atlas has a position")
     centre = position.cartesian.xyz.value
-    chord = 2 * np.sin(min(radius.rad, np.pi) / 2)
-    near = tree.query_ball_point(centre, chord)
+    near = tree.query_ball_point(centre, chord(radius.arcsec))
     label = f"{position.ra.deg:.5f} {position.dec.deg:+.5f}"
     if not near:
         distance, _index = tree.query(centre)
@@ -113,13 +116,9 @@ def _find_around(dataset: Dataset, match: re.Match[str]) -> Found:
     return Found(shown, f'{len(near):,} within {radius.arcsec:.4g}" of {label}')
 
 
-def _sky_tree(dataset: Dataset) -> tuple[KDTree, np.ndarray]:
-    """Return a tree of unit vectors, and the row of each."""
+def _position_tree(dataset: Dataset) -> tuple[KDTree, IndexArray]:
     ra, dec = (dataset.catalog[name].to_numpy(float, na_value=np.nan) for name in ("ra", "dec"))
-    rows = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
-    ra, dec = np.radians(ra[rows]), np.radians(dec[rows])
-    vectors = np.column_stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
-    return KDTree(vectors), rows
+    return position_tree(ra, dec)
 
 
 def _tell(angle: Any) -> str:  # noqa: ANN401 - an Angle

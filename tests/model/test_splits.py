@@ -53,7 +53,7 @@ def test_part_of_an_object_depends_neither_on_order_nor_on_company(rng):
 @pytest.mark.parametrize("dec", [0.0, 60.0, -80.0])
 def test_repeat_observations_stay_on_one_side(rng, dec):
     n = 400
-    ra = np.linspace(0, 360, n, endpoint=False)
+    ra = np.linspace(0.1, 360, n, endpoint=False)
     first = _catalog(n, rng, ra=ra, dec=dec)
     second = _catalog(2 * n, rng, ra=0.0, dec=0.0).iloc[n:].reset_index(drop=True)
     second[["ra", "dec"]] = first[["ra", "dec"]] + [0.0, 1.5 / 3600]
@@ -71,9 +71,15 @@ def test_repeats_are_found_across_the_origin_of_right_ascension(rng):
         assert part[0] == part[1]
 
 
-def test_unknown_positions_are_not_repeats(rng):
-    catalog = _catalog(300, rng, ra=np.nan, dec=np.nan)
-    assert len(set(parts(catalog, np.arange(300)))) == 3
+@pytest.mark.parametrize("value", [0.0, -9999.0, np.nan, np.inf])
+def test_objects_of_unknown_position_spread_over_the_parts(rng, value):
+    catalog = _catalog(1000, rng, ra=value, dec=value)
+    part = parts(catalog, np.arange(1000))
+    assert np.array_equal(part, parts(catalog.drop(columns=["ra", "dec"]), np.arange(1000)))
+    # Each object falls into a part at random: within 5 standard deviations of the shares.
+    shares = np.array([0.70, 0.15, 0.15])
+    deviation = np.bincount(part, minlength=3) - 1000 * shares
+    assert (np.abs(deviation) < 5 * np.sqrt(1000 * shares * (1 - shares))).all()
 
 
 def test_other_classes_and_bad_redshifts_are_left_out_and_counted(rng):
