@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from data.atomic import replacing
 
 
 def read_json(path: Path, *, what: str) -> dict[str, Any]:
@@ -25,7 +26,6 @@ def read_json(path: Path, *, what: str) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON object beside `path`, then rename: never a half-written file."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-    os.replace(partial, path)
+    """Write a JSON object; `path` never holds a half-written one."""
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")

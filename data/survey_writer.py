@@ -17,6 +17,7 @@ import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from data.arrays import BoolArray, FloatArray
+from data.atomic import partial_folder, replace_folder
 from data.grid import WaveGrid
 from data.json_file import read_json, write_json
 from data.survey import SCHEMA_VERSION
@@ -216,18 +217,8 @@ def finish_interrupted(out: Path) -> bool:
         array.resize((n_object, array.shape[1]))
     shutil.rmtree(partial / PARTS, ignore_errors=True)
     (partial / JOURNAL).unlink(missing_ok=True)
-    replaced = out.with_name(f".{out.name}.replaced")
-    if out.exists():
-        shutil.rmtree(replaced, ignore_errors=True)
-        os.rename(out, replaced)
-    os.rename(partial, out)
-    shutil.rmtree(replaced, ignore_errors=True)
+    replace_folder(partial, out)
     return True
-
-
-def partial_folder(out: Path) -> Path:
-    """Return where a survey is written before it is complete."""
-    return out.with_name(f".{out.name}.partial")
 
 
 def _new_arrays(path: Path, grid: WaveGrid) -> zarr.Group:

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from data.atomic import partial_folder
 from data.commands import setting
 from data.grid import INSTRUMENTS
 from data.ingest.batch import Batch, Rejection, Selection, read_batches
@@ -29,7 +30,7 @@ from data.ingest.external_catalog import Catalog, Match
 from data.ingest.file_list import FileList, batches, find_files
 from data.ingest.prepare import NORM_RANGE
 from data.ingest.sdss import read_file
-from data.survey_writer import SurveyWriter, finish_interrupted, partial_folder
+from data.survey_writer import SurveyWriter, finish_interrupted
 
 MAX_FILES, MAX_BYTES = 128, 64_000_000
 """Files and bytes read between two entries of the journal: what bounds the memory."""

@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import FloatArray
+from data.atomic import partial_folder
 from data.commands import setting
 from data.json_file import read_json, write_json
 from data.source import open_source
@@ -256,7 +257,7 @@ def _working_folder(
         "compact": config.compact,
         "schema_version": SCHEMA_VERSION,
     }
-    folder = out.with_name(f".{out.name}.partial")
+    folder = partial_folder(out)
     said = folder / "work" / "job.json"
     if said.exists() and json.loads(said.read_text()) == json.loads(json.dumps(job)):
         return folder

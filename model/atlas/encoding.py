@@ -6,7 +6,6 @@ of one block however large the survey.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +15,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from data.arrays import FloatArray
+from data.atomic import replacing
 from data.spectra import SpectrumSource
 from model.atlas.scores import spectrum_scores
 from model.interface import SpectrumModel
@@ -104,7 +104,6 @@ def kept(
     if path.exists():
         return load(path)
     made = make()
-    partial = path.with_name(path.name + ".partial")
-    save(made, partial)
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        save(made, partial)
     return made

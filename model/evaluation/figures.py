@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from data.arrays import FloatArray, IntArray
+from data.atomic import replacing
 from data.lines.emission import line
 from data.spectra import Spectra, SpectrumSource
 from model.atlas.embedding import embed_pca
@@ -113,6 +113,5 @@ def _draw_spectra(
 
 
 def _save(figure: Figure, path: Path) -> None:
-    partial = path.with_name(path.name + ".partial")
-    figure.savefig(partial, format="png", dpi=150)
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        figure.savefig(partial, format="png", dpi=150)

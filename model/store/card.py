@@ -5,11 +5,11 @@ write_card(path)    # after training, and again when `evaluate` has measured mor
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from data.atomic import replacing
 from data.json_file import read_json
 from model.store.storage import read_model_info
 
@@ -40,9 +40,8 @@ def write_card(path: Path) -> None:
         metrics = {name: f"{value:.4g}" for name, value in info["metrics"].items()}
         lines += ["", "## Measured at the end of training", "", *_table(("what", "value"), metrics)]
     lines += ["", "## Use", "", *_use(info)]
-    partial = path / f"{CARD}.partial"
-    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(partial, path / CARD)
+    with replacing(path / CARD) as partial:
+        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _facts(info: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, str]:

@@ -7,7 +7,6 @@ file's header. A reader sees the old file or the new one, never a half of either
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
+
+from data.atomic import replacing
 
 _STATE_KEY = "training_state"
 
@@ -30,12 +31,8 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[s
     path.parent.mkdir(parents=True, exist_ok=True)
     own = {k: v.detach().to("cpu", copy=True).contiguous() for k, v in tensors.items()}
     content = save(own, metadata={_STATE_KEY: json.dumps(state)})
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    with replacing(path, flush=True) as partial:
+        partial.write_bytes(content)
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -9,7 +9,6 @@ state dicts, one per instrument, of which the first is read, as spender itself d
 
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data.atomic import replacing
 from data.grid import WaveGrid
 from model.networks.encoder import CHANNELS, HIDDEN
 from model.networks.spender import Spender, SpenderConfig
@@ -88,9 +88,8 @@ def write_spender_checkpoint(model: Spender, path: Path | str) -> None:
     (grid,) = config.grids.values()
     state["encoder.instrument.wave_obs"] = torch.tensor(grid.wave, dtype=torch.float32)
     state["decoder.wave_rest"] = torch.tensor(model.wave_rest, dtype=torch.float32)
-    partial = path.with_name(path.name + ".partial")
-    torch.save({"model": state, "losses": []}, partial)
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        torch.save({"model": state, "losses": []}, partial)
 
 
 def _state_dict(path: Path) -> dict[str, Tensor]:

@@ -12,7 +12,6 @@ fit.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save_file
 
+from data.atomic import replacing
 from data.json_file import read_json, write_json
 from model.interface import SpectrumModel
 
@@ -78,10 +78,9 @@ def save_model(
     config, weights = model.to_parts()
     weights = {name: np.ascontiguousarray(_stored(name, w, half)) for name, w in weights.items()}
     path.mkdir(parents=True, exist_ok=True)
-    partial = path / "model.safetensors.partial"
-    save_file(weights, str(partial), metadata={"format": "np"})
-    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
-    os.replace(partial, path / "model.safetensors")
+    with replacing(path / "model.safetensors") as partial:
+        save_file(weights, str(partial), metadata={"format": "np"})
+        digest = hashlib.sha256(partial.read_bytes()).hexdigest()
     info = {
         "schema_version": SCHEMA_VERSION,
         "kind": model.kind,

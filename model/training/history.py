@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
+
+from data.atomic import replacing
 
 COLUMNS = (
     "step",
@@ -46,12 +47,10 @@ class History:
         self._path = folder / "history.csv"
         folder.mkdir(parents=True, exist_ok=True)
         rows = [row for row in read_history(self._path) if row["step"] <= keep_to_step]
-        partial = self._path.with_name("history.csv.partial")
-        with partial.open("w", newline="") as file:
+        with replacing(self._path) as partial, partial.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(partial, self._path)
         self._board: Any = None
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
