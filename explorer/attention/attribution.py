@@ -8,6 +8,7 @@ import numpy as np
 
 from data.arrays import FloatArray, IndexArray
 from data.lines.emission import LINES
+from explorer.spectrum.inspection import inspect
 from explorer.state.dataset import Dataset
 from explorer.theme.theme import Ink
 from model.attribution.grad_fam import Attribution, attribute
@@ -85,12 +86,12 @@ def attend(dataset: Dataset, row: int, target: Target) -> Attention:
     Raises:
         ValueError: The model does not cover the target, or can not be differentiated.
     """
-    spectra = dataset.atlas.source.read([row])
+    item = inspect(dataset, row)
     return Attention(
         row=row,
-        z=float(spectra.z[0]),
+        z=item.z,
         target=target,
-        attribution=attribute(dataset.atlas.model, spectra, target),
+        attribution=attribute(dataset.atlas.model, item.spectra, target),
     )
 
 

@@ -69,9 +69,9 @@ class AttentionGallery(pn.viewable.Viewer):
             "x", "y", "name", source=self.names, text_font_size="10px", text_color="colour",
             text_align="left", text_baseline="middle",
         )  # fmt: skip
-        self.said = line("", margin=(0, 10))
+        self.message = line("", margin=(0, 10))
         self._content = pn.Column(
-            self.said,
+            self.message,
             pn.pane.Bokeh(self.figure, sizing_mode="stretch_width", height=230, margin=0),
             sizing_mode="stretch_width", margin=0, visible=False,
         )  # fmt: skip
@@ -124,7 +124,7 @@ class AttentionGallery(pn.viewable.Viewer):
             f"{len(ordered.rows)} of {ordered.n_sample} objects, at equal steps in the order of "
             f"channel {ordered.channel}, highest on top; ringed on the map."
         )
-        self.said.object = escape(text)
+        self.message.object = escape(text)
         self._content.visible = True
         self._state.param.update(
             highlight=[int(row) for row in ordered.rows],

@@ -72,7 +72,7 @@ class AttentionView(pn.viewable.Viewer):
             label="order objects by the top channel", variant="outlined", margin=(2, 4),
             visible=False, **small,
         )  # fmt: skip
-        self.said = line("", margin=(0, 10))
+        self.message = line("", margin=(0, 10))
         self.pick.on_click(lambda _event: self._arm())
         self.order.on_click(lambda _event: self._order())
         self.map_shown.param.watch(lambda *_: self._open_map(), "value")
@@ -94,7 +94,7 @@ class AttentionView(pn.viewable.Viewer):
                 self.choice, self.pick, self.map_shown, self.order,
                 sizing_mode="stretch_width", margin=0,
             ),
-            self._strip, self._map_pane, self.said, self.gallery,
+            self._strip, self._map_pane, self.message, self.gallery,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
 
@@ -173,7 +173,7 @@ class AttentionView(pn.viewable.Viewer):
         self._show_map()
 
     def _say(self, text: str) -> None:
-        self.said.object = escape(text)
+        self.message.object = escape(text)
 
     def _open_map(self) -> None:
         with together():

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
-from scipy.spatial import KDTree
 
 from data.arrays import FloatArray
 from explorer.latents.basis import RAW, ROTATED, Basis, basis
@@ -22,9 +21,8 @@ from explorer.spectrum.rest_figure import RestFigure
 from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState
 from explorer.theme.text import PLAIN, line
-from model.interface import SpectrumModel
 from model.latent_axes import middle
-from model.tracks.trends import trends
+from model.tracks.trends import measured_trends
 
 TAB = "Latents"
 SLIDERS, TRAVERSAL = "sliders", "traversal"
@@ -189,8 +187,8 @@ class LatentsView(pn.viewable.Viewer):
         self.probe = result
         state = self._state
         self.figure.draw({"start": result.start, "now": result.now})
-        model, start, place = state.dataset.atlas.model, self.start, self.place
-        self._measuring.submit(lambda: measure_both(model, start, place), self._show_measures)
+        wave = state.dataset.atlas.model.wave_rest
+        self._measuring.submit(lambda: measure_both(wave, result), self._show_measures)
         begun = state.selected_id or "the median of all objects"
         text = (
             f"Started from {begun}. Nearest object: {state.dataset.ids[result.nearest]} at "
@@ -225,27 +223,24 @@ def decode_probe(dataset: Dataset, start: FloatArray, place: FloatArray) -> Prob
         place: Latents, shape (n_latent,).
     """
     spectra = dataset.atlas.model.decode(np.stack([start, place]).astype(np.float32))
-    tree, usual = dataset.keep(("latent tree",), lambda: _tree(dataset))
-    distance, nearest = tree.query(place)
+    distance, nearest = dataset.latent_tree.query(place)
     return Probe(
         start=spectra[0], now=spectra[1], nearest=int(nearest), distance=float(distance),
-        usual=usual,
+        usual=dataset.keep(("usual distance",), lambda: _usual_distance(dataset)),
     )  # fmt: skip
 
 
-def measure_both(model: SpectrumModel, start: FloatArray, place: FloatArray) -> str:
-    """Return the table of what is measured on the spectra of two places; slow.
+def measure_both(wave: FloatArray, probe: Probe) -> str:
+    """Return the HTML table of what is measured on both spectra of a probe; slow.
 
     Args:
-        model: Decodes them.
-        start: Latents, shape (n_latent,).
-        place: Latents, shape (n_latent,).
+        wave: Rest-frame wavelengths, Angstrom, shape (n_rest,).
+        probe: Its spectra.
     """
-    measured = trends(model, np.stack([start, place]).astype(np.float32))
+    measured = measured_trends(wave, np.stack([probe.start, probe.now]))
     return compared(measured.iloc[0].to_dict(), measured.iloc[1].to_dict())
 
 
-def _tree(dataset: Dataset) -> tuple[KDTree, float]:
-    """Return the k-d tree of the latents, and how near 99 % of the objects have a neighbour."""
-    nearest = dataset.atlas.neighbours.distances[:, 0]
-    return KDTree(dataset.atlas.latents), float(np.percentile(nearest, 99))
+def _usual_distance(dataset: Dataset) -> float:
+    """Return the distance within which 99 % of the objects have a neighbour in the latents."""
+    return float(np.percentile(dataset.atlas.neighbours.distances[:, 0], 99))

@@ -48,9 +48,11 @@ class MapMarkers:
         here = region is not None and region["plane"] == key
         x, y = (list(region["x"]), list(region["y"])) if region and here else ([], [])
         self._marks.place("region", np.array(x + x[:1]), np.array(y + y[:1]))
-        for name, points in (("path", state.path), ("knots", state.knots)):
-            drawn = points if points is not None and state.path_plane == key else np.empty((0, 2))
-            self._marks.place(name, drawn[:, 0], drawn[:, 1])
+        path = state.path
+        here = path is not None and path.plane == key
+        for name, points in (("path", path.vertices if path else None), ("knots", state.knots)):
+            points = points if here and points is not None else np.empty((0, 2))
+            self._marks.place(name, points[:, 0], points[:, 1])
 
     def _mark(self, name: str, rows: list[int] | IndexArray) -> None:
         plane = self._state.plane

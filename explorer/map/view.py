@@ -21,6 +21,7 @@ from explorer.map.tools import MapTools
 from explorer.server.latest import Latest
 from explorer.server.messages import together
 from explorer.state.dataset import DENSITY, LATENTS
+from explorer.state.path import Path
 from explorer.state.state import ExplorerState
 from explorer.theme.theme import ink, inner_size, new_figure, paint
 
@@ -75,7 +76,7 @@ class MapView(pn.viewable.Viewer):
         self._tools.draft.data_source.on_change("data", self._on_draft)
         looks = ["colour", "colour_scale", "clip", "palette", "shown", "subset"]
         plane = ["embedding", "latent_x", "latent_y"]
-        others = ["highlight", "region", "path", "knots", "path_plane"]
+        others = ["highlight", "region", "path", "knots"]
         for names, react in (
             (looks, self.redraw),
             (plane, self._change_plane),
@@ -139,9 +140,9 @@ class MapView(pn.viewable.Viewer):
 
     def _on_draft(self, _name: str, _old: object, new: Any) -> None:  # noqa: ANN401
         if len(new["xs"]) and len(new["xs"][-1]) >= 2:
-            path = np.column_stack([new["xs"][-1], new["ys"][-1]]).astype(float)
+            vertices = np.column_stack([new["xs"][-1], new["ys"][-1]]).astype(float)
             with together():
-                self._state.param.update(path=path, path_plane=self._state.plane.key)
+                self._state.path = Path(vertices, self._state.plane.key, "drawn")
 
     # What follows from the state.
 

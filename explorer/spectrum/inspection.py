@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from threading import Condition
 
 import numpy as np
+from cachetools import LRUCache, cached
 
 from data.arrays import BoolArray, FloatArray
 from data.lines import sky as sky_lines
+from data.spectra import Spectra
 from explorer.state.dataset import Dataset
+
+KEPT = 16
+"""Inspections kept for all sessions on an atlas, about 200 kB each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,10 +25,7 @@ class Inspection:
 
     Attributes:
         row: Its row in the catalogue.
-        z: Redshift.
-        wave: Observed-frame vacuum wavelengths, Angstrom.
-        flux: Normalised flux; 0 where not finite in the file.
-        ivar: Inverse variance of `flux`, 0 where masked.
+        spectra: What was observed, as read: one spectrum.
         model: Reconstruction in the observed frame; NaN outside the rest range.
         sky: True on pixels of strong sky lines.
         wave_rest: Rest-frame wavelengths of `decoded`, Angstrom, shape (n_rest,).
@@ -29,15 +34,32 @@ class Inspection:
     """
 
     row: int
-    z: float
-    wave: FloatArray
-    flux: FloatArray
-    ivar: FloatArray
+    spectra: Spectra
     model: FloatArray
     sky: BoolArray
     wave_rest: FloatArray
     decoded: FloatArray
     latents: FloatArray
+
+    @property
+    def z(self) -> float:
+        """Redshift."""
+        return float(self.spectra.z[0])
+
+    @property
+    def wave(self) -> FloatArray:
+        """Observed-frame vacuum wavelengths, Angstrom."""
+        return self.spectra.wave
+
+    @property
+    def flux(self) -> FloatArray:
+        """Normalised flux; 0 where not finite in the file."""
+        return self.spectra.flux[0]
+
+    @property
+    def ivar(self) -> FloatArray:
+        """Inverse variance of `flux`, 0 where masked."""
+        return self.spectra.ivar[0]
 
     @property
     def masked(self) -> BoolArray:
@@ -57,21 +79,31 @@ class Inspection:
 
 
 def inspect(dataset: Dataset, row: int) -> Inspection:
-    """Read one object and decode its latents; slow: run it with `server.latest.Latest`."""
+    """Return one object, read and decoded once for all views that ask; safe to use from threads.
+
+    Slow unless it is one of the last `KEPT`: run it with `server.latest.Latest`.
+    """
+
+    def make() -> Callable[[int], Inspection]:
+        kept = LRUCache[int, Inspection](KEPT)
+        return cached(kept, condition=Condition())(partial(_read, dataset))
+
+    return dataset.keep(("inspections",), make)(row)
+
+
+def _read(dataset: Dataset, row: int) -> Inspection:
     atlas = dataset.atlas
     spectra = atlas.source.read([row])
     latents = np.array(atlas.latents[row : row + 1], dtype=np.float32)
-    model, inside = atlas.model.reconstruct(latents, spectra.z, atlas.source.grid)
+    decoded = atlas.model.decode(latents)
+    model, inside = atlas.model.observe(decoded, spectra.z, atlas.source.grid)
     return Inspection(
         row=row,
-        z=float(spectra.z[0]),
-        wave=spectra.wave,
-        flux=spectra.flux[0],
-        ivar=spectra.ivar[0],
+        spectra=spectra,
         model=np.where(inside[0], model[0], np.nan),
         sky=dataset.keep(("sky pixels",), lambda: sky_lines.mask(atlas.source.grid)),
         wave_rest=atlas.model.wave_rest,
-        decoded=atlas.model.decode(latents)[0],
+        decoded=decoded[0],
         latents=latents[0],
     )
 

@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 
 import numpy as np
 
+from explorer.state.dataset import Dataset
+from explorer.state.path import Path
 from explorer.state.selection import plane_of
 from explorer.state.state import ExplorerState
 
@@ -54,7 +56,9 @@ def to_query(state: ExplorerState, *, defaults: Mapping[str, Any]) -> str:
     if state.selected is not None:
         query["id"] = state.selected_id
     for name, parameter in NAMES.items():
-        value = _drawn(state) if parameter == "path" else getattr(state, parameter)
+        value = getattr(state, parameter)
+        if parameter == "path":
+            value = _from_path(value)
         if value != defaults[parameter]:
             plain = isinstance(value, str)
             query[name] = value if plain else json.dumps(_rounded(value), separators=(",", ":"))
@@ -78,9 +82,8 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
             is_text = isinstance(getattr(state, parameter), str)
             value = text if is_text else json.loads(text)
             if parameter == "path":
-                _draw(state, value)
-                continue
-            if parameter in ("clip", "view", "window") and value is not None:
+                value = _to_path(state.dataset, value)
+            elif parameter in ("clip", "view", "window") and value is not None:
                 value = _limits(value)
             setattr(state, parameter, value)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -96,26 +99,28 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
     return complaints
 
 
-def _drawn(state: ExplorerState) -> dict[str, Any] | None:
-    """Return the path drawn on the map, thinned; None where there is none or a recipe made it."""
-    path = state.path
-    if path is None or path is state.knots or len(path) < 2:
+def _from_path(path: Path | None) -> dict[str, Any] | None:
+    """Return a path as JSON, thinned to `MOST_VERTICES`; None where the user wants none."""
+    if path is None or not path.is_wanted or len(path.vertices) < 2:
         return None
-    kept = np.unique(np.linspace(0, len(path) - 1, MOST_VERTICES).round().astype(int))
-    x, y = path[kept].T.tolist()
-    return {"plane": state.path_plane, "x": x, "y": y}
+    n_vertex = len(path.vertices)
+    kept = np.unique(np.linspace(0, n_vertex - 1, MOST_VERTICES).round().astype(int))
+    x, y = path.vertices[kept].T.tolist()
+    return {"plane": path.plane, "x": x, "y": y}
 
 
-def _draw(state: ExplorerState, value: Any) -> None:  # noqa: ANN401 - JSON
-    """Draw a path on the map.
+def _to_path(dataset: Dataset, value: Any) -> Path:  # noqa: ANN401 - JSON
+    """Return the path that `_from_path` described.
 
     Raises:
         ValueError: It is no path, or on a plane that the atlas does not have.
     """
-    path = np.array([value["x"], value["y"]], dtype=float).T
-    if path.ndim != 2 or not 2 <= len(path) <= 10 * MOST_VERTICES or not np.isfinite(path).all():
-        raise ValueError(f"a path needs 2 to {10 * MOST_VERTICES} finite vertices")
-    state.param.update(path=path, path_plane=plane_of(state.dataset, str(value["plane"])).key)
+    vertices = np.array([value["x"], value["y"]], dtype=float).T
+    most = 10 * MOST_VERTICES
+    if vertices.ndim != 2 or not 2 <= len(vertices) <= most or not np.isfinite(vertices).all():
+        raise ValueError(f"a path needs 2 to {most} finite vertices")
+    plane = plane_of(dataset, str(value["plane"]))
+    return Path(vertices=vertices, plane=plane.key, origin="address")
 
 
 def _limits(value: Any) -> tuple[float, ...]:  # noqa: ANN401 - JSON

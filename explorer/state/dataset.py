@@ -193,6 +193,11 @@ class Dataset:
 
         return self.keep(("classes", column), make)
 
+    @property
+    def latent_tree(self) -> KDTree:
+        """k-d tree of the latents, row = object; slow the first time."""
+        return self.keep(("latent tree",), lambda: KDTree(self.atlas.latents))
+
     def plane(self, embedding: str, *, latent_x: int = 0, latent_y: int = 1) -> Plane:
         """Return the plane of an embedding, or of two latents.
 

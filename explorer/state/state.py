@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from data.arrays import BoolArray, IndexArray
 from explorer.state.dataset import DENSITY, LATENTS, Dataset, Plane
 from explorer.state.outlier_options import OPTIONS
+from explorer.state.path import Path
 from explorer.state.selection import inside_region, passing
 from explorer.theme.colour import PALETTES
 
@@ -73,14 +74,11 @@ class ExplorerState(param.Parameterized):
     drawing: str = param.Selector(
         default="off", objects=["off", "freehand", "knots"], doc="What dragging on the map draws."
     )  # type: ignore[assignment]
-    path: NDArray[np.float64] | None = param.ClassSelector(
-        class_=np.ndarray,
-        default=None,
-        doc="Path on the map, shape (n_vertex, 2), map coordinates.",
+    path: Path | None = param.ClassSelector(
+        class_=Path, default=None, doc="Path on the map, drawn or of a track."
     )  # type: ignore[assignment]
-    path_plane: str = param.String("", doc="Key of the plane that `path` lies on.")  # type: ignore[assignment]
     knots: NDArray[np.float64] | None = param.ClassSelector(
-        class_=np.ndarray, default=None, doc="Points to mark on the path, shape (n_knot, 2)."
+        class_=np.ndarray, default=None, doc="Points marked on `path`, shape (n_knot, 2)."
     )  # type: ignore[assignment]
 
     track: dict[str, Any] | None = param.Dict(

@@ -170,19 +170,16 @@ class TrackRecipes(pn.viewable.Viewer):
 
     def drawn(self) -> Callable[[], Track] | None:
         """Return what makes a track of the path on the map, or None without a path."""
-        state = self._state
-        path, plane, n_knot = state.path, state.plane, self.n_knot.value
-        if path is None or state.path_plane != plane.key:
+        dataset, path, n_knot = self._state.dataset, self._state.path, self.n_knot.value
+        plane = self._state.plane
+        if path is None or path.plane != plane.key:
             return None
 
         def make() -> Track:
-            known = np.isfinite(plane.x) & np.isfinite(plane.y)
-            far = np.float32(1e30)
-            positions = np.column_stack([plane.x, plane.y])
-            positions[~known] = far  # never near any path
-            return track_maker(state.dataset).drawn(
-                path, positions, name="drawn", embedding=plane.key, n_knot=n_knot
-            )
+            return track_maker(dataset).drawn(
+                path.vertices, plane.tree, rows=plane.rows, name="drawn", embedding=plane.key,
+                n_knot=n_knot,
+            )  # fmt: skip
 
         return make
 

@@ -18,7 +18,7 @@ from explorer.state.dataset import Dataset, Plane
 from model.tracks.maker import TrackMaker
 from model.tracks.stack import Stack
 from model.tracks.track import Track
-from model.tracks.trends import observed_trends, stack_members, trends
+from model.tracks.trends import measured_trends, observed_trends, stack_members, trends
 
 NEAR = 15
 """Members whose places on a map a knot is drawn among."""
@@ -62,16 +62,18 @@ def track_maker(dataset: Dataset) -> TrackMaker:
     atlas = dataset.atlas
     return dataset.keep(
         ("track maker",),
-        lambda: TrackMaker(latents=atlas.latents, ids=dataset.ids, neighbours=atlas.neighbours),
-    )
+        lambda: TrackMaker(
+            latents=atlas.latents, ids=dataset.ids, neighbours=atlas.neighbours,
+            tree=dataset.latent_tree,
+        ),
+    )  # fmt: skip
 
 
 def decode(dataset: Dataset, track: Track) -> Decoded:
     """Decode and measure a track."""
     model = dataset.atlas.model
-    return Decoded(
-        track=track, spectra=model.decode(track.latents), trends=trends(model, track.latents)
-    )
+    spectra = model.decode(track.latents)
+    return Decoded(track=track, spectra=spectra, trends=measured_trends(model.wave_rest, spectra))
 
 
 def observe(dataset: Dataset, track: Track) -> Observed:

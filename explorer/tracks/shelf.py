@@ -45,7 +45,7 @@ class TrackShelf(pn.viewable.Viewer):
         self.save = pmui.Button(label="save", variant="outlined", **small)
         self.saved = pmui.Select(label="saved tracks", options=[], width=170, **small)
         self.open = pmui.Button(label="open", variant="outlined", **small)
-        self.said = line(self.store.notice)
+        self.message = line(self.store.notice)
         self.save.on_click(lambda _event: self.keep())
         self.open.on_click(lambda _event: self.load())
         self._list()
@@ -55,7 +55,7 @@ class TrackShelf(pn.viewable.Viewer):
         return pn.Column(
             pn.Row(self.title, self.save, self.saved, self.open, margin=0,
                    sizing_mode="stretch_width"),
-            *([self.said] if self.store.notice else []),
+            *([self.message] if self.store.notice else []),
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
 

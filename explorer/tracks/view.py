@@ -16,6 +16,7 @@ from explorer.export.download import Download
 from explorer.export.export import Exported
 from explorer.server.latest import Latest
 from explorer.server.notices import report
+from explorer.state.path import Path
 from explorer.state.state import ExplorerState
 from explorer.theme.text import PLAIN, line
 from explorer.tracks.diagnostics import TrackPlanes
@@ -51,7 +52,6 @@ class TracksView(pn.viewable.Viewer):
         self.decoded: Decoded | None = None
         self.observed: Observed | None = None
         self.sample: pd.DataFrame | None = None
-        self._own_path: Any = None
         self.recipes = TrackRecipes(state, self.make)
         self.spectra, self.trends = TrackSpectra(state), TrackTrends(state)
         self.planes = TrackPlanes(state)
@@ -80,7 +80,7 @@ class TracksView(pn.viewable.Viewer):
             label="Take away", variant="outlined", on_click=self._export,
             items=[{"label": "Table as CSV"}, {"label": "Spectra as FITS"}], **small,
         )  # fmt: skip
-        self.said = line(
+        self.message = line(
             "No track yet: draw one across the map, or choose a recipe and press make."
         )
         self.knot.param.watch(lambda *_: self._mark(), "value")
@@ -94,7 +94,7 @@ class TracksView(pn.viewable.Viewer):
             self.recipes,
             self.shelf,
             pn.Row(self.shown, self.knot, self.export, **wide),
-            self.said,
+            self.message,
             *(
                 pn.Column(
                     content, visible=self.shown.param.value.rx() == name, margin=0,
@@ -117,7 +117,7 @@ class TracksView(pn.viewable.Viewer):
         try:
             (self.shelf if track.get("recipe") == SAVED else self.recipes).follow(track)
         except ValueError as error:
-            self.said.object = escape(str(error))
+            self.message.object = escape(str(error))
             self._state.track = None
             report(error)
 
@@ -128,10 +128,10 @@ class TracksView(pn.viewable.Viewer):
             self._state.track = None
 
     def _drawn(self) -> None:
-        """Follow a path drawn on the map."""
-        state = self._state
-        if state.path is not self._own_path:
-            state.track = None
+        """Follow a path drawn on the map; one that a track was placed on is known already."""
+        path = self._state.path
+        if path is None or path.is_wanted:
+            self._state.track = None
             self._redraw()
 
     def _redraw(self) -> None:
@@ -154,7 +154,7 @@ class TracksView(pn.viewable.Viewer):
 
     def _decode_done(self, result: Decoded | ValueError) -> None:
         if isinstance(result, ValueError):
-            self.said.object = escape(str(result))
+            self.message.object = escape(str(result))
             self._state.track = None
             report(result)
         else:
@@ -176,7 +176,7 @@ class TracksView(pn.viewable.Viewer):
 
     def _observe_done(self, result: Observed | ValueError) -> None:
         if isinstance(result, ValueError):
-            self.said.object = escape(str(result))
+            self.message.object = escape(str(result))
         elif self.decoded is not None and result.track is self.decoded.track:
             self.observed = result
             self._draw_measured()
@@ -218,19 +218,21 @@ class TracksView(pn.viewable.Viewer):
             self.trends.mark(knot)
         if self.shown.value == PLANES:
             self.planes.mark(knot)
-        self.said.object = escape(knot_text(decoded.track, knot, self.observed))
+        self.message.object = escape(knot_text(decoded.track, knot, self.observed))
 
     def _place(self) -> None:
         """Draw the track on the map."""
         state = self._state
         if self.decoded is None:
             return
-        knots = places(state.dataset, self.decoded.track, state.plane)
+        track, plane, path = self.decoded.track, state.plane, state.path
+        knots = places(state.dataset, track, plane)
         knots = knots[np.isfinite(knots).all(axis=1)]
-        drawn_here = self.decoded.track.recipe.get("embedding") == state.plane.key
-        path = state.path if drawn_here and state.path_plane == state.plane.key else knots
-        self._own_path = path
-        state.param.update(path=path, path_plane=state.plane.key, knots=knots)
+        here = path is not None and path.plane == plane.key
+        if here and np.array_equal(track.recipe.get("path", []), path.vertices):
+            state.knots = knots  # the track was made of this path, which stays
+        else:
+            state.param.update(path=Path(knots, plane.key, "track"), knots=knots)
 
     # Keeping.
 

@@ -11,7 +11,7 @@ UMAP's inverse is never used: the decoder does that better.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -46,15 +46,23 @@ class TrackMaker:
         latents: Shape (n_galaxy, n_latent).
         ids: Object ids, shape (n_galaxy,).
         neighbours: The graph of `latents`.
+        tree: The k-d tree of `latents`, where there is one already; else it is built when needed.
     """
 
     latents: FloatArray
     ids: NDArray[Any]
     neighbours: Neighbours
-    _planes: dict[str, KDTree] = field(default_factory=dict, repr=False)
+    tree: KDTree | None = None
 
     def drawn(
-        self, path: FloatArray, plane: FloatArray, *, name: str, embedding: str, n_knot: int = 20
+        self,
+        path: FloatArray,
+        plane: KDTree,
+        *,
+        name: str,
+        embedding: str,
+        rows: IntArray | None = None,
+        n_knot: int = 20,
     ) -> Track:
         """Lift a path drawn on a map.
 
@@ -63,24 +71,23 @@ class TrackMaker:
 
         Args:
             path: Points of the path on the map, in order, shape (n_point, 2), 2 at least.
-            plane: Map positions of all objects, shape (n_galaxy, 2).
+            plane: The k-d tree of the positions on the map.
             name: What to call it.
             embedding: Name of the map.
+            rows: Row of each object in `plane`, if not all objects have a position; None = all.
             n_knot: Places along the path.
 
         Raises:
             ValueError: The path has no length.
         """
         positions = even_knots(np.asarray(path, dtype=float), n_knot)
-        if embedding not in self._planes:
-            self._planes[embedding] = KDTree(plane)
-        tree = self._planes[embedding]
-        distances, near = tree.query(positions, k=min(BARYCENTRE, len(plane)))
+        distances, near = plane.query(positions, k=np.arange(1, min(BARYCENTRE, plane.n) + 1))
+        near = near if rows is None else rows[near]
         scale = np.maximum(distances[:, -1:], 1e-12)
         weight = (1 - (distances / scale) ** 2).clip(1e-3) ** 2  # Tukey's biweight
         latents = np.einsum("kn,knl->kl", weight, self.latents[near].astype(float))
         latents /= weight.sum(axis=1, keepdims=True)
-        support = _support(tree, positions)
+        support = _support(plane, positions)
         recipe = {"kind": "drawn", "embedding": embedding, "path": np.asarray(path).tolist()}
         return self._track(name, recipe, latents, positions=positions, support=support)
 
@@ -225,7 +232,7 @@ class TrackMaker:
 
     @cached_property
     def _tree(self) -> KDTree:
-        return KDTree(self.latents)
+        return KDTree(self.latents) if self.tree is None else self.tree
 
     @cached_property
     def _row_of_id(self) -> dict[str, int]:

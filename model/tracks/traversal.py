@@ -15,7 +15,7 @@ import pandas as pd
 from data.arrays import FloatArray
 from model.interface import SpectrumModel
 from model.latent_axes import middle, principal_axes
-from model.tracks.trends import trends
+from model.tracks.trends import measured_trends
 
 FEATURES: dict[str, str] = {
     "blue": "blue continuum",
@@ -106,8 +106,8 @@ def _changes(model: SpectrumModel, latents: FloatArray, places: FloatArray) -> p
 
 
 def _features(model: SpectrumModel, latents: FloatArray) -> pd.DataFrame:
-    measured = trends(model, latents)
     wave, rest = model.wave_rest, model.decode(latents)
+    measured = measured_trends(wave, rest)
     middle = _mean(wave, rest, MIDDLE)
     measured["blue"] = _mean(wave, rest, BLUE) / middle
     measured["red"] = _mean(wave, rest, RED) / middle

@@ -26,8 +26,17 @@ def trends(model: SpectrumModel, latents: FloatArray) -> pd.DataFrame:
         equivalent widths `ew_*` in Angstrom, fluxes, Lick indices, line ratios), and
         `fwhm_halpha`, `fwhm_oiii` (km/s).
     """
-    rest = model.decode(latents)
-    return _with_widths(model.wave_rest, rest, measure(model.wave_rest, rest))
+    return measured_trends(model.wave_rest, model.decode(latents))
+
+
+def measured_trends(wave: FloatArray, rest: FloatArray) -> pd.DataFrame:
+    """Measure decoded spectra; the columns of `trends`.
+
+    Args:
+        wave: Rest-frame wavelengths, Angstrom, shape (n_rest,).
+        rest: Decoded spectra, shape (n_galaxy, n_rest).
+    """
+    return _with_widths(wave, rest, measure(wave, rest))
 
 
 def observed_trends(stacks: list[Stack]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.spatial import KDTree
 
 from explorer.start_page import DEMO
 from model.atlas.atlas import Atlas
@@ -76,7 +77,7 @@ def test_track_from_quiescent_to_star_forming(demo):
         ids=catalog["object_id"].to_numpy(),
         neighbours=demo.neighbours,
     )
-    track = maker.drawn(path, plane, name="SF", embedding="umap", n_knot=8)
+    track = maker.drawn(path, KDTree(plane), name="SF", embedding="umap", n_knot=8)
     for measured in (
         trends(demo.model, track.latents),
         observed_trends(stack_members(demo.source, demo.model, maker.rows(track), most=30)),

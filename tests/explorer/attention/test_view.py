@@ -59,7 +59,7 @@ def test_strip_follows_the_frame(tiny_atlas_path: Path) -> None:
 
 def test_model_without_attention_says_so(tiny_atlas_path: Path) -> None:
     view = opened(tiny_atlas_path)
-    text = str(view.said.object)
+    text = str(view.message.object)
     assert "This model has no attention: shown is input × gradient" in text
     assert not view.map_shown.visible
     assert not view.order.visible
@@ -70,7 +70,7 @@ def test_spender_shows_channels_and_names_the_top_one(tiny_spender_atlas_path: P
     assert view.attention is not None
     found = view.attention.attribution
     assert found.map is not None
-    assert f"top channel {found.top_channel()}" in str(view.said.object)
+    assert f"top channel {found.top_channel()}" in str(view.message.object)
     assert view.attention.channels()[0] == np.abs(found.map[0]).max(axis=1).argmax()
     picture, left, right = channel_image(view.attention)
     assert left < found.wave[0] < found.wave[-1] < right
@@ -104,7 +104,7 @@ def test_window_dragged_on_the_spectrum_becomes_the_target(tiny_atlas_path: Path
     assert view._state.target == WINDOW
     assert view.attention is not None
     assert view.attention.target.label == "4900-5050 Å"
-    assert "4900-5050 Å of the model" in str(view.said.object)
+    assert "4900-5050 Å of the model" in str(view.message.object)
 
 
 def test_every_choice_can_be_asked(tiny_atlas_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_every_choice_can_be_asked(tiny_atlas_path: Path) -> None:
         assert np.isfinite(view.attention.attribution.projection).all()
     view._state.target = OFF
     assert view.attention is None
-    assert view.said.object == ""
+    assert view.message.object == ""
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_bad_window_is_explained_in_the_page(
 ) -> None:
     view = opened(tiny_atlas_path)
     view._state.window = window
-    assert message in str(view.said.object)
+    assert message in str(view.message.object)
     assert view.attention is None
     view._state.target = "Hβ"
     assert view.attention is not None
@@ -138,8 +138,8 @@ def test_bad_window_is_explained_in_the_page(
 def test_unknown_line_from_an_address_is_explained(tiny_atlas_path: Path) -> None:
     view = opened(tiny_atlas_path)
     view._state.target = "<b>no line</b>"
-    assert "line must be one of" in str(view.said.object)
-    assert "<b>no line</b>" not in str(view.said.object)
+    assert "line must be one of" in str(view.message.object)
+    assert "<b>no line</b>" not in str(view.message.object)
     assert target_of(OFF, None) is None
 
 

@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -12,11 +14,12 @@ import pytest
 from astropy.table import Table
 
 from explorer.state.address import NAMES, from_query, to_query
+from explorer.state.path import Path as MapPath
 from explorer.state.state import ExplorerState
 from explorer.tracks.diagnostics import kauffmann, kewley
 from explorer.tracks.presets import OWN, percentiles_of, weights_of
 from explorer.tracks.recipes import CENTROIDS, LATENT, PATH
-from explorer.tracks.result import places
+from explorer.tracks.result import places, track_maker
 from explorer.tracks.store import TrackStore
 from explorer.tracks.view import PLANES, TRENDS, TracksView
 from model.latent_axes import combine
@@ -57,8 +60,13 @@ def draw(view: TracksView) -> np.ndarray:
     bins = np.array_split(order, 8)
     plane = state.plane
     path = np.array([[np.median(plane.x[rows]), np.median(plane.y[rows])] for rows in bins])
-    state.param.update(path=path, path_plane=plane.key)
+    state.path = drawn(state, path)
     return path
+
+
+def drawn(state: ExplorerState, vertices: np.ndarray) -> MapPath:
+    """Return a path that the user draws on the map shown."""
+    return MapPath(vertices, state.plane.key, "drawn")
 
 
 def test_drawn_track_is_decoded_and_placed_where_it_was_drawn(view: TracksView) -> None:
@@ -72,6 +80,30 @@ def test_drawn_track_is_decoded_and_placed_where_it_was_drawn(view: TracksView) 
     assert knots is not None
     np.testing.assert_allclose(knots[[0, -1]], path[[0, -1]], rtol=1e-4)
     assert len(view.spectra.stack.data["xs"]) == 20
+
+
+def test_a_track_is_decoded_once_with_the_trees_at_hand(
+    view: TracksView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = view._state.dataset
+    decode, n_decoded = dataset.atlas.model.decode, []
+
+    def counted(latents: np.ndarray) -> np.ndarray:
+        n_decoded.append(len(latents))
+        return decode(latents)
+
+    monkeypatch.setattr(dataset.atlas.model, "decode", counted)
+    draw(view)
+    assert n_decoded == [20]
+    assert track_maker(dataset).tree is dataset.latent_tree
+
+    def refuse(*_positions: object) -> None:
+        raise AssertionError("a tree is built again")
+
+    for module in ("explorer.state.dataset", "model.tracks.maker"):
+        monkeypatch.setattr(f"{module}.KDTree", refuse)
+    draw(view)
+    assert n_decoded == [20, 20]
 
 
 def test_track_from_quiescent_to_star_forming_shows_what_it_must(view: TracksView) -> None:
@@ -113,7 +145,7 @@ def test_observed_stack_behind_the_knot_is_shown_with_its_error(view: TracksView
     np.testing.assert_array_equal(np.asarray(data["flux"]), stack.flux)
     np.testing.assert_allclose(np.asarray(data["high"]) - stack.flux, stack.error, atol=1e-6)
     assert view.spectra.stack.data["width"][4] > view.spectra.stack.data["width"][3]
-    assert str(view.said.object).startswith("Knot 5 of 20")
+    assert str(view.message.object).startswith("Knot 5 of 20")
     assert view.trends.now.data["x"] == [5]
 
 
@@ -121,10 +153,10 @@ def test_extrapolation_is_flagged(view: TracksView) -> None:
     plane = view._state.plane
     low, high = np.nanmin(plane.x), np.nanmax(plane.x)
     path = np.array([[low - 30, plane.y[0] - 30], [high + 30, plane.y[0] + 30]])
-    view._state.param.update(path=path, path_plane=plane.key)
+    view._state.path = drawn(view._state, path)
     assert view.decoded is not None
     assert view.decoded.track.extrapolated[[0, -1]].all()
-    assert "knots are extrapolated" in str(view.said.object)
+    assert "knots are extrapolated" in str(view.message.object)
     view.shown.value = TRENDS
     assert len(view.trends.lost.data["x0"]) == view.decoded.track.extrapolated.sum()
 
@@ -138,16 +170,15 @@ def test_number_of_knots_redraws(view: TracksView) -> None:
 
 
 def test_path_without_length_is_explained(view: TracksView) -> None:
-    plane = view._state.plane
-    view._state.param.update(path=np.ones((2, 2)), path_plane=plane.key)
-    assert "a path must have a length" in str(view.said.object)
+    view._state.path = drawn(view._state, np.ones((2, 2)))
+    assert "a path must have a length" in str(view.message.object)
     assert view.decoded is None
 
 
 def test_shortest_path_joins_two_objects(view: TracksView) -> None:
     state = view._state
     view.recipes.make_path()
-    assert "needs two objects" in str(view.said.object)
+    assert "needs two objects" in str(view.message.object)
     first, last = ends(state)
     for end, row in enumerate((first, last)):
         state.selected = row
@@ -187,7 +218,7 @@ def test_centroids_can_be_of_one_class(view: TracksView) -> None:
 def test_bad_percentiles_are_explained(view: TracksView, text: str) -> None:
     view.recipes.percentiles.value = text
     view.recipes.make_centroids()
-    assert "edges must be" in str(view.said.object)
+    assert "edges must be" in str(view.message.object)
     assert view._state.track is None  # nothing for the address
     with pytest.raises(ValueError, match="edges must be"):
         percentiles_of(text)
@@ -197,7 +228,8 @@ def test_track_moves_to_the_map_that_is_shown(view: TracksView) -> None:
     state = view._state
     drawn = draw(view)
     state.embedding = "pca"
-    assert state.path_plane == "pca"
+    assert state.path is not None
+    assert (state.path.plane, state.path.origin) == ("pca", "track")
     assert view.decoded is not None
     on_pca = places(state.dataset, view.decoded.track, state.plane)
     np.testing.assert_array_equal(state.knots, on_pca)
@@ -283,11 +315,25 @@ def test_planes_hold_track_stacks_and_a_sample(view: TracksView) -> None:
         assert len(parts["now"].data["x"]) == 1
 
 
-def test_demarcation_curves_are_the_published_ones() -> None:
-    # Kewley+2001 lies above Kauffmann+2003 where both are defined, at the published values.
-    x = np.array([-1.0, -0.5, -0.1])
-    np.testing.assert_allclose(kauffmann(x), [0.719048, 0.190909, -2.766667], atol=1e-5)
-    np.testing.assert_allclose(kewley(x), [0.775034, 0.561134, 0.119825], atol=1e-5)
+@pytest.mark.parametrize(
+    ("curve", "points"),
+    [
+        # Kauffmann+2003, equation 1: y = 0.61 / (x - 0.05) + 1.3, at x where the quotient is
+        # -1, -1/2, -2 and -1.3.
+        (kauffmann, [(-0.56, 0.3), (-1.17, 0.8), (-0.255, -0.7), (-0.419231, 0.0)]),
+        # Kewley+2001, equation 5: y = 0.61 / (x - 0.47) + 1.19, where it is -1, -1/2, -2, -1.19.
+        (kewley, [(-0.14, 0.19), (-0.75, 0.69), (0.165, -0.81), (-0.042605, 0.0)]),
+    ],
+)
+def test_demarcation_curves_are_the_published_ones(
+    curve: Callable[[np.ndarray], np.ndarray], points: list[tuple[float, float]]
+) -> None:
+    x, y = np.array(points).T
+    np.testing.assert_allclose(curve(x), y, atol=1e-5)
+
+
+def test_every_star_forming_galaxy_lies_below_the_limit_for_starbursts() -> None:
+    x = np.linspace(-2.0, 0.0, 50)
     assert (kewley(x) > kauffmann(x)).all()
 
 
@@ -333,13 +379,29 @@ def test_path_of_an_address_is_decoded_when_the_tab_opens(own_atlas: Path) -> No
     query = dict(parse_qsl(to_query(drawn._state, defaults=defaults)[1:]))
     state = new_state(own_atlas)
     assert from_query(state, query) == []
-    np.testing.assert_allclose(state.path, path, rtol=1e-5)
+    assert state.path is not None
+    np.testing.assert_allclose(state.path.vertices, path, rtol=1e-5)
     again = TracksView(state)
     assert again.decoded is not None
     assert drawn.decoded is not None
     np.testing.assert_allclose(
         again.decoded.track.latents, drawn.decoded.track.latents, rtol=1e-3, atol=1e-3
     )
+
+
+def test_a_path_drawn_stays_until_the_track_is_another(view: TracksView) -> None:
+    state = view._state
+    draw(view)
+    path = state.path
+    state.n_knot = 9
+    assert state.path is path
+    view.shelf.title.value = "first"
+    view.shelf.keep()
+    state.path = drawn(state, path.vertices[::-1] + 0.1)
+    view.shelf.load()  # a saved track of another path, of the same map
+    assert state.path is not None
+    assert state.path.origin == "track"
+    np.testing.assert_array_equal(state.path.vertices, state.knots)
 
 
 def test_recipe_puts_no_path_into_the_address(view: TracksView) -> None:
@@ -383,7 +445,7 @@ def test_track_of_a_recipe_comes_back_from_the_address(own_atlas: Path, kind: st
     assert again.decoded is not None
     np.testing.assert_allclose(again.decoded.track.latents, view.decoded.track.latents)
     assert again.decoded.track.name == view.decoded.track.name
-    other.param.update(path=np.array([[0.0, 0.0], [1.0, 1.0]]), path_plane=other.plane.key)
+    other.path = drawn(other, np.array([[0.0, 0.0], [1.0, 1.0]]))
     assert other.track is None  # a path drawn takes its place
 
 
@@ -424,7 +486,8 @@ def test_nonsense_for_a_recipe_is_told(own_atlas: Path, track: dict) -> None:
     view = TracksView(state)
     assert view.decoded is None
     assert state.track is None
-    assert view.said.object != "No track yet."
+    told = "there is no recipe|no track is saved here|needs two objects|can not have"
+    assert re.search(told, str(view.message.object))
 
 
 @pytest.mark.parametrize(
