@@ -1,5 +1,6 @@
 """Fixtures shared by the tests."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,14 @@ def tiny_atlas_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_spender_atlas_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Atlas of the same galaxies with a small SPENDER of random weights; read only."""
     return _tiny(tmp_path_factory) / "atlas_spender"
+
+
+@pytest.fixture
+def own_atlas(tiny_atlas_path: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny atlas without labels and tracks, to write some of its own."""
+    path = tmp_path / "atlas"
+    shutil.copytree(tiny_atlas_path, path, ignore=shutil.ignore_patterns("labels*", "tracks"))
+    return path
 
 
 def _tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:

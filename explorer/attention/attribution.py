@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.colors import to_hex
 
 from data.arrays import FloatArray, IndexArray
 from data.lines.emission import LINES
 from explorer.spectrum.inspection import inspect
 from explorer.state.dataset import Dataset
+from explorer.theme.colour import rgb
 from explorer.theme.theme import Ink
 from model.attribution.grad_fam import Attribution, attribute
 from model.attribution.target import Target, d4000_target, line_target, window_target
 
+DIVERGING_ENDS = ("#2166ac", "#c82832")
 OFF, D4000, WINDOW = "off", "D4000", "window"
 N_CHANNEL = 16
 """Channels drawn: those that contribute most."""
@@ -119,14 +122,8 @@ def channel_image(attention: Attention) -> tuple[FloatArray, float, float]:
 
 def diverging(colours: Ink, *, n_colour: int = 101) -> list[str]:
     """Return a palette whose middle is the paper: blue pulls down, red pulls up."""
-    low, high = (33, 102, 172), (200, 40, 50)
-    paper = tuple(int(colours.paper[at : at + 2], 16) for at in (1, 3, 5))
+    paper, low, high = rgb([colours.paper, *DIVERGING_ENDS]).astype(float)
     half = n_colour // 2
-    steps = [abs(step) / half for step in range(-half, half + 1)]
-    ends = [low] * half + [paper] + [high] * half
-    return [
-        "#" + "".join(
-            f"{round(p + (e - p) * share**0.7):02x}" for p, e in zip(paper, end, strict=True)
-        )
-        for share, end in zip(steps, ends, strict=True)
-    ]  # fmt: skip
+    step = np.arange(-half, half + 1)[:, None] / half
+    mixed = paper + (np.where(step < 0, low, high) - paper) * np.abs(step) ** 0.7
+    return [to_hex(colour) for colour in np.rint(mixed) / 255]

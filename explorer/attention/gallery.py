@@ -15,8 +15,9 @@ from data.arrays import FloatArray, IndexArray, IntArray
 from explorer.attention.attribution import Attention
 from explorer.server.latest import Latest
 from explorer.state.state import ExplorerState
+from explorer.theme.inks import Inks
 from explorer.theme.text import line
-from explorer.theme.theme import new_figure, paint
+from explorer.theme.theme import new_figure
 from model.attribution.grad_fam import order_by_channel
 
 SAMPLE, SHOWN = 60, 6
@@ -75,16 +76,15 @@ class AttentionGallery(pn.viewable.Viewer):
             pn.pane.Bokeh(self.figure, sizing_mode="stretch_width", height=230, margin=0),
             sizing_mode="stretch_width", margin=0, visible=False,
         )  # fmt: skip
-        state.param.watch(lambda *_: self._repaint(), "dark")
+        Inks(state).paint(self.figure)
+        state.param.watch(lambda *_: self._recolour(), "dark")
         state.param.watch(lambda *_: self._content.param.update(visible=False), "target")
-        paint(self.figure, dark=state.dark)
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the figure, once it is filled."""
         return self._content
 
-    def _repaint(self) -> None:
-        paint(self.figure, dark=self._state.dark)
+    def _recolour(self) -> None:
         if self.ordered is not None:
             self.draw(self.ordered)
 

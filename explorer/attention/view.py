@@ -26,8 +26,9 @@ from explorer.server.latest import Latest
 from explorer.server.messages import together
 from explorer.spectrum.axis import WavelengthAxis
 from explorer.state.state import ExplorerState
-from explorer.theme.text import PLAIN, line
-from explorer.theme.theme import ink, paint
+from explorer.theme.inks import Inks
+from explorer.theme.text import SMALL, line
+from explorer.theme.theme import ink
 
 PROJECTION_HEIGHT, MAP_HEIGHT = 84, 150
 POSITIVE, NEGATIVE = "#c83a32", "#3a6fb0"
@@ -40,6 +41,7 @@ class AttentionView(pn.viewable.Viewer):
         """Make the strips; they fill when an object is selected."""
         super().__init__()
         self._state, self._axis = state, axis
+        self._inks = Inks(state)
         self._asking = Latest(patient=True)
         self.attention: Attention | None = None
         self.gallery = AttentionGallery(state)
@@ -55,22 +57,21 @@ class AttentionView(pn.viewable.Viewer):
         state.param.watch(lambda *_: self._ask(), ["selected", "target", "window"])
         state.param.watch(lambda *_: self._picked(), "window")
         state.param.watch(lambda *_: self._fill(), "frame")
-        state.param.watch(lambda *_: self._repaint(), "dark")
-        self._repaint()
+        state.param.watch(lambda *_: self._recolour(), "dark")
+        self._inks.paint(self.projection, self.channels)
+        self._recolour()
         self._ask()
 
     def _make_widgets(self) -> None:
         parameters = self._state.param
-        small: dict[str, Any] = {"size": "small", "sx": PLAIN, "align": "center"}
         self.choice = pmui.Select.from_param(
             parameters.target, label="attention of", options=choices(self._state.dataset),
-            width=130, margin=(6, 4, 0, 10), description="", **small,
+            width=130, description="", **SMALL | {"margin": (6, 4, 0, 10)},
         )  # fmt: skip
-        self.pick = pmui.Button(label="drag a window", variant="outlined", margin=(2, 4), **small)
-        self.map_shown = pmui.Checkbox(label="channels", value=False, margin=(0, 2), **small)
+        self.pick = pmui.Button(label="drag a window", variant="outlined", **SMALL)
+        self.map_shown = pmui.Checkbox(label="channels", value=False, **SMALL)
         self.order = pmui.Button(
-            label="order objects by the top channel", variant="outlined", margin=(2, 4),
-            visible=False, **small,
+            label="order objects by the top channel", variant="outlined", visible=False, **SMALL,
         )  # fmt: skip
         self.message = line("", margin=(0, 10))
         self.pick.on_click(lambda _event: self._arm())
@@ -105,9 +106,8 @@ class AttentionView(pn.viewable.Viewer):
         )  # fmt: skip
         fig.yaxis.ticker = [-1, 0, 1]
         fig.yaxis.major_label_overrides = {-1: "\N{MINUS SIGN}max", 0: "0", 1: "max"}
-        self._shade = fig.vstrip(
-            "x0", "x1", source=self.target, fill_alpha=0.25, line_color=None
-        ).glyph
+        shade = fig.vstrip("x0", "x1", source=self.target, fill_alpha=0.25, line_color=None)
+        self._inks.add(shade, fill_color="emission")
         fig.quad(
             left="x0", right="x1", top="value", bottom=0, source=self.bars,
             fill_color="colour", line_color=None,
@@ -226,9 +226,5 @@ class AttentionView(pn.viewable.Viewer):
         if self.attention is not None:
             self.gallery.fill(self.attention)
 
-    def _repaint(self) -> None:
-        colours = ink(self._state.dark)
-        for fig in (self.projection, self.channels):
-            paint(fig, dark=self._state.dark)
-        self._shade.fill_color = colours.emission
-        self.mapper.palette = diverging(colours)
+    def _recolour(self) -> None:
+        self.mapper.palette = diverging(ink(self._state.dark))

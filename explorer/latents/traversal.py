@@ -14,8 +14,9 @@ from explorer.server.latest import Latest
 from explorer.server.panel_html import Html
 from explorer.spectrum.lines import TABLE_STYLE, number, table
 from explorer.state.state import ExplorerState
-from explorer.theme.text import PLAIN, line
-from explorer.theme.theme import ink, new_figure, paint
+from explorer.theme.inks import Inks
+from explorer.theme.text import SMALL, line
+from explorer.theme.theme import ink, new_figure
 from model.tracks.traversal import FEATURES, Traversal, traverse
 
 MEDIAN, SELECTED = "median", "selected object"
@@ -38,12 +39,9 @@ class TraversalView(pn.viewable.Viewer):
         self._state = state
         self._working = Latest()
         self.result: Traversal | None = None
-        small: dict[str, Any] = {
-            "size": "small", "margin": (3, 4), "sx": PLAIN, "align": "center",
-        }  # fmt: skip
         self._rotated = False
         self.held = pmui.RadioButtonGroup(
-            label="", options=[MEDIAN, SELECTED], value=MEDIAN, **small
+            label="", options=[MEDIAN, SELECTED], value=MEDIAN, **SMALL
         )
         self.changes = Html("", stylesheets=[TABLE_STYLE], margin=(4, 6))
         n_latent = state.dataset.atlas.latents.shape[1]
@@ -53,9 +51,9 @@ class TraversalView(pn.viewable.Viewer):
         self.figures: list[Any] = [self._figure(source) for source in self.sources]
         self._done: tuple[Any, ...] | None = None
         self.held.param.watch(lambda *_: self.update(rotated=self._rotated), "value")
-        state.param.watch(lambda *_: self._repaint(), "dark")
+        Inks(state).paint(*self.figures)
+        state.param.watch(lambda *_: self._recolour(), "dark")
         state.param.watch(lambda *_: self._follow(), "selected")
-        self._repaint()
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return widgets, panels and table."""
@@ -131,9 +129,8 @@ class TraversalView(pn.viewable.Viewer):
         blue, red = list(RdYlBu5[:2]), list(RdYlBu5[3:])
         return [*blue, ink(self._state.dark).text, *red]
 
-    def _repaint(self) -> None:
-        for fig, source in zip(self.figures, self.sources, strict=True):
-            paint(fig, dark=self._state.dark)
+    def _recolour(self) -> None:
+        for source in self.sources:
             if len(source.data["xs"]):
                 source.patch({"colour": [(slice(None), self._colours())]})
 

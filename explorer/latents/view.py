@@ -20,7 +20,7 @@ from explorer.spectrum.lines import TABLE_STYLE, compared, number
 from explorer.spectrum.rest_figure import RestFigure
 from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState
-from explorer.theme.text import PLAIN, line
+from explorer.theme.text import SMALL, line
 from model.latent_axes import middle
 from model.tracks.trends import measured_trends
 
@@ -72,15 +72,12 @@ class LatentsView(pn.viewable.Viewer):
             self._follow(wanted)
 
     def _make_widgets(self) -> None:
-        small: dict[str, Any] = {
-            "size": "small", "margin": (3, 4), "sx": PLAIN, "align": "center",
-        }  # fmt: skip
         self.shown = pmui.RadioButtonGroup(
-            label="", options=[SLIDERS, TRAVERSAL], value=SLIDERS, **small
+            label="", options=[SLIDERS, TRAVERSAL], value=SLIDERS, **SMALL
         )
-        self.axes = pmui.RadioButtonGroup(label="", options=[RAW, ROTATED], value=RAW, **small)
-        self.reset = pmui.Button(label="back to the start", variant="outlined", **small)
-        self.mark = pmui.Checkbox(label="mark the nearest object", value=True, **small)
+        self.axes = pmui.RadioButtonGroup(label="", options=[RAW, ROTATED], value=RAW, **SMALL)
+        self.reset = pmui.Button(label="back to the start", variant="outlined", **SMALL)
+        self.mark = pmui.Checkbox(label="mark the nearest object", value=True, **SMALL)
         self.sliders = [
             pmui.FloatSlider(label="", start=-1, end=1, step=0.01, value=0, size="small",
                              sizing_mode="stretch_width", margin=(0, 12), format="0.00")

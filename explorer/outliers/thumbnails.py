@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
+from cachetools import LRUCache
 
 from data.arrays import FloatArray, IndexArray
 from explorer.state.dataset import Dataset
@@ -44,7 +44,7 @@ class Thumbnails:
     def __init__(self, dataset: Dataset) -> None:
         """Start with none."""
         self._dataset = dataset
-        self._kept: OrderedDict[tuple[int, str], Thumbnail] = OrderedDict()
+        self._kept = LRUCache[tuple[int, str], Thumbnail](KEPT)
         self._lock = Lock()
 
     @classmethod
@@ -60,18 +60,13 @@ class Thumbnails:
             frame: `observed` or `rest`.
         """
         with self._lock:
-            found = {row: self._kept.get((row, frame)) for row in rows}
-        missing = [row for row, thumbnail in found.items() if thumbnail is None]
-        drawn = dict(zip(missing, self._draw(missing, frame), strict=True)) if missing else {}
+            found = {row: self._kept[row, frame] for row in rows if (row, frame) in self._kept}
+        missing = [row for row in dict.fromkeys(rows) if row not in found]
+        if missing:
+            found |= zip(missing, self._draw(missing, frame), strict=True)
         with self._lock:
-            for row, thumbnail in drawn.items():
-                self._kept[row, frame] = thumbnail
-            for row in found:
-                if (row, frame) in self._kept:
-                    self._kept.move_to_end((row, frame))
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return [drawn[row] if row in drawn else _known(found[row]) for row in rows]
+            self._kept.update({(row, frame): found[row] for row in missing})
+        return [found[row] for row in rows]
 
     def _draw(self, rows: list[int], frame: str) -> list[Thumbnail]:
         atlas = self._dataset.atlas
@@ -134,11 +129,6 @@ def draw_thumbnail(
         residual=_path(residual, low=-limit, high=limit, height=RESIDUAL_HEIGHT),
         chi2=float(np.mean(sigma[both] ** 2)) if both.any() else float("nan"),
     )
-
-
-def _known(thumbnail: Thumbnail | None) -> Thumbnail:
-    assert thumbnail is not None
-    return thumbnail
 
 
 def _limits(flux: FloatArray, model: FloatArray) -> tuple[float, float]:

@@ -25,7 +25,7 @@ from explorer.outliers.table import OutlierTable, cells, titles
 from explorer.outliers.thumbnails import Thumbnails
 from explorer.server.latest import Latest
 from explorer.state.state import ExplorerState
-from explorer.theme.text import PLAIN, line
+from explorer.theme.text import SMALL, line
 from explorer.theme.theme import ink
 
 SHEET, TABLE = "sheet", "table"
@@ -56,9 +56,7 @@ class OutliersView(pn.viewable.Viewer):
 
     def _make_widgets(self) -> None:
         state, parameters = self._state, self._state.param
-        small: dict[str, Any] = {
-            "size": "small", "margin": (3, 4), "description": "", "sx": PLAIN, "align": "center",
-        }  # fmt: skip
+        small = SMALL | {"description": ""}
         labels = {score.label: score.column for score in state.dataset.atlas.scores}
         outlined = small | {"variant": "outlined"}
         self.score = pmui.Select.from_param(

@@ -12,7 +12,9 @@ from bokeh.models import ColumnDataSource, Range1d
 
 from data.lines.emission import LINES
 from explorer.spectrum.inspection import Inspection
-from explorer.theme.theme import Ink, new_figure, paint
+from explorer.state.state import ExplorerState
+from explorer.theme.inks import Inks
+from explorer.theme.theme import ink, new_figure
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,23 @@ PIXEL_COLUMNS = ("wave", "flux", "low", "high", "model")
 class Insets:
     """A row of small figures, each with the pixels of its window."""
 
-    def __init__(self) -> None:
-        """Make empty figures."""
+    def __init__(self, state: ExplorerState) -> None:
+        """Make empty figures.
+
+        Args:
+            state: The session, for its theme.
+        """
+        self._state = state
         self.shading: dict[str, Any] = {
             role: ColumnDataSource({"x0": [], "x1": []}) for role in ("masked", "sky")
         }
         self.lines: Any = ColumnDataSource({"x": [], "name": [], "y": [], "colour": []})
-        self._inks: list[tuple[Any, str, str]] = []
+        self._inks = Inks(state)
         self._pixels: list[Any] = []
         self.figures: list[Any] = [self._figure(window) for window in WINDOWS]
+        self._inks.paint(*self.figures)
+        state.param.watch(lambda *_: self._shrink_labels(), "dark")
+        self._shrink_labels()
 
     def _figure(self, window: Window) -> Any:  # noqa: ANN401 - Bokeh's figure
         pixels: Any = ColumnDataSource({name: [] for name in PIXEL_COLUMNS})
@@ -61,21 +71,20 @@ class Insets:
         fig.xaxis.ticker.desired_num_ticks = 3
         fig.yaxis.ticker.desired_num_ticks = 3
         for role, source in self.shading.items():
-            glyph = fig.vstrip("x0", "x1", source=source, fill_alpha=0.35, line_color=None).glyph
-            self._inks.append((glyph, "fill_color", role))
+            shade = fig.vstrip("x0", "x1", source=source, fill_alpha=0.35, line_color=None)
+            self._inks.add(shade, fill_color=role)
         fig.vspan("x", source=self.lines, line_color="colour", line_alpha=0.5, line_dash="dashed")
-        band = fig.varea("wave", "low", "high", source=pixels, fill_alpha=0.3).glyph
-        data = fig.step("wave", "flux", source=pixels, mode="center", line_width=1.0).glyph
-        model = fig.line("wave", "model", source=pixels, line_width=1.6).glyph
+        band = fig.varea("wave", "low", "high", source=pixels, fill_alpha=0.3)
+        data = fig.step("wave", "flux", source=pixels, mode="center", line_width=1.0)
+        model = fig.line("wave", "model", source=pixels, line_width=1.6)
         fig.extra_y_ranges = {"unit": Range1d(start=0, end=1)}
         fig.text(
             "x", "y", "name", source=self.lines, y_range_name="unit", angle=np.pi / 2,
             text_font_size="9px", text_baseline="bottom", text_align="right", text_color="colour",
         )  # fmt: skip
-        self._inks += [
-            (band, "fill_color", "noise"), (data, "line_color", "text"),
-            (model, "line_color", "model"),
-        ]  # fmt: skip
+        self._inks.add(band, fill_color="noise")
+        self._inks.add(data, line_color="text")
+        self._inks.add(model, line_color="model")
         return fig
 
     def row(self) -> pn.Row:
@@ -93,7 +102,6 @@ class Insets:
         shading: Mapping[str, Any],
         *,
         factor: float,
-        ink: Ink,
     ) -> None:
         """Move the windows to an object.
 
@@ -102,7 +110,6 @@ class Insets:
             pixels: What is drawn of it: columns `PIXEL_COLUMNS`, each of shape (n_pixel,).
             shading: Stretches to shade, columns `x0` and `x1`, by name of their ink.
             factor: From rest to drawn wavelengths.
-            ink: Colours of lines.
         """
         if item is None:
             for source in (self.lines, *self.shading.values(), *self._pixels):
@@ -110,6 +117,7 @@ class Insets:
             return
         for role, stretches in shading.items():
             self.shading[role].data = dict(stretches)
+        colours = ink(self._state.dark)
         inside = [
             line
             for line in LINES
@@ -119,7 +127,7 @@ class Insets:
             "x": [line.wave * factor for line in inside],
             "name": [line.name for line in inside],
             "y": [0.97] * len(inside),
-            "colour": [getattr(ink, line.kind) for line in inside],
+            "colour": [getattr(colours, line.kind) for line in inside],
         }
         rest = item.wave / (1.0 + item.z)
         for window, fig, source in zip(WINDOWS, self.figures, self._pixels, strict=True):
@@ -134,11 +142,8 @@ class Insets:
             span = max(high - low, 1e-6)
             fig.y_range.update(start=low - 0.06 * span, end=high + 0.35 * span)
 
-    def paint(self, ink: Ink, *, dark: bool) -> None:
-        """Colour the figures for a theme."""
+    def _shrink_labels(self) -> None:
+        """Make the labels of the axes smaller than `paint` does."""
         for fig in self.figures:
-            paint(fig, dark=dark)
             fig.axis.major_label_text_font_size = "9px"
             fig.axis.minor_tick_line_color = None
-        for glyph, name, role in self._inks:
-            setattr(glyph, name, getattr(ink, role))

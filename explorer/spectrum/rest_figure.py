@@ -12,7 +12,8 @@ from bokeh.models import ColumnDataSource, PanTool, Range1d, ResetTool, WheelZoo
 from data.arrays import FloatArray
 from data.lines.emission import LINES
 from explorer.state.state import ExplorerState
-from explorer.theme.theme import ink, new_figure, paint
+from explorer.theme.inks import Inks
+from explorer.theme.theme import new_figure
 
 
 class RestFigure(pn.viewable.Viewer):
@@ -31,7 +32,7 @@ class RestFigure(pn.viewable.Viewer):
         super().__init__()
         self._state = state
         self._roles = dict(roles)
-        self._inks: list[tuple[Any, str, str]] = []
+        self._inks = Inks(state)
         start, end = state.dataset.rest_range
         pan, wheel, reset = (
             PanTool(dimensions="width"),
@@ -49,8 +50,7 @@ class RestFigure(pn.viewable.Viewer):
             name: ColumnDataSource({"wave": [], "flux": []}, name=f"rest {name}") for name in roles
         }
         self._add_glyphs()
-        state.param.watch(lambda *_: self._repaint(), "dark")
-        self._repaint()
+        self._inks.paint(self.figure)
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the figure as a pane."""
@@ -59,15 +59,13 @@ class RestFigure(pn.viewable.Viewer):
     def _add_glyphs(self) -> None:
         for kind in ("emission", "absorption"):
             waves = [line.wave for line in LINES if line.major and line.kind == kind]
-            glyph = self.figure.vspan(
-                waves, line_alpha=0.35, line_width=1, line_dash="dotted"
-            ).glyph
-            self._inks.append((glyph, "line_color", kind))
+            marks = self.figure.vspan(waves, line_alpha=0.35, line_width=1, line_dash="dotted")
+            self._inks.add(marks, line_color=kind)
         for name, role in self._roles.items():
-            glyph = self.figure.line(
+            spectrum = self.figure.line(
                 "wave", "flux", source=self.sources[name], line_width=1.4, legend_label=name
-            ).glyph
-            self._inks.append((glyph, "line_color", role))
+            )
+            self._inks.add(spectrum, line_color=role)
         self.figure.legend.update(
             location="top_right", orientation="horizontal", label_text_font_size="10px",
             padding=3, margin=3, glyph_width=16, spacing=8, click_policy="hide",
@@ -86,9 +84,3 @@ class RestFigure(pn.viewable.Viewer):
             low, high = float(values.min()), float(values.max())
             pad = 0.06 * (high - low) or 1.0
             self.figure.y_range.update(start=low - pad, end=high + 2 * pad)
-
-    def _repaint(self) -> None:
-        colours = ink(self._state.dark)
-        paint(self.figure, dark=self._state.dark)
-        for glyph, name, role in self._inks:
-            setattr(glyph, name, getattr(colours, role))

@@ -25,7 +25,8 @@ from explorer.spectrum.axis import WavelengthAxis, line_positions, readable, run
 from explorer.spectrum.insets import Insets
 from explorer.spectrum.inspection import Inspection, inspect, smooth
 from explorer.state.state import ExplorerState
-from explorer.theme.theme import ink, inner_size, paint
+from explorer.theme.inks import Inks
+from explorer.theme.theme import inner_size
 
 RESIDUAL_LIMIT = 6.0
 """Residuals are drawn to at least this many sigma."""
@@ -57,19 +58,18 @@ class SpectrumView(pn.viewable.Viewer):
             kind: ColumnDataSource({name: [] for name in ("x", "name", "y", "beside")})
             for kind in ("emission", "absorption")
         }
-        self._inks: list[tuple[Any, str, str]] = []
+        self._inks = Inks(state)
         self.flux = self._flux_figure()
         self.residual = self._residual_figure()
         for fig in (self.flux, self.residual):
             self._add_tools(fig)
-        self.insets = Insets()
+        self.insets = Insets(state)
         state.param.watch(lambda *_: self._read(), ["selected", "overplot_neighbours"])
         state.param.watch(lambda *_: self._change_frame(), ["frame"])
         state.param.watch(lambda *_: self._fill(), ["smoothing"])
         state.param.watch(lambda *_: self._draw_lines(), ["lines"])
-        state.param.watch(lambda *_: self._repaint(), ["dark"])
+        self._inks.paint(self.flux, self.residual)
         self._name_axis()
-        self._repaint()
         self._read()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -110,12 +110,12 @@ class SpectrumView(pn.viewable.Viewer):
 
     def _shade(self, fig: figure) -> None:
         for source, role in ((self.masked, "masked"), (self.sky, "sky")):
-            glyph = fig.vstrip("x0", "x1", source=source, fill_alpha=0.35, line_color=None).glyph
-            self._inks.append((glyph, "fill_color", role))
+            shade = fig.vstrip("x0", "x1", source=source, fill_alpha=0.35, line_color=None)
+            self._inks.add(shade, fill_color=role)
         for kind, source in self.lines.items():
-            glyph = fig.vspan("x", source=source, line_width=1, line_alpha=0.55).glyph
-            glyph.line_dash = "dashed" if kind == "emission" else "dotted"
-            self._inks.append((glyph, "line_color", kind))
+            marks = fig.vspan("x", source=source, line_width=1, line_alpha=0.55)
+            marks.glyph.line_dash = "dashed" if kind == "emission" else "dotted"
+            self._inks.add(marks, line_color=kind)
 
     def _flux_figure(self) -> figure:
         fig = self._axis.strip(
@@ -123,7 +123,7 @@ class SpectrumView(pn.viewable.Viewer):
         )
         fig.xaxis.visible = False
         self._shade(fig)
-        band = fig.varea("wave", "low", "high", source=self.pixels, fill_alpha=0.30).glyph
+        band = fig.varea("wave", "low", "high", source=self.pixels, fill_alpha=0.30)
         others = fig.multi_line("xs", "ys", source=self.neighbours, line_width=0.8, line_alpha=0.6)
         flux = fig.line("wave", "flux", source=self.pixels, line_width=0.9, legend_label="data")
         rest = fig.line(
@@ -133,11 +133,11 @@ class SpectrumView(pn.viewable.Viewer):
         model = fig.line(
             "wave", "model", source=self.pixels, line_width=1.6, legend_label="reconstruction"
         )
-        self._inks += [
-            (band, "fill_color", "noise"), (others.glyph, "line_color", "highlight"),
-            (flux.glyph, "line_color", "text"), (rest.glyph, "line_color", "decoded"),
-            (model.glyph, "line_color", "model"),
-        ]  # fmt: skip
+        self._inks.add(band, fill_color="noise")
+        for curve, role in (
+            (others, "highlight"), (flux, "text"), (rest, "decoded"), (model, "model"),
+        ):  # fmt: skip
+            self._inks.add(curve, line_color=role)
         fig.extra_y_ranges = {"unit": Range1d(start=0, end=1)}
         for kind, source in self.lines.items():
             labels = fig.text(
@@ -145,7 +145,7 @@ class SpectrumView(pn.viewable.Viewer):
                 text_font_size="10px", text_baseline="middle", x_offset="beside",
                 text_align="right" if kind == "emission" else "left",
             )  # fmt: skip
-            self._inks.append((labels.glyph, "text_color", kind))
+            self._inks.add(labels, text_color=kind)
         legend = fig.legend[0]
         legend.update(
             orientation="horizontal", click_policy="hide", padding=0, margin=2, spacing=14,
@@ -164,11 +164,11 @@ class SpectrumView(pn.viewable.Viewer):
         )
         self._shade(fig)
         fig.yaxis.ticker.desired_num_ticks = 4
-        sigma = fig.hstrip([-1.0], [1.0], fill_alpha=0.22, line_color=None).glyph
-        self._inks.append((sigma, "fill_color", "noise"))
+        sigma = fig.hstrip([-1.0], [1.0], fill_alpha=0.22, line_color=None)
+        self._inks.add(sigma, fill_color="noise")
         fig.hspan([0.0], line_width=1, line_color="#888888")
-        line = fig.line("wave", "residual", source=self.pixels, line_width=0.8)
-        self._inks.append((line.glyph, "line_color", "text"))
+        residual = fig.line("wave", "residual", source=self.pixels, line_width=0.8)
+        self._inks.add(residual, line_color="text")
         return fig
 
     def _add_tools(self, fig: figure) -> None:
@@ -227,7 +227,7 @@ class SpectrumView(pn.viewable.Viewer):
         if inspection is None:
             for source in (self.pixels, self.rest, self.masked, self.sky, self.neighbours):
                 source.data = {name: [] for name in source.data}
-            self.insets.show(None, {}, {}, factor=1.0, ink=ink(self._state.dark))
+            self.insets.show(None, {}, {}, factor=1.0)
             self._draw_lines()
             return
         self._fill()
@@ -271,9 +271,7 @@ class SpectrumView(pn.viewable.Viewer):
         if item is not None:
             shading = {"masked": self.masked.data, "sky": self.sky.data}
             factor = self._axis.factor(item.z) * (1.0 + item.z)
-            self.insets.show(
-                item, self.pixels.data, shading, factor=factor, ink=ink(self._state.dark)
-            )
+            self.insets.show(item, self.pixels.data, shading, factor=factor)
 
     def _change_frame(self) -> None:
         self._name_axis()
@@ -313,14 +311,6 @@ class SpectrumView(pn.viewable.Viewer):
                 "y": [0.985 if kind == "emission" else 0.02] * len(chosen),
                 "beside": [7 if x < edge else -7 for _line, x in chosen],
             }
-
-    def _repaint(self) -> None:
-        colours = ink(self._state.dark)
-        for fig in (self.flux, self.residual):
-            paint(fig, dark=self._state.dark)
-        for glyph, name, role in self._inks:
-            setattr(glyph, name, getattr(colours, role))
-        self.insets.paint(colours, dark=self._state.dark)
 
 
 def flux_limits(flux: FloatArray, model: FloatArray) -> tuple[float, float]:

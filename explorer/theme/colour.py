@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from bokeh import palettes
 from colorcet import palette as colorcet_palettes
+from matplotlib.colors import to_rgba_array
 from numpy.typing import NDArray
 
 from data.arrays import FloatArray
@@ -106,10 +107,8 @@ def _strictly_increasing(knots: FloatArray) -> FloatArray:
 
 
 def rgb(colours: Sequence[str]) -> NDArray[np.uint8]:
-    """Return hexadecimal colours as red, green, blue, shape (n_colour, 3)."""
-    return np.array(
-        [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours], dtype=np.uint8
-    )
+    """Return colours, as Matplotlib reads them, as red, green, blue, 0-255, shape (n_colour, 3)."""
+    return np.rint(255 * to_rgba_array(list(colours))[:, :3]).astype(np.uint8)
 
 
 def class_colours(names: Sequence[str]) -> tuple[str, ...]:

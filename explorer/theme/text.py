@@ -12,6 +12,8 @@ PLAIN: dict[str, Any] = {
     "& .MuiButtonBase-root": {"textTransform": "none", "whiteSpace": "nowrap"},
 }
 """`sx` of widgets whose words stay as they are written."""
+SMALL: dict[str, Any] = {"size": "small", "margin": (4, 4), "sx": PLAIN, "align": "center"}
+"""Look of the widgets of a tab."""
 _STYLE = ":host {font-size: 11.5px; line-height: 1.35; opacity: .85} .bk-clearfix {display: block}"
 
 

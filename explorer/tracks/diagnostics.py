@@ -11,8 +11,9 @@ from bokeh.models import ColumnDataSource, Range1d
 
 from data.arrays import FloatArray
 from explorer.state.state import ExplorerState
+from explorer.theme.inks import Inks
 from explorer.theme.text import line
-from explorer.theme.theme import ink, new_figure, paint
+from explorer.theme.theme import new_figure
 from explorer.tracks.result import Decoded, Observed
 from explorer.tracks.spectra import shades
 
@@ -47,7 +48,7 @@ class TrackPlanes(pn.viewable.Viewer):
         """Start empty."""
         super().__init__()
         self._state = state
-        self._inks: list[tuple[Any, str, str]] = []
+        self._inks = Inks(state)
         self.sources: dict[str, dict[str, Any]] = {
             name: {
                 "sample": ColumnDataSource({"x": [], "y": []}),
@@ -60,8 +61,7 @@ class TrackPlanes(pn.viewable.Viewer):
         self.figures = {name: self._figure(name) for name in PLANES}
         self._curves(self.figures["BPT"])
         self._decoded: Decoded | None = None
-        state.param.watch(lambda *_: self._repaint(), "dark")
-        self._repaint()
+        self._inks.paint(*self.figures.values())
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the figures beside each other."""
@@ -84,26 +84,26 @@ class TrackPlanes(pn.viewable.Viewer):
         parts = self.sources[name]
         sample = fig.scatter(
             "x", "y", source=parts["sample"], size=2.5, line_color=None, fill_alpha=0.35
-        ).glyph
-        line = fig.line("x", "y", source=parts["track"], line_width=1.5).glyph
+        )
+        track = fig.line("x", "y", source=parts["track"], line_width=1.5)
         fig.scatter("x", "y", source=parts["track"], size=7, fill_color="colour", line_color=None)
         observed = fig.scatter(
             "x", "y", source=parts["observed"], size=7, marker="square", fill_color=None,
             line_width=1.3,
-        ).glyph  # fmt: skip
+        )  # fmt: skip
         now = fig.scatter("x", "y", source=parts["now"], size=13, fill_color=None, line_width=2)
-        self._inks += [
-            (sample, "fill_color", "faint"), (line, "line_color", "text"),
-            (observed, "line_color", "text"), (now.glyph, "line_color", "highlight"),
-        ]  # fmt: skip
+        self._inks.add(sample, fill_color="faint")
+        self._inks.add(track, line_color="text")
+        self._inks.add(observed, line_color="text")
+        self._inks.add(now, line_color="highlight")
         return fig
 
     def _curves(self, fig: Any) -> None:  # noqa: ANN401 - Bokeh's figure
         for curve, last, dash in ((kauffmann, -0.03, "dashed"), (kewley, 0.36, "solid")):
             x = np.linspace(BPT_LIMITS[0], last, 120)
             y = curve(x)
-            glyph = fig.line(x[y > -2], y[y > -2], line_dash=dash, line_width=1).glyph
-            self._inks.append((glyph, "line_color", "faint"))
+            limit = fig.line(x[y > -2], y[y > -2], line_dash=dash, line_width=1)
+            self._inks.add(limit, line_color="faint")
 
     def draw(
         self, decoded: Decoded, observed: Observed | None, sample: pd.DataFrame | None
@@ -146,10 +146,3 @@ class TrackPlanes(pn.viewable.Viewer):
             pad = 0.08 * float(high - low) or 0.5
             ends += [float(low) - pad, float(high) + pad]
         return ends[0], ends[1], ends[2], ends[3]
-
-    def _repaint(self) -> None:
-        colours = ink(self._state.dark)
-        for fig in self.figures.values():
-            paint(fig, dark=self._state.dark)
-        for glyph, name, role in self._inks:
-            setattr(glyph, name, getattr(colours, role))

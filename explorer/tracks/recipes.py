@@ -11,7 +11,7 @@ import panel_material_ui as pmui
 
 from explorer.latents.basis import RAW, ROTATED
 from explorer.state.state import ExplorerState
-from explorer.theme.text import PLAIN, line
+from explorer.theme.text import PLAIN, SMALL, line
 from explorer.tracks.presets import OWN, PRESETS, percentiles_of, weights_of
 from explorer.tracks.result import track_maker
 from model.latent_axes import combine
@@ -51,15 +51,10 @@ class TrackRecipes(pn.viewable.Viewer):
         super().__init__()
         self._state, self._on_make = state, on_make
         self._ends: list[int | None] = [None, None]
-        self._small: dict[str, Any] = {
-            "size": "small", "margin": (4, 4), "sx": PLAIN, "align": "center",
-        }  # fmt: skip
         self.recipe = pmui.RadioButtonGroup(
-            label="", options=[DRAW, CENTROIDS, PATH, LATENT], value=DRAW, **self._small
+            label="", options=[DRAW, CENTROIDS, PATH, LATENT], value=DRAW, **SMALL
         )
-        self.n_knot = pmui.IntInput.from_param(
-            state.param.n_knot, label="knots", width=80, **self._small
-        )
+        self.n_knot = pmui.IntInput.from_param(state.param.n_knot, label="knots", width=80, **SMALL)
         self.n_knot.visible = self.recipe.param.value.rx() != CENTROIDS
         self._make_draw()
         self._make_centroids()
@@ -132,7 +127,7 @@ class TrackRecipes(pn.viewable.Viewer):
         {CENTROIDS: self.make_centroids, PATH: self.make_path, LATENT: self.make_latent}[recipe]()
 
     def _button(self, label: str, action: Callable[[], None]) -> Any:  # noqa: ANN401 - a Button
-        button = pmui.Button(label=label, variant="outlined", **self._small)
+        button = pmui.Button(label=label, variant="outlined", **SMALL)
         button.on_click(lambda _event: action())
         return button
 
@@ -140,7 +135,7 @@ class TrackRecipes(pn.viewable.Viewer):
 
     def _make_draw(self) -> None:
         state = self._state
-        looks: dict[str, Any] = self._small | {
+        looks: dict[str, Any] = SMALL | {
             "variant": "outlined", "sx": PLAIN | {"padding": "5px 10px"},
         }  # fmt: skip
         self.freehand = pmui.Toggle(label="freehand", **looks)
@@ -194,17 +189,17 @@ class TrackRecipes(pn.viewable.Viewer):
         options |= {dataset.label(name): name for name in dataset.numeric_columns}
         self.quantity = pmui.Select(
             label="bins of", options=options, value=next(iter(options.values())), width=185,
-            **self._small,
+            **SMALL,
         )  # fmt: skip
-        self.weights = pmui.TextInput(label="axes", value="PC1", width=120, **self._small)
+        self.weights = pmui.TextInput(label="axes", value="PC1", width=120, **SMALL)
         self.weights.visible = self.quantity.param.value.rx() == OWN
         first = PRESETS[presets[0]].percentiles if presets else "0 20 40 60 80 100"
         self.percentiles = pmui.TextInput(
-            label="edges [percentiles]", value=first, width=155, **self._small
+            label="edges [percentiles]", value=first, width=155, **SMALL
         )
         names = list(dataset.classes("class").names) if "class" in dataset.class_columns else []
         self.classes = pmui.Select(
-            label="class", options=[ALL, *names], value=ALL, width=95, **self._small
+            label="class", options=[ALL, *names], value=ALL, width=95, **SMALL
         )
         self.go_centroids = self._button("make", self.make_centroids)
         self.quantity.param.watch(self._preset, "value")
@@ -283,11 +278,11 @@ class TrackRecipes(pn.viewable.Viewer):
 
     def _make_latent(self) -> None:
         n_latent = self._state.dataset.atlas.latents.shape[1]
-        self.axes = pmui.Select(label="along", options=[RAW, ROTATED], width=120, **self._small)
+        self.axes = pmui.Select(label="along", options=[RAW, ROTATED], width=120, **SMALL)
         self.latent = pmui.IntInput(
-            label="number", value=0, start=0, end=n_latent - 1, width=80, **self._small
+            label="number", value=0, start=0, end=n_latent - 1, width=80, **SMALL
         )
-        self.held = pmui.Checkbox(label="others from the selected object", **self._small)
+        self.held = pmui.Checkbox(label="others from the selected object", **SMALL)
         self.go_latent = self._button("make", self.make_latent)
 
     def make_latent(self) -> None:

@@ -10,7 +10,7 @@ import panel_material_ui as pmui
 
 from explorer.server.notices import report
 from explorer.state.state import ExplorerState
-from explorer.theme.text import PLAIN, line
+from explorer.theme.text import SMALL, line
 from explorer.tracks.store import TrackStore
 from model.tracks.track import Track
 
@@ -38,13 +38,10 @@ class TrackShelf(pn.viewable.Viewer):
         self._state = state
         self._current, self._on_open = current, on_open
         self.store = TrackStore.of(state.dataset.atlas.path)
-        small: dict[str, Any] = {
-            "size": "small", "margin": (4, 4), "sx": PLAIN, "align": "center",
-        }  # fmt: skip
-        self.title = pmui.TextInput(label="name", value="track", width=170, **small)
-        self.save = pmui.Button(label="save", variant="outlined", **small)
-        self.saved = pmui.Select(label="saved tracks", options=[], width=170, **small)
-        self.open = pmui.Button(label="open", variant="outlined", **small)
+        self.title = pmui.TextInput(label="name", value="track", width=170, **SMALL)
+        self.save = pmui.Button(label="save", variant="outlined", **SMALL)
+        self.saved = pmui.Select(label="saved tracks", options=[], width=170, **SMALL)
+        self.open = pmui.Button(label="open", variant="outlined", **SMALL)
         self.message = line(self.store.notice)
         self.save.on_click(lambda _event: self.keep())
         self.open.on_click(lambda _event: self.load())

@@ -11,7 +11,8 @@ from bokeh.palettes import Viridis256
 
 from data.lines.emission import LINES
 from explorer.state.state import ExplorerState
-from explorer.theme.theme import ink, new_figure, paint
+from explorer.theme.inks import Inks
+from explorer.theme.theme import new_figure
 from explorer.tracks.result import Decoded, Observed
 
 MOST_PIXELS = 1500
@@ -31,7 +32,7 @@ class TrackSpectra(pn.viewable.Viewer):
         """Start empty."""
         super().__init__()
         self._state = state
-        self._inks: list[tuple[Any, str, str]] = []
+        self._inks = Inks(state)
         start, end = state.dataset.rest_range
         self._range = Range1d(start=start, end=end)
         self.stack: Any = ColumnDataSource(
@@ -42,8 +43,8 @@ class TrackSpectra(pn.viewable.Viewer):
             {"wave": [], "flux": [], "low": [], "high": []}, name="track observed"
         )
         self.figures = [self._stack_figure(), self._knot_figure()]
-        state.param.watch(lambda *_: self._repaint(), "dark")
-        self._repaint()
+        self._inks.paint(*self.figures)
+        state.param.watch(lambda *_: self._recolour(), "dark")
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the figures in a column."""
@@ -62,8 +63,8 @@ class TrackSpectra(pn.viewable.Viewer):
         )  # fmt: skip
         for kind in ("emission", "absorption"):
             waves = [item.wave for item in LINES if item.major and item.kind == kind]
-            glyph = fig.vspan(waves, line_alpha=0.35, line_width=1, line_dash="dotted").glyph
-            self._inks.append((glyph, "line_color", kind))
+            marks = fig.vspan(waves, line_alpha=0.35, line_width=1, line_dash="dotted")
+            self._inks.add(marks, line_color=kind)
         return fig
 
     def _stack_figure(self) -> Any:  # noqa: ANN401 - Bokeh's figure
@@ -78,21 +79,18 @@ class TrackSpectra(pn.viewable.Viewer):
             y_axis_label="flux / norm", x_axis_label="rest wavelength [Å]", height=230,
             sizing_mode="stretch_width", name="track knot",
         )  # fmt: skip
-        band = fig.varea("wave", "low", "high", source=self.data, fill_alpha=0.45).glyph
+        band = fig.varea("wave", "low", "high", source=self.data, fill_alpha=0.45)
         data = fig.line(
             "wave",
             "flux",
             source=self.data,
             line_width=1.0,
             legend_label="observed, mean and error",
-        ).glyph
-        model = fig.line(
-            "wave", "flux", source=self.model, line_width=1.5, legend_label="decoded"
-        ).glyph
-        self._inks += [
-            (band, "fill_color", "noise"), (data, "line_color", "text"),
-            (model, "line_color", "model"),
-        ]  # fmt: skip
+        )
+        model = fig.line("wave", "flux", source=self.model, line_width=1.5, legend_label="decoded")
+        self._inks.add(band, fill_color="noise")
+        self._inks.add(data, line_color="text")
+        self._inks.add(model, line_color="model")
         fig.legend.update(
             location="top_right", orientation="horizontal", label_text_font_size="10px",
             padding=3, margin=3, glyph_width=16, spacing=8, visible=False,
@@ -146,12 +144,7 @@ class TrackSpectra(pn.viewable.Viewer):
     def _widths(self, n_knot: int, knot: int) -> list[float]:
         return [2.6 if at == knot else 1.0 for at in range(n_knot)]
 
-    def _repaint(self) -> None:
-        colours = ink(self._state.dark)
+    def _recolour(self) -> None:
         n_knot = len(self.stack.data["colour"])
         if n_knot:
             self.stack.patch({"colour": [(slice(None), shades(n_knot, dark=self._state.dark))]})
-        for fig in self.figures:
-            paint(fig, dark=self._state.dark)
-        for glyph, name, role in self._inks:
-            setattr(glyph, name, getattr(colours, role))

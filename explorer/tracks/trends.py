@@ -13,8 +13,9 @@ from data.arrays import FloatArray
 from data.columns import column
 from explorer.spectrum.lines import FEATURES
 from explorer.state.state import ExplorerState
+from explorer.theme.inks import Inks
 from explorer.theme.text import line
-from explorer.theme.theme import ink, new_figure, paint
+from explorer.theme.theme import new_figure
 from explorer.tracks.result import Decoded, Observed
 from explorer.tracks.spectra import shades
 
@@ -29,7 +30,7 @@ class TrackTrends(pn.viewable.Viewer):
         """Start empty."""
         super().__init__()
         self._state = state
-        self._inks: list[tuple[Any, str, str]] = []
+        self._inks = Inks(state)
         self._range: Any = Range1d(start=0.5, end=2.5)
         self.decoded: Any = ColumnDataSource(
             {"knot": [], SUPPORT: [], "colour": []}, name="track trends"
@@ -39,8 +40,7 @@ class TrackTrends(pn.viewable.Viewer):
         self.now: Any = ColumnDataSource({"x": []})
         self.figures = {SUPPORT: self._support_figure()}
         self.figures |= {name: self._figure(name) for name in FEATURES}
-        state.param.watch(lambda *_: self._repaint(), "dark")
-        self._repaint()
+        self._inks.paint(*self.figures.values())
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the panels in three columns."""
@@ -63,9 +63,10 @@ class TrackTrends(pn.viewable.Viewer):
         fig.title.update(text_font_size="11px", text_font_style="normal", standoff=1)
         fig.yaxis.ticker.desired_num_ticks = 3
         fig.xgrid.visible = False
-        lost = fig.vstrip("x0", "x1", source=self.lost, fill_alpha=0.5, line_color=None).glyph
-        now = fig.vspan("x", source=self.now, line_width=1.5, line_alpha=0.6).glyph
-        self._inks += [(lost, "fill_color", "masked"), (now, "line_color", "accent")]
+        lost = fig.vstrip("x0", "x1", source=self.lost, fill_alpha=0.5, line_color=None)
+        now = fig.vspan("x", source=self.now, line_width=1.5, line_alpha=0.6)
+        self._inks.add(lost, fill_color="masked")
+        self._inks.add(now, line_color="accent")
         return fig
 
     def _support_figure(self) -> Any:  # noqa: ANN401 - Bokeh's figure
@@ -87,12 +88,11 @@ class TrackTrends(pn.viewable.Viewer):
             line_width=1, level="underlay", upper_head=None, lower_head=None,
         )  # fmt: skip
         fig.add_layout(whisker)
-        points = fig.scatter("knot", name, source=self.observed, size=5, line_color=None).glyph
-        line = fig.line("knot", name, source=self.decoded, line_width=1.8).glyph
-        self._inks += [
-            (points, "fill_color", "text"), (whisker, "line_color", "text"),
-            (line, "line_color", "model"),
-        ]  # fmt: skip
+        points = fig.scatter("knot", name, source=self.observed, size=5, line_color=None)
+        trend = fig.line("knot", name, source=self.decoded, line_width=1.8)
+        self._inks.add(points, fill_color="text")
+        self._inks.add(whisker, line_color="text")
+        self._inks.add(trend, line_color="model")
         return fig
 
     def draw(self, decoded: Decoded, observed: Observed | None) -> None:
@@ -116,13 +116,6 @@ class TrackTrends(pn.viewable.Viewer):
     def mark(self, knot: int) -> None:
         """Mark a knot, from 0."""
         self.now.data = {"x": [knot + 1]}
-
-    def _repaint(self) -> None:
-        colours = ink(self._state.dark)
-        for fig in self.figures.values():
-            paint(fig, dark=self._state.dark)
-        for glyph, name, role in self._inks:
-            setattr(glyph, name, getattr(colours, role))
 
 
 def observed_columns(trends: pd.DataFrame | None) -> dict[str, FloatArray]:

@@ -18,7 +18,7 @@ from explorer.server.latest import Latest
 from explorer.server.notices import report
 from explorer.state.path import Path
 from explorer.state.state import ExplorerState
-from explorer.theme.text import PLAIN, line
+from explorer.theme.text import SMALL, line
 from explorer.tracks.diagnostics import TrackPlanes
 from explorer.tracks.recipes import DRAW, TrackRecipes, depends_on
 from explorer.tracks.result import (
@@ -65,11 +65,8 @@ class TracksView(pn.viewable.Viewer):
         self._follow_address()
 
     def _make_widgets(self) -> None:
-        small: dict[str, Any] = {
-            "size": "small", "margin": (4, 4), "sx": PLAIN, "align": "center",
-        }  # fmt: skip
         self.shown = pmui.RadioButtonGroup(
-            label="", options=[SPECTRA, TRENDS, PLANES], value=SPECTRA, **small
+            label="", options=[SPECTRA, TRENDS, PLANES], value=SPECTRA, **SMALL
         )
         self.knot = pmui.Player(
             start=0, end=1, value=0, interval=250, loop_policy="reflect", width=230,
@@ -78,7 +75,7 @@ class TracksView(pn.viewable.Viewer):
         )  # fmt: skip
         self.export = pmui.MenuButton(
             label="Take away", variant="outlined", on_click=self._export,
-            items=[{"label": "Table as CSV"}, {"label": "Spectra as FITS"}], **small,
+            items=[{"label": "Table as CSV"}, {"label": "Spectra as FITS"}], **SMALL,
         )  # fmt: skip
         self.message = line(
             "No track yet: draw one across the map, or choose a recipe and press make."

@@ -1,9 +1,11 @@
 """The page as a whole: it is made, its parts follow each other, wrong input is explained."""
 
+import re
 from html import unescape
 from pathlib import Path
 
 import numpy as np
+import panel as pn
 import pytest
 
 from explorer.about import AboutView
@@ -140,9 +142,19 @@ def test_about_shows_model_and_scores_as_text(tiny_atlas_path: Path) -> None:
     view = AboutView(state)
     html = view.html()
     assert "<script" not in html
-    for part in ("pca", "120", "reduced", "UMAP", "Flow" if "Flow" in html else "Density"):
-        assert part in html
-    view.curves(False)
+    atlas = state.dataset.atlas
+    headings = re.findall("<h3>(.*?)</h3>", html)
+    for heading in ("Atlas", "Model", "Scores", "Embeddings", "Density of the latents", "Notes"):
+        assert heading in headings
+    rows = dict(re.findall("<tr><th>(.*?)</th><td>(.*?)</td></tr>", html))
+    assert rows["objects"] == "120"
+    assert rows["kind"] == "pca"
+    assert rows["n_transform"] == str(atlas.info["flow"]["n_transform"])
+    for score in atlas.scores:
+        assert unescape(rows[score.label]) == score.explanation
+    for embedding in atlas.embeddings:
+        assert embedding.label in rows
+    assert "without a training history" in texts(pn.Column(view.curves(False)))
 
 
 def test_latest_runs_at_once_without_a_server() -> None:

@@ -20,11 +20,7 @@ from tests.fixtures.explorer import open_tiny
     ],
 )  # fmt: skip
 def test_plate_mjd_fiber_in_any_form(tiny_atlas_path: Path, text: str) -> None:
-    if text == "266 - 51602 - 7":
-        assert find(open_tiny(tiny_atlas_path), text).rows == [6]
-        return
-    found = find(open_tiny(tiny_atlas_path), text)
-    assert found.rows == [6]
+    assert find(open_tiny(tiny_atlas_path), text).rows == [6]
 
 
 def test_targetid_as_id_or_column(tiny_atlas_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import shutil
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -21,14 +20,6 @@ pytestmark = pytest.mark.filterwarnings(
     # Bokeh 3.9.2 makes tables with a keyword that pandas 3.1 deprecates.
     "ignore:The inplace keyword:pandas.errors.Pandas4Warning"
 )
-
-
-@pytest.fixture
-def own_atlas(tiny_atlas_path: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny atlas, for labels of its own."""
-    path = tmp_path / "atlas"
-    shutil.copytree(tiny_atlas_path, path, ignore=shutil.ignore_patterns("labels*", "tracks"))
-    return path
 
 
 @pytest.fixture

@@ -93,6 +93,7 @@ def test_views_that_ask_at_once_share_one_reading(
 def test_the_reconstruction_is_that_of_the_model(tiny_spender_atlas_path: Path) -> None:
     dataset = open_tiny(tiny_spender_atlas_path)
     atlas, item = dataset.atlas, inspect(dataset, 9)
-    flux, inside = atlas.model.reconstruct(atlas.latents[9:10], item.spectra.z, atlas.source.grid)
+    latents = np.array(atlas.latents[9:10])
+    flux, inside = atlas.model.reconstruct(latents, item.spectra.z, atlas.source.grid)
     np.testing.assert_array_equal(np.isfinite(item.model), inside[0])
     np.testing.assert_allclose(item.model[inside[0]], flux[0][inside[0]], rtol=1e-6)

@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -30,14 +29,6 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:The inplace keyword:pandas.errors.Pandas4Warning"
 )
 READ_ONLY = Path("/sys/kernel")
-
-
-@pytest.fixture
-def own_atlas(tiny_atlas_path: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny atlas, for tracks of its own."""
-    path = tmp_path / "atlas"
-    shutil.copytree(tiny_atlas_path, path, ignore=shutil.ignore_patterns("labels*", "tracks"))
-    return path
 
 
 @pytest.fixture
