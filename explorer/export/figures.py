@@ -16,8 +16,8 @@ from matplotlib.ticker import MaxNLocator
 from explorer.export.export import Exported
 from explorer.map.image import MapRequest, draw_map
 from explorer.map.raster import Viewport
-from explorer.spectrum.axis import line_positions
 from explorer.spectrum.inspection import Inspection, smooth
+from explorer.spectrum.line_marks import line_positions
 from explorer.state.dataset import DENSITY, Dataset
 from explorer.theme.colour import OKABE_ITO, OTHER, PALETTES, class_colours
 from explorer.theme.theme import LIGHT

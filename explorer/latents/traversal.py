@@ -12,7 +12,7 @@ from bokeh.palettes import RdYlBu5
 
 from explorer.server.latest import Latest
 from explorer.server.panel_html import Html
-from explorer.spectrum.lines import TABLE_STYLE, number, table
+from explorer.spectrum.feature_table import TABLE_STYLE, number, table
 from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
 from explorer.theme.text import SMALL, line

@@ -16,7 +16,7 @@ from explorer.latents.traversal import TraversalView
 from explorer.server.latest import Latest
 from explorer.server.notices import report
 from explorer.server.panel_html import Html
-from explorer.spectrum.lines import TABLE_STYLE, compared, number
+from explorer.spectrum.feature_table import TABLE_STYLE, compared, number
 from explorer.spectrum.rest_figure import RestFigure
 from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState

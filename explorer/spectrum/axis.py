@@ -7,14 +7,11 @@ from typing import Any
 import numpy as np
 from bokeh.models import Range1d
 
-from data.lines.emission import LINES, SpectralLine
 from explorer.state.state import ExplorerState
 from explorer.theme.theme import new_figure
 
 LEFT, RIGHT = 52, 10
 """Pixels left and right of every strip: with equal margins the pixels line up."""
-LABEL_DISTANCE = 12.0
-"""Labels of lines closer than this (pixels) are not drawn on each other."""
 
 
 class WavelengthAxis:
@@ -58,41 +55,6 @@ class WavelengthAxis:
         """Return the range that shows all of a spectrum."""
         wave = self._state.dataset.atlas.source.grid.wave
         return float(wave[0]) * self.factor(z), float(wave[-1]) * self.factor(z)
-
-
-def lines_shown(choice: str) -> tuple[SpectralLine, ...]:
-    """Return the lines drawn for `off`, `major` or `all`."""
-    if choice == "off":
-        return ()
-    return tuple(line for line in LINES if choice == "all" or line.major)
-
-
-def line_positions(choice: str, *, z: float, frame: str) -> list[tuple[SpectralLine, float]]:
-    """Return the lines drawn and where, Angstrom in that frame (`observed` or `rest`)."""
-    shift = 1.0 + z if frame == "observed" else 1.0
-    return [(line, line.wave * shift) for line in lines_shown(choice)]
-
-
-def readable(positions: list[float], *, start: float, end: float, width: float) -> list[bool]:
-    """Tell which labels can be drawn without touching: the first of the list wins.
-
-    Args:
-        positions: Angstrom, the most important first.
-        start: Start of the axis, Angstrom.
-        end: End of the axis.
-        width: Width of the axis, pixels.
-    """
-    scale = width / max(end - start, 1e-9)
-    taken: list[float] = []
-    result = []
-    for position in positions:
-        pixel = (position - start) * scale
-        inside = 0 <= pixel <= width
-        free = inside and all(abs(pixel - other) >= LABEL_DISTANCE for other in taken)
-        result.append(free)
-        if free:
-            taken.append(pixel)
-    return result
 
 
 def runs(mask: np.ndarray, wave: np.ndarray) -> dict[str, np.ndarray]:

@@ -15,6 +15,8 @@ from data.lines import sky as sky_lines
 from data.spectra import Spectra
 from explorer.state.dataset import Dataset
 
+RestSpectrum = tuple[FloatArray, FloatArray]
+"""Rest-frame wavelengths (Angstrom) and flux, NaN where masked; each of shape (n_pixel,)."""
 KEPT = 16
 """Inspections kept for all sessions on an atlas, about 200 kB each."""
 
@@ -106,6 +108,15 @@ def _read(dataset: Dataset, row: int) -> Inspection:
         decoded=decoded[0],
         latents=latents[0],
     )
+
+
+def rest_spectra(dataset: Dataset, rows: list[int]) -> list[RestSpectrum]:
+    """Read what was observed of some objects, each in its rest frame; slow."""
+    if not rows:
+        return []
+    spectra = dataset.atlas.source.read(rows)
+    flux = np.where(spectra.ivar > 0, spectra.flux, np.nan)
+    return [(spectra.wave / (1.0 + z), values) for z, values in zip(spectra.z, flux, strict=True)]
 
 
 def smooth(flux: FloatArray, ivar: FloatArray, width: int) -> FloatArray:

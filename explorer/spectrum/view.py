@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import panel as pn
-import panel_material_ui as pmui
 from bokeh.events import RangesUpdate, Reset, SelectionGeometry
 from bokeh.models import (
     BoxSelectTool,
@@ -18,20 +17,18 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from data.arrays import FloatArray
 from explorer.server.latest import Latest
 from explorer.server.messages import afterwards
-from explorer.spectrum.axis import WavelengthAxis, line_positions, readable, runs
+from explorer.spectrum.axis import WavelengthAxis, runs
 from explorer.spectrum.insets import Insets
-from explorer.spectrum.inspection import Inspection, inspect, smooth
+from explorer.spectrum.inspection import Inspection, RestSpectrum, inspect, rest_spectra, smooth
+from explorer.spectrum.limits import flux_limits, residual_limit
+from explorer.spectrum.line_marks import LineMarks, line_positions
+from explorer.spectrum.toolbar import toolbar
 from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
 from explorer.theme.theme import inner_size
 
-RESIDUAL_LIMIT = 6.0
-"""Residuals are drawn to at least this many sigma."""
-LABEL_ROOM = 16
-"""Pixels from the left end, within which a line has its name at its right."""
 RESIDUAL_HEIGHT = 126
 """Pixels."""
 
@@ -54,11 +51,8 @@ class SpectrumView(pn.viewable.Viewer):
         self.masked: Any = ColumnDataSource({"x0": [], "x1": []})
         self.sky: Any = ColumnDataSource({"x0": [], "x1": []})
         self.neighbours: Any = ColumnDataSource({"xs": [], "ys": []})
-        self.lines: dict[str, Any] = {
-            kind: ColumnDataSource({name: [] for name in ("x", "name", "y", "beside")})
-            for kind in ("emission", "absorption")
-        }
         self._inks = Inks(state)
+        self.lines = LineMarks(self._inks)
         self.flux = self._flux_figure()
         self.residual = self._residual_figure()
         for fig in (self.flux, self.residual):
@@ -75,7 +69,7 @@ class SpectrumView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the two figures in a column."""
         return pn.Column(
-            self._toolbar(),
+            toolbar(self._state),
             pn.pane.Bokeh(self.flux, sizing_mode="stretch_both", margin=0, min_height=250),
             pn.pane.Bokeh(
                 self.residual, sizing_mode="stretch_width", height=RESIDUAL_HEIGHT, margin=0
@@ -85,37 +79,13 @@ class SpectrumView(pn.viewable.Viewer):
             margin=0,
         )
 
-    def _toolbar(self) -> pn.Row:
-        parameters = self._state.param
-        plain: dict[str, Any] = {"size": "small", "description": "", "align": "center"}
-        return pn.Row(
-            pmui.RadioButtonGroup.from_param(
-                parameters.frame, label="", options=["observed", "rest"], margin=(0, 10),
-                **plain,
-            ),
-            pmui.Select.from_param(
-                parameters.lines, label="Lines", width=92, margin=(4, 4, 0, 4), **plain
-            ),
-            pmui.IntSlider.from_param(
-                parameters.smoothing, label="Smoothing [pixels]", width=130, throttled=True,
-                margin=(0, 14), **plain,
-            ),
-            pmui.Checkbox.from_param(
-                parameters.overplot_neighbours, label="Neighbours", margin=0, **plain
-            ),
-            sizing_mode="stretch_width", height=40, margin=0,
-        )  # fmt: skip
-
     # What is on the figures.
 
     def _shade(self, fig: figure) -> None:
         for source, role in ((self.masked, "masked"), (self.sky, "sky")):
             shade = fig.vstrip("x0", "x1", source=source, fill_alpha=0.35, line_color=None)
             self._inks.add(shade, fill_color=role)
-        for kind, source in self.lines.items():
-            marks = fig.vspan("x", source=source, line_width=1, line_alpha=0.55)
-            marks.glyph.line_dash = "dashed" if kind == "emission" else "dotted"
-            self._inks.add(marks, line_color=kind)
+        self.lines.mark(fig)
 
     def _flux_figure(self) -> figure:
         fig = self._axis.strip(
@@ -138,14 +108,7 @@ class SpectrumView(pn.viewable.Viewer):
             (others, "highlight"), (flux, "text"), (rest, "decoded"), (model, "model"),
         ):  # fmt: skip
             self._inks.add(curve, line_color=role)
-        fig.extra_y_ranges = {"unit": Range1d(start=0, end=1)}
-        for kind, source in self.lines.items():
-            labels = fig.text(
-                "x", "y", "name", source=source, y_range_name="unit", angle=np.pi / 2,
-                text_font_size="10px", text_baseline="middle", x_offset="beside",
-                text_align="right" if kind == "emission" else "left",
-            )  # fmt: skip
-            self._inks.add(labels, text_color=kind)
+        self.lines.write_names(fig)
         legend = fig.legend[0]
         legend.update(
             orientation="horizontal", click_policy="hide", padding=0, margin=2, spacing=14,
@@ -201,24 +164,15 @@ class SpectrumView(pn.viewable.Viewer):
             return
         others = state.neighbours(row) if state.overplot_neighbours else []
 
-        def work() -> tuple[Inspection, list[tuple[FloatArray, FloatArray]]]:
-            dataset = state.dataset
-            decoded = []
-            if others:
-                spectra = dataset.atlas.source.read(others)
-                flux = np.where(spectra.ivar > 0, spectra.flux, np.nan)
-                decoded = [
-                    (spectra.wave / (1.0 + z), item)
-                    for z, item in zip(spectra.z, flux, strict=True)
-                ]
-            return inspect(dataset, row), decoded
+        def work() -> tuple[Inspection, list[RestSpectrum]]:
+            return inspect(state.dataset, row), rest_spectra(state.dataset, others)
 
         self._reading.submit(work, lambda result: self.display(*result))
 
     def display(
         self,
         inspection: Inspection | None,
-        neighbours: list[tuple[FloatArray, FloatArray]],
+        neighbours: list[RestSpectrum],
     ) -> None:
         """Show one object, and the rest-frame spectra of others behind it."""
         self.inspection = inspection
@@ -292,44 +246,4 @@ class SpectrumView(pn.viewable.Viewer):
         found = [] if item is None else line_positions(state.lines, z=item.z, frame=state.frame)
         x_range = self._axis.x_range
         width = float((inner_size(self.flux) or (600, 0))[0])
-        edge = x_range.start + (x_range.end - x_range.start) * LABEL_ROOM / width
-        for kind, source in self.lines.items():
-            chosen = sorted(
-                ((line, x) for line, x in found if line.kind == kind),
-                key=lambda pair: not pair[0].major,
-            )
-            legible = readable(
-                [x for _line, x in chosen], start=x_range.start, end=x_range.end,
-                width=width,
-            )  # fmt: skip
-            source.data = {
-                "x": [x for _line, x in chosen],
-                "name": [
-                    line.name if good else ""
-                    for (line, _x), good in zip(chosen, legible, strict=True)
-                ],
-                "y": [0.985 if kind == "emission" else 0.02] * len(chosen),
-                "beside": [7 if x < edge else -7 for _line, x in chosen],
-            }
-
-
-def flux_limits(flux: FloatArray, model: FloatArray) -> tuple[float, float]:
-    """Return limits that show the bulk of the data and all of the model."""
-    finite = flux[np.isfinite(flux)]
-    modelled = model[np.isfinite(model)]
-    if finite.size == 0 and modelled.size == 0:
-        return 0.0, 2.0
-    low, high = np.inf, -np.inf
-    if finite.size:
-        low, high = (float(item) for item in np.percentile(finite, [0.5, 99.7]))
-    if modelled.size:
-        low, high = min(low, float(modelled.min())), max(high, float(modelled.max()))
-    span = max(high - low, 1e-6)
-    return low - 0.16 * span, high + 0.22 * span
-
-
-def residual_limit(residual: FloatArray) -> float:
-    """Return the half height of the residual panel, sigma."""
-    finite = np.abs(residual[np.isfinite(residual)])
-    top = float(np.percentile(finite, 99.5)) if finite.size else 0.0
-    return float(min(max(RESIDUAL_LIMIT, 1.15 * top), 50.0))
+        self.lines.show(found, start=x_range.start, end=x_range.end, width=width)

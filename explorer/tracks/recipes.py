@@ -11,7 +11,8 @@ import panel_material_ui as pmui
 
 from explorer.latents.basis import RAW, ROTATED
 from explorer.state.state import ExplorerState
-from explorer.theme.text import PLAIN, SMALL, line
+from explorer.theme.text import SMALL
+from explorer.tracks.drawing import DrawingTools
 from explorer.tracks.presets import OWN, PRESETS, percentiles_of, weights_of
 from explorer.tracks.result import track_maker
 from model.latent_axes import combine
@@ -24,11 +25,11 @@ _GIVEN = {
     PATH: (),
     LATENT: ("axes", "latent", "held"),
 }
-"""Recipe -> the widgets that hold its settings."""
+"""Recipe -> attributes of `TrackRecipes` whose widgets hold its settings."""
 
 
 def depends_on(track: dict[str, Any]) -> set[str]:
-    """Return the parts of the state that a recipe's track depends on beside its settings."""
+    """Return the parameters of the state that invalidate a recipe's track when they change."""
     if track["recipe"] == CENTROIDS:
         return {"filters", "region"}
     if track["recipe"] == LATENT and track["held"]:
@@ -56,7 +57,7 @@ class TrackRecipes(pn.viewable.Viewer):
         )
         self.n_knot = pmui.IntInput.from_param(state.param.n_knot, label="knots", width=80, **SMALL)
         self.n_knot.visible = self.recipe.param.value.rx() != CENTROIDS
-        self._make_draw()
+        self.drawing = DrawingTools(state)
         self._make_centroids()
         self._make_path()
         self._make_latent()
@@ -65,21 +66,14 @@ class TrackRecipes(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the choice of recipe and the widgets of the one chosen."""
         rows = {
-            DRAW: [self.freehand, self.by_knots, self.hint],
-            CENTROIDS: [
-                self.quantity,
-                self.weights,
-                self.percentiles,
-                self.classes,
-                self.go_centroids,
-            ],
+            DRAW: [self.drawing],
+            CENTROIDS: [self.quantity, self.weights, self.percentiles, self.classes,
+                        self.go_centroids],
             PATH: [self.start, self.stop, self.go_path],
             LATENT: [self.axes, self.latent, self.held, self.go_latent],
-        }
+        }  # fmt: skip
         return pn.Column(
-            pn.Row(
-                self.recipe, self.n_knot, sizing_mode="stretch_width", margin=(6, 0, 0, 0),
-            ),
+            pn.Row(self.recipe, self.n_knot, sizing_mode="stretch_width", margin=(6, 0, 0, 0)),
             *(
                 pn.Row(*widgets, visible=self.recipe.param.value.rx() == name,
                        sizing_mode="stretch_width", margin=0)
@@ -89,7 +83,7 @@ class TrackRecipes(pn.viewable.Viewer):
         )  # fmt: skip
 
     def remember(self, recipe: str) -> None:
-        """Put what a recipe is given into the state, for the address."""
+        """Write a recipe and its settings to the state, so that the URL keeps them."""
         given = {name: getattr(self, name).value for name in _GIVEN[recipe]}
         if recipe == PATH:
             given["ends"] = [
@@ -98,7 +92,7 @@ class TrackRecipes(pn.viewable.Viewer):
         self._state.track = {"recipe": recipe, **given}
 
     def follow(self, track: dict[str, Any]) -> None:
-        """Make the track that `remember` described.
+        """Set the widgets to a recipe that `remember` wrote down, and make its track.
 
         Raises:
             ValueError: There is no such recipe, or it can not be given that here.
@@ -130,53 +124,6 @@ class TrackRecipes(pn.viewable.Viewer):
         button = pmui.Button(label=label, variant="outlined", **SMALL)
         button.on_click(lambda _event: action())
         return button
-
-    # Drawing.
-
-    def _make_draw(self) -> None:
-        state = self._state
-        looks: dict[str, Any] = SMALL | {
-            "variant": "outlined", "sx": PLAIN | {"padding": "5px 10px"},
-        }  # fmt: skip
-        self.freehand = pmui.Toggle(label="freehand", **looks)
-        self.by_knots = pmui.Toggle(label="point by point", **looks)
-        self.hint = line("", align="center")
-        pairs = ((self.freehand, "freehand"), (self.by_knots, "knots"))
-
-        def chosen(mode: str, wanted: bool) -> None:
-            if wanted:
-                state.drawing = mode
-            elif state.drawing == mode:
-                state.drawing = "off"
-
-        def follow(*_events: object) -> None:
-            for toggle, mode in pairs:
-                toggle.value = state.drawing == mode
-            self.hint.object = {
-                "off": "Draw across the map: it is lifted to the latents and decoded.",
-                "freehand": "Drag on the map from one region to another (Esc ends drawing).",
-                "knots": "Double-click starts, click adds a point, double-click ends (Esc stops).",
-            }[state.drawing]
-
-        for toggle, mode in pairs:
-            toggle.param.watch(lambda event, mode=mode: chosen(mode, event.new), "value")
-        state.param.watch(follow, "drawing")
-        follow()
-
-    def drawn(self) -> Callable[[], Track] | None:
-        """Return what makes a track of the path on the map, or None without a path."""
-        dataset, path, n_knot = self._state.dataset, self._state.path, self.n_knot.value
-        plane = self._state.plane
-        if path is None or path.plane != plane.key:
-            return None
-
-        def make() -> Track:
-            return track_maker(dataset).drawn(
-                path.vertices, plane.tree, rows=plane.rows, name="drawn", embedding=plane.key,
-                n_knot=n_knot,
-            )  # fmt: skip
-
-        return make
 
     # Binned centroids.
 

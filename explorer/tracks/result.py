@@ -13,7 +13,7 @@ from astropy.table import Table
 
 from data.arrays import FloatArray
 from explorer.export.export import Exported
-from explorer.spectrum.lines import FEATURES
+from explorer.spectrum.feature_table import FEATURES
 from explorer.state.dataset import Dataset, Plane
 from model.tracks.maker import TrackMaker
 from model.tracks.stack import Stack
@@ -102,6 +102,16 @@ def places(dataset: Dataset, track: Track, plane: Plane) -> FloatArray:
         if len(near):
             found[knot] = np.median(plane.x[near]), np.median(plane.y[near])
     return found
+
+
+def knot_text(track: Track, knot: int, observed: Observed | None) -> str:
+    """Return one line about a knot."""
+    lost = int(track.extrapolated.sum())
+    text = f"Knot {knot + 1} of {len(track)}: {int(track.support[knot]):,} objects around it"
+    text += ", extrapolated" if track.extrapolated[knot] else ""
+    if observed is not None:
+        text += f"; mean of {observed.stacks[knot].n_object} observed spectra"
+    return text + (f". {lost} of {len(track)} knots are extrapolated." if lost else ".")
 
 
 def background(dataset: Dataset) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from bokeh.models import ColumnDataSource, Range1d, Whisker
 
 from data.arrays import FloatArray
 from data.columns import column
-from explorer.spectrum.lines import FEATURES
+from explorer.spectrum.feature_table import FEATURES
 from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
 from explorer.theme.text import line

@@ -20,6 +20,7 @@ from explorer.state.path import Path
 from explorer.state.state import ExplorerState
 from explorer.theme.text import SMALL, line
 from explorer.tracks.diagnostics import TrackPlanes
+from explorer.tracks.drawing import drawn_track
 from explorer.tracks.recipes import DRAW, TrackRecipes, depends_on
 from explorer.tracks.result import (
     Decoded,
@@ -28,6 +29,7 @@ from explorer.tracks.result import (
     as_fits,
     background,
     decode,
+    knot_text,
     observe,
     places,
 )
@@ -65,7 +67,7 @@ class TracksView(pn.viewable.Viewer):
         self._follow_address()
 
     def _make_widgets(self) -> None:
-        self.shown = pmui.RadioButtonGroup(
+        self.part = pmui.RadioButtonGroup(
             label="", options=[SPECTRA, TRENDS, PLANES], value=SPECTRA, **SMALL
         )
         self.knot = pmui.Player(
@@ -81,7 +83,7 @@ class TracksView(pn.viewable.Viewer):
             "No track yet: draw one across the map, or choose a recipe and press make."
         )
         self.knot.param.watch(lambda *_: self._mark(), "value")
-        self.shown.param.watch(lambda *_: self._look(), "value")
+        self.part.param.watch(lambda *_: self._switch(), "value")
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return recipes, figures and the shelf of saved tracks."""
@@ -90,11 +92,11 @@ class TracksView(pn.viewable.Viewer):
         return pn.Column(
             self.recipes,
             self.shelf,
-            pn.Row(self.shown, self.knot, self.export, **wide),
+            pn.Row(self.part, self.knot, self.export, **wide),
             self.message,
             *(
                 pn.Column(
-                    content, visible=self.shown.param.value.rx() == name, margin=0,
+                    content, visible=self.part.param.value.rx() == name, margin=0,
                     sizing_mode="stretch_both" if name == SPECTRA else "stretch_width",
                 )
                 for name, content in contents.items()
@@ -102,8 +104,6 @@ class TracksView(pn.viewable.Viewer):
             self.download,
             sizing_mode="stretch_both", scroll="y-auto", margin=(6, 4),
         )  # fmt: skip
-
-    # Making.
 
     def _follow_address(self) -> None:
         """Make the track, or draw the path, that came with the address."""
@@ -133,7 +133,7 @@ class TracksView(pn.viewable.Viewer):
 
     def _redraw(self) -> None:
         wanted = self.recipes.recipe.value == DRAW and self._state.track is None
-        make = self.recipes.drawn() if wanted else None
+        make = drawn_track(self._state) if wanted else None
         if make is not None:
             self.make(make)
 
@@ -165,11 +165,10 @@ class TracksView(pn.viewable.Viewer):
         self.knot.param.update(end=n_knot - 1, value=knot, disabled=False)
         self.spectra.draw_stack(decoded, knot)
         self._draw_measured()
-        self._mark()
         self._place()
         dataset, track = self._state.dataset, decoded.track
         self._observing.submit(lambda: _observed_or_error(dataset, track), self._observe_done)
-        self._open()
+        self._make_sample()
 
     def _observe_done(self, result: Observed | ValueError) -> None:
         if isinstance(result, ValueError):
@@ -177,32 +176,29 @@ class TracksView(pn.viewable.Viewer):
         elif self.decoded is not None and result.track is self.decoded.track:
             self.observed = result
             self._draw_measured()
-            self._mark()
-
-    def _open(self) -> None:
-        """Make the sample behind the planes when they are first looked at."""
-        if self.shown.value == PLANES and self.sample is None:
-            dataset = self._state.dataset
-            self._sampling.submit(lambda: background(dataset), self._sample_done)
 
     def _sample_done(self, sample: pd.DataFrame) -> None:
         self.sample = sample
         self._draw_measured()
-        self._mark()
 
-    # Showing.
-
-    def _look(self) -> None:
+    def _switch(self) -> None:
+        """Fill the part chosen: what is out of sight was not drawn."""
         self._draw_measured()
-        self._mark()
-        self._open()
+        self._make_sample()
+
+    def _make_sample(self) -> None:
+        """Make the sample behind the planes when they are first looked at."""
+        if self.part.value == PLANES and self.sample is None:
+            dataset = self._state.dataset
+            self._sampling.submit(lambda: background(dataset), self._sample_done)
 
     def _draw_measured(self) -> None:
-        """Draw trends or planes, if they are looked at: each figure changed is painted again."""
-        if self.decoded is not None and self.shown.value == TRENDS:
+        """Draw trends or planes, if they are open: Bokeh paints whatever figure is changed."""
+        if self.decoded is not None and self.part.value == TRENDS:
             self.trends.draw(self.decoded, self.observed)
-        if self.decoded is not None and self.shown.value == PLANES:
+        if self.decoded is not None and self.part.value == PLANES:
             self.planes.draw(self.decoded, self.observed, self.sample)
+        self._mark()
 
     def _mark(self) -> None:
         """Show the knot that the slider is at."""
@@ -211,9 +207,9 @@ class TracksView(pn.viewable.Viewer):
             return
         knot = min(int(self.knot.value), len(decoded.track) - 1)
         self.spectra.draw_knot(decoded, self.observed, knot)
-        if self.shown.value == TRENDS:
+        if self.part.value == TRENDS:
             self.trends.mark(knot)
-        if self.shown.value == PLANES:
+        if self.part.value == PLANES:
             self.planes.mark(knot)
         self.message.object = escape(knot_text(decoded.track, knot, self.observed))
 
@@ -230,8 +226,6 @@ class TracksView(pn.viewable.Viewer):
             state.knots = knots  # the track was made of this path, which stays
         else:
             state.param.update(path=Path(knots, plane.key, "track"), knots=knots)
-
-    # Keeping.
 
     def track(self, name: str) -> Track | None:
         """Return the track shown, under a name; None without one."""
@@ -253,16 +247,6 @@ class TracksView(pn.viewable.Viewer):
             return as_csv(named, self.observed)
         wave = self._state.dataset.atlas.model.wave_rest
         return as_fits(named, self.observed, wave=wave)
-
-
-def knot_text(track: Track, knot: int, observed: Observed | None) -> str:
-    """Return one line about a knot."""
-    lost = int(track.extrapolated.sum())
-    text = f"Knot {knot + 1} of {len(track)}: {int(track.support[knot]):,} objects around it"
-    text += ", extrapolated" if track.extrapolated[knot] else ""
-    if observed is not None:
-        text += f"; mean of {observed.stacks[knot].n_object} observed spectra"
-    return text + (f". {lost} of {len(track)} knots are extrapolated." if lost else ".")
 
 
 def _observed_or_error(dataset: Any, track: Track) -> Observed | ValueError:  # noqa: ANN401

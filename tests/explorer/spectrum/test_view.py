@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from data.lines.emission import LINES, line
-from explorer.spectrum.axis import WavelengthAxis, line_positions, readable, runs
+from explorer.spectrum.axis import WavelengthAxis, runs
 from explorer.spectrum.facts import FactsView, facts
 from explorer.spectrum.insets import WINDOWS
 from explorer.spectrum.inspection import inspect, smooth
-from explorer.spectrum.view import SpectrumView, flux_limits, residual_limit
+from explorer.spectrum.limits import flux_limits, residual_limit
+from explorer.spectrum.line_marks import line_positions, readable
+from explorer.spectrum.view import SpectrumView
 from tests.fixtures.explorer import new_state
 
 
@@ -54,7 +56,7 @@ def test_both_frames_put_lines_on_the_same_pixels(tiny_atlas_path: Path) -> None
         state.frame = frame
         wave = np.asarray(view.pixels.data["wave"])
         for kind in ("emission", "absorption"):
-            source = view.lines[kind].data
+            source = view.lines.sources[kind].data
             for x in source["x"]:
                 places.setdefault(round(float(np.interp(x, wave, np.arange(len(wave)))), 3), 0)
                 places[round(float(np.interp(x, wave, np.arange(len(wave)))), 3)] += 1

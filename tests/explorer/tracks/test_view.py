@@ -107,7 +107,7 @@ def test_track_from_quiescent_to_star_forming_shows_what_it_must(view: TracksVie
     for trends in (view.decoded.trends, view.observed.trends):
         assert (np.diff(trends["d4000"]) < 0).all()
         assert (np.diff(trends["ew_halpha"]) > 0).all()
-    view.shown.value = TRENDS
+    view.part.value = TRENDS
     shown = view.trends.observed.data
     error = (np.asarray(shown["d4000_high"]) - np.asarray(shown["d4000_low"])) / 2
     np.testing.assert_allclose(error, view.observed.trends["d4000_err"])
@@ -128,7 +128,7 @@ def test_drawn_track_has_d4000_falling_and_halpha_rising_within_errors(view: Tra
 
 def test_observed_stack_behind_the_knot_is_shown_with_its_error(view: TracksView) -> None:
     draw(view)
-    view.shown.value = TRENDS
+    view.part.value = TRENDS
     view.knot.value = 4
     assert view.observed is not None
     stack = view.observed.stacks[4]
@@ -148,7 +148,7 @@ def test_extrapolation_is_flagged(view: TracksView) -> None:
     assert view.decoded is not None
     assert view.decoded.track.extrapolated[[0, -1]].all()
     assert "knots are extrapolated" in str(view.message.object)
-    view.shown.value = TRENDS
+    view.part.value = TRENDS
     assert len(view.trends.lost.data["x0"]) == view.decoded.track.extrapolated.sum()
 
 
@@ -294,7 +294,7 @@ def test_table_and_spectra_are_taken_away(view: TracksView) -> None:
 
 def test_planes_hold_track_stacks_and_a_sample(view: TracksView) -> None:
     draw(view)
-    view.shown.value = PLANES
+    view.part.value = PLANES
     assert view.decoded is not None
     for name, across in (("BPT", "log_nii_halpha"), ("age", "d4000")):
         parts = view.planes.sources[name]
@@ -329,14 +329,14 @@ def test_every_star_forming_galaxy_lies_below_the_limit_for_starbursts() -> None
 
 
 def test_drawing_mode_and_toggles_follow_each_other(view: TracksView) -> None:
-    view.recipes.freehand.value = True
+    view.recipes.drawing.freehand.value = True
     assert view._state.drawing == "freehand"
-    view.recipes.by_knots.value = True
+    view.recipes.drawing.by_knots.value = True
     assert view._state.drawing == "knots"
-    assert not view.recipes.freehand.value
+    assert not view.recipes.drawing.freehand.value
     view._state.drawing = "off"
-    assert not view.recipes.by_knots.value
-    view.recipes.freehand.value = True
+    assert not view.recipes.drawing.by_knots.value
+    view.recipes.drawing.freehand.value = True
     view.recipes.recipe.value = CENTROIDS
     assert view._state.drawing == "off"
 

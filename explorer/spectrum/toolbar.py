@@ -1,0 +1,33 @@
+"""The choices above the spectrum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from explorer.state.state import ExplorerState
+
+
+def toolbar(state: ExplorerState) -> pn.Row:
+    """Return the choices above the spectrum: frame, lines, smoothing, neighbours."""
+    parameters = state.param
+    plain: dict[str, Any] = {"size": "small", "description": "", "align": "center"}
+    return pn.Row(
+        pmui.RadioButtonGroup.from_param(
+            parameters.frame, label="", options=["observed", "rest"], margin=(0, 10),
+            **plain,
+        ),
+        pmui.Select.from_param(
+            parameters.lines, label="Lines", width=92, margin=(4, 4, 0, 4), **plain
+        ),
+        pmui.IntSlider.from_param(
+            parameters.smoothing, label="Smoothing [pixels]", width=130, throttled=True,
+            margin=(0, 14), **plain,
+        ),
+        pmui.Checkbox.from_param(
+            parameters.overplot_neighbours, label="Neighbours", margin=0, **plain
+        ),
+        sizing_mode="stretch_width", height=40, margin=0,
+    )  # fmt: skip
