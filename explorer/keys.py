@@ -71,8 +71,8 @@ class Help(pn.viewable.Viewer):
         state = self._state
 
         def turn(name: str, choices: list[str]) -> None:
-            place = choices.index(getattr(state, name))
-            setattr(state, name, choices[(place + 1) % len(choices)])
+            at = choices.index(getattr(state, name))
+            setattr(state, name, choices[(at + 1) % len(choices)])
 
         def smooth(change: int) -> None:
             state.smoothing = int(np.clip(state.smoothing + change, 0, 25))
@@ -130,7 +130,7 @@ def beside(state: ExplorerState, step: int) -> int | None:
     ordered = rows[np.argsort(values, kind="stable")]
     if state.selected is None:
         return int(ordered[0 if step > 0 else -1])
-    place = np.flatnonzero(ordered == state.selected)
-    if len(place) == 0:
+    at = np.flatnonzero(ordered == state.selected)
+    if len(at) == 0:
         return int(ordered[0])
-    return int(ordered[(place[0] + step) % len(ordered)])
+    return int(ordered[(at[0] + step) % len(ordered)])

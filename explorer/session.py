@@ -62,10 +62,10 @@ class Session:
     def _follow_state(self) -> None:
         if self.state.tab not in self._titles:
             return
-        place = self._titles.index(self.state.tab)
-        if self._started and not len(self._pages[place]):
-            self._pages[place].append(self._makers[self.state.tab]())
-        self.tabs.active = place
+        index = self._titles.index(self.state.tab)
+        if self._started and not len(self._pages[index]):
+            self._pages[index].append(self._makers[self.state.tab]())
+        self.tabs.active = index
 
 
 def tab_makers(state: ExplorerState) -> dict[str, Callable[[], Any]]:

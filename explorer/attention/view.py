@@ -69,14 +69,14 @@ class AttentionView(pn.viewable.Viewer):
             width=130, description="", **SMALL | {"margin": (6, 4, 0, 10)},
         )  # fmt: skip
         self.pick = pmui.Button(label="drag a window", variant="outlined", **SMALL)
-        self.map_shown = pmui.Checkbox(label="channels", value=False, **SMALL)
+        self.show_channels = pmui.Checkbox(label="channels", value=False, **SMALL)
         self.order = pmui.Button(
             label="order objects by the top channel", variant="outlined", visible=False, **SMALL,
         )  # fmt: skip
         self.message = line("", margin=(0, 10))
         self.pick.on_click(lambda _event: self._arm())
         self.order.on_click(lambda _event: self._order())
-        self.map_shown.param.watch(lambda *_: self._open_map(), "value")
+        self.show_channels.param.watch(lambda *_: self._open_map(), "value")
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return controls, strips and the gallery."""
@@ -92,7 +92,7 @@ class AttentionView(pn.viewable.Viewer):
         self._show_map()
         return pn.Column(
             pn.Row(
-                self.choice, self.pick, self.map_shown, self.order,
+                self.choice, self.pick, self.show_channels, self.order,
                 sizing_mode="stretch_width", margin=0,
             ),
             self._strip, self._map_pane, self.message, self.gallery,
@@ -168,7 +168,7 @@ class AttentionView(pn.viewable.Viewer):
         elif self._state.target == OFF or self._state.selected is None:
             self._say("")
         has_channels = self.attention is not None and self.attention.attribution.map is not None
-        self.map_shown.visible = self.order.visible = has_channels
+        self.show_channels.visible = self.order.visible = has_channels
         self._fill()
         self._show_map()
 
@@ -183,7 +183,7 @@ class AttentionView(pn.viewable.Viewer):
     def _show_map(self) -> None:
         if hasattr(self, "_map_pane"):
             self._strip.visible = self.attention is not None
-            self._map_pane.visible = self.map_shown.visible and self.map_shown.value
+            self._map_pane.visible = self.show_channels.visible and self.show_channels.value
 
     def _fill(self) -> None:
         answer = self.attention
@@ -205,7 +205,7 @@ class AttentionView(pn.viewable.Viewer):
 
     def _fill_map(self) -> None:
         answer = self.attention
-        if answer is None or answer.attribution.map is None or not self.map_shown.value:
+        if answer is None or answer.attribution.map is None or not self.show_channels.value:
             return
         factor = self._axis.factor(answer.z)
         picture, left, right = channel_image(answer)

@@ -35,12 +35,12 @@ class TakeAway(pn.viewable.Viewer):
     """A menu of what can be saved; files are made off the event loop."""
 
     def __init__(
-        self, state: ExplorerState, map_shown: Callable[[], tuple[MapRequest, Viewport] | None]
+        self, state: ExplorerState, on_screen: Callable[[], tuple[MapRequest, Viewport] | None]
     ) -> None:
-        """Take what `map_shown` says is on the map when a figure of it is asked for."""
+        """Make the menu; `on_screen` returns what the map shows, for a figure of it."""
         super().__init__()
         self._state = state
-        self._map_shown = map_shown
+        self._on_screen = on_screen
         self._making = Latest()
         self.download = Download()
         items = [{"label": label, "kind": kind} for label, kind in CHOICES.items()]
@@ -76,7 +76,7 @@ class TakeAway(pn.viewable.Viewer):
         state = self._state
         what, _, form = kind.partition(" ")
         if what == "map":
-            shown = self._map_shown()
+            shown = self._on_screen()
             if shown is None:
                 raise ValueError("the map is not on screen yet; try again")
             return partial(map_figure, state.dataset, *shown, selected=state.selected, kind=form)

@@ -105,7 +105,7 @@ class TraversalView(pn.viewable.Viewer):
     def draw(self, result: Traversal) -> None:
         """Show a traversal."""
         self.result = result
-        shown = self._state.dataset.rest_shown
+        shown = self._state.dataset.rest_observed
         step = 0.45 * float(np.median(np.ptp(result.spectra[:, 1:-1, shown], axis=2)))
         names = [
             f"axis {n + 1}" if self._rotated else f"latent {n}" for n in range(len(self.sources))
@@ -113,7 +113,7 @@ class TraversalView(pn.viewable.Viewer):
         for name, fig, source, spectra, steps in zip(
             names, self.figures, self.sources, result.spectra, result.steps, strict=True
         ):
-            stacked = [flux + step * place for place, flux in enumerate(spectra)]
+            stacked = [flux + step * number for number, flux in enumerate(spectra)]
             source.data = {
                 "xs": [result.wave.astype(np.float32)] * len(spectra),
                 "ys": stacked,

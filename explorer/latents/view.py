@@ -31,7 +31,7 @@ STEPS = 200
 
 @dataclass(frozen=True)
 class Probe:
-    """A place in latent space, decoded.
+    """Two points of latent space, decoded.
 
     Attributes:
         start: Decoded spectrum where the sliders started, shape (n_rest,).
@@ -59,20 +59,20 @@ class LatentsView(pn.viewable.Viewer):
         self._filling = False
         self._stale = True
         self.start: FloatArray = _middle(state.dataset)
-        self.place = self.start
+        self.point = self.start
         self.probe: Probe | None = None
         self._make_widgets()
         self.figure = RestFigure(state, roles={"start": "faint", "now": "model"})
         self.traversal = TraversalView(state)
         state.param.watch(lambda *_: self._restart(), ["selected", "tab"])
-        wanted = state.place  # of the address
+        wanted = state.slider_latents  # from the URL
         self._fit_sliders()
         self._restart()
         if wanted is not None:
             self._follow(wanted)
 
     def _make_widgets(self) -> None:
-        self.shown = pmui.RadioButtonGroup(
+        self.part = pmui.RadioButtonGroup(
             label="", options=[SLIDERS, TRAVERSAL], value=SLIDERS, **SMALL
         )
         self.axes = pmui.RadioButtonGroup(label="", options=[RAW, ROTATED], value=RAW, **SMALL)
@@ -88,7 +88,7 @@ class LatentsView(pn.viewable.Viewer):
         for slider in self.sliders:
             slider.param.watch(lambda *_: self._move(), "value")
         self.axes.param.watch(lambda *_: self._turn(), "value")
-        self.shown.param.watch(lambda *_: self._open_traversal(), "value")
+        self.part.param.watch(lambda *_: self._open_traversal(), "value")
         self.reset.on_click(lambda _event: self._restart(force=True))
         self.mark.param.watch(lambda *_: self._mark(), "value")
 
@@ -99,14 +99,14 @@ class LatentsView(pn.viewable.Viewer):
         sliders = pn.Column(
             pn.Row(self.reset, self.mark, **wide), grid, self.where, self.figure,
             self.features, sizing_mode="stretch_both", margin=0,
-            visible=self.shown.param.value.rx() == SLIDERS,
+            visible=self.part.param.value.rx() == SLIDERS,
         )  # fmt: skip
         traversal = pn.Column(
             self.traversal, sizing_mode="stretch_both", margin=0,
-            visible=self.shown.param.value.rx() == TRAVERSAL,
+            visible=self.part.param.value.rx() == TRAVERSAL,
         )  # fmt: skip
         return pn.Column(
-            pn.Row(self.shown, self.axes, **wide), sliders, traversal,
+            pn.Row(self.part, self.axes, **wide), sliders, traversal,
             sizing_mode="stretch_both", scroll="y-auto", margin=(6, 4),
         )  # fmt: skip
 
@@ -116,7 +116,7 @@ class LatentsView(pn.viewable.Viewer):
         return basis(self._state.dataset, self.axes.value)
 
     def _open_traversal(self) -> None:
-        if self.shown.value == TRAVERSAL:
+        if self.part.value == TRAVERSAL:
             self.traversal.update(rotated=self.axes.value == ROTATED)
 
     def _turn(self) -> None:
@@ -127,39 +127,41 @@ class LatentsView(pn.viewable.Viewer):
         """Start from the selected object, or from the median of all."""
         state = self._state
         if state.tab != TAB:
-            self._stale, state.place = True, None
+            self._stale, state.slider_latents = True, None
             return
         latents = state.dataset.atlas.latents
         row = state.selected
         start = _middle(state.dataset) if row is None else latents[row].astype(float)
         if force or self._stale or not np.array_equal(start, self.start):
-            self._stale, self.start, self.place = False, start, start
-            state.place = None
+            self._stale, self.start, self.point = False, start, start
+            state.slider_latents = None
             self._fit_sliders()
 
-    def _follow(self, place: list[float]) -> None:
+    def _follow(self, wanted: list[float]) -> None:
         """Go to latents that came with the address."""
         try:
-            latents = np.array(place, dtype=float)
+            latents = np.array(wanted, dtype=float)
             if latents.shape != self.start.shape or not np.isfinite(latents).all():
                 raise ValueError
         except (TypeError, ValueError):
-            report(ValueError(f"a place needs {len(self.start)} finite latents, got {place!r:.60}"))
+            report(
+                ValueError(f"a point needs {len(self.start)} finite latents, got {wanted!r:.60}")
+            )
             return
-        self.place, self._state.place = latents, latents.tolist()
+        self.point, self._state.slider_latents = latents, latents.tolist()
         self._fit_sliders()
 
     def _move(self) -> None:
         if not self._filling:
             values = np.array([slider.value for slider in self.sliders])
-            self.place = self.basis.latents(values)
-            self._state.place = self.place.tolist()
+            self.point = self.basis.latents(values)
+            self._state.slider_latents = self.point.tolist()
             self._decode()
 
     def _fit_sliders(self) -> None:
-        """Set the sliders to the place, along the axes chosen."""
+        """Set the sliders to the point, along the axes chosen."""
         chosen = self.basis
-        values = chosen.coordinates(self.place)
+        values = chosen.coordinates(self.point)
         self._filling = True
         try:
             for slider, name, value, low, high in zip(
@@ -176,11 +178,11 @@ class LatentsView(pn.viewable.Viewer):
 
     def _decode(self) -> None:
         if self._state.tab == TAB:
-            dataset, start, place = self._state.dataset, self.start, self.place
-            self._decoding.submit(lambda: decode_probe(dataset, start, place), self.draw)
+            dataset, start, point = self._state.dataset, self.start, self.point
+            self._decoding.submit(lambda: decode_probe(dataset, start, point), self.draw)
 
     def draw(self, result: Probe) -> None:
-        """Show a decoded place."""
+        """Show decoded points."""
         self.probe = result
         state = self._state
         self.figure.draw({"start": result.start, "now": result.now})
@@ -211,16 +213,16 @@ def _middle(dataset: Dataset) -> FloatArray:
     return dataset.keep(("middle",), lambda: middle(dataset.atlas.latents))
 
 
-def decode_probe(dataset: Dataset, start: FloatArray, place: FloatArray) -> Probe:
-    """Decode two places in latent space; slow.
+def decode_probe(dataset: Dataset, start: FloatArray, point: FloatArray) -> Probe:
+    """Decode two points of latent space and find the object nearest to the second; slow.
 
     Args:
         dataset: The atlas.
         start: Latents, shape (n_latent,).
-        place: Latents, shape (n_latent,).
+        point: Latents, shape (n_latent,).
     """
-    spectra = dataset.atlas.model.decode(np.stack([start, place]).astype(np.float32))
-    distance, nearest = dataset.latent_tree.query(place)
+    spectra = dataset.atlas.model.decode(np.stack([start, point]).astype(np.float32))
+    distance, nearest = dataset.latent_tree.query(point)
     return Probe(
         start=spectra[0], now=spectra[1], nearest=int(nearest), distance=float(distance),
         usual=dataset.keep(("usual distance",), lambda: _usual_distance(dataset)),

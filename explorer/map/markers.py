@@ -47,16 +47,16 @@ class MapMarkers:
         region = state.region
         here = region is not None and region["plane"] == key
         x, y = (list(region["x"]), list(region["y"])) if region and here else ([], [])
-        self._marks.place("region", np.array(x + x[:1]), np.array(y + y[:1]))
+        self._marks.put("region", np.array(x + x[:1]), np.array(y + y[:1]))
         path = state.path
         here = path is not None and path.plane == key
         for name, points in (("path", path.vertices if path else None), ("knots", state.knots)):
             points = points if here and points is not None else np.empty((0, 2))
-            self._marks.place(name, points[:, 0], points[:, 1])
+            self._marks.put(name, points[:, 0], points[:, 1])
 
     def _mark(self, name: str, rows: list[int] | IndexArray) -> None:
         plane = self._state.plane
-        self._marks.place(name, plane.x[rows], plane.y[rows])
+        self._marks.put(name, plane.x[rows], plane.y[rows])
 
 
 def hover_text(state: ExplorerState, row: int) -> str:

@@ -59,7 +59,7 @@ class MapMarks:
         )  # fmt: skip
         figure.add_layout(self.label)
 
-    def place(self, name: str, x: NDArray[Any], y: NDArray[Any]) -> None:
+    def put(self, name: str, x: NDArray[Any], y: NDArray[Any]) -> None:
         """Put a mark at points, plane coordinates; none removes it."""
         if name in self.sources:
             if len(x) or len(self.sources[name].data["x"]):

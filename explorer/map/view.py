@@ -49,7 +49,7 @@ class MapView(pn.viewable.Viewer):
         self.marks = MapMarks(self.figure)
         self._markers = MapMarkers(state, self.marks)
         self.key = MapKey(self.figure)
-        self._shown: View = (0.0, 1.0, 0.0, 1.0)
+        self._limits: View = (0.0, 1.0, 0.0, 1.0)
         self._asked: tuple[str, Viewport] | None = None
         self._opening: tuple[str, Viewport] | None = None
         self._drawn: MapImage | None = None
@@ -84,7 +84,7 @@ class MapView(pn.viewable.Viewer):
             (["dark"], self._repaint),
             (["selected", "mark_neighbours", "n_neighbours"], self._markers.mark_selected),
             (["selected"], self._bring_into_view),
-            (["hovered"], lambda: self._markers.mark_hovered(self._shown)),
+            (["hovered"], lambda: self._markers.mark_hovered(self._limits)),
             (others, self._markers.mark_others),
             (["drawing"], lambda: self._tools.arm(state.drawing)),
         ):
@@ -98,13 +98,13 @@ class MapView(pn.viewable.Viewer):
 
     def _on_moving(self, _name: str, _old: object, new: Any) -> None:  # noqa: ANN401
         shown = (*new["x"], *new["y"])
-        if shown != self._shown:
-            self._shown = shown
+        if shown != self._limits:
+            self._limits = shown
             self.redraw()
 
     def _on_ranges(self, event: Any) -> None:  # noqa: ANN401 - Bokeh's event
-        self._shown = (event.x0, event.x1, event.y0, event.y1)
-        self._state.view = self._shown
+        self._limits = (event.x0, event.x1, event.y0, event.y1)
+        self._state.view = self._limits
 
     def _on_tap(self, event: Any) -> None:  # noqa: ANN401
         if self._state.drawing != "off" or event.x is None or event.y is None:
@@ -149,15 +149,15 @@ class MapView(pn.viewable.Viewer):
     def finder(self, x: float, y: float) -> Callable[[], int | None]:
         """Return what finds the object drawn nearest to a point, within a few pixels."""
         width, height = inner_size(self.figure) or (1, 1)
-        x0, x1, y0, y1 = self._shown
+        x0, x1, y0, y1 = self._limits
         return partial(
             nearest_object, self._state.plane, x=x, y=y, scale_x=width / (x1 - x0),
             scale_y=height / (y1 - y0), shown=self._state.shown,
         )  # fmt: skip
 
     def _set_view(self, view: View) -> None:
-        if view != self._shown:
-            self._shown = view
+        if view != self._limits:
+            self._limits = view
             self.figure.x_range.update(start=view[0], end=view[1])
             self.figure.y_range.update(start=view[2], end=view[3])
         shown = self.on_screen()
@@ -238,7 +238,7 @@ class MapView(pn.viewable.Viewer):
         size, state = inner_size(self.figure), self._state
         if size is None:
             return None
-        x0, x1, y0, y1 = self._shown
+        x0, x1, y0, y1 = self._limits
         viewport = Viewport(x0=x0, x1=x1, y0=y0, y1=y1, width=size[0], height=size[1])
         request = MapRequest(
             plane=state.plane, colour=state.colour, colour_scale=state.colour_scale,
@@ -270,7 +270,7 @@ class MapView(pn.viewable.Viewer):
         if row is None:
             return
         x, y = float(plane.x[row]), float(plane.y[row])
-        x0, x1, y0, y1 = self._shown
+        x0, x1, y0, y1 = self._limits
         if np.isfinite(x) and np.isfinite(y) and not (x0 <= x <= x1 and y0 <= y <= y1):
             half_x, half_y = (x1 - x0) / 2, (y1 - y0) / 2
             self._state.view = (x - half_x, x + half_x, y - half_y, y + half_y)

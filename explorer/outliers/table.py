@@ -125,17 +125,17 @@ def cells(
         dataset: The atlas.
         score: Column ranked by, shown first.
         rows: Catalogue rows.
-        first: Place of the first of them on the list, from 1.
+        first: Rank of the first of them, from 1.
         labels: object_id -> label.
     """
     table = []
-    for place, row in enumerate(rows, start=first):
+    for rank, row in enumerate(rows, start=first):
         object_id = str(dataset.ids[row])
         label = labels.get(object_id) or Label(object_id=object_id)
         grade = "" if label.grade is None else str(label.grade)
         facts = [_text(dataset, name, row) for name in _facts(dataset, score)]
         value = _text(dataset, score, row)
-        table.append([f"{place:,}", object_id, value, grade, label.kind, label.note, *facts])
+        table.append([f"{rank:,}", object_id, value, grade, label.kind, label.note, *facts])
     return table
 
 

@@ -73,7 +73,7 @@ class OutliersView(pn.viewable.Viewer):
             parameters.outlier_options, label="", options=available_options(state.dataset),
             inline=True, **small | {"align": "start"},
         )  # fmt: skip
-        self.shown = pmui.RadioButtonGroup(label="", options=[SHEET, TABLE], value=SHEET, **small)
+        self.part = pmui.RadioButtonGroup(label="", options=[SHEET, TABLE], value=SHEET, **small)
         self.back = pmui.Button(label="◀", **outlined)
         self.forth = pmui.Button(label="▶", **outlined)
         self.save = pmui.Button(label="labels as CSV", icon="download", **outlined)
@@ -81,7 +81,7 @@ class OutliersView(pn.viewable.Viewer):
         self.explanation = line("")
         self.count = line("", width=104, align="center")
         self.legend = line(_LEGEND, align="center")
-        self.shown.param.watch(lambda *_: self._switch(), "value")
+        self.part.param.watch(lambda *_: self._switch(), "value")
         self._switch()
         self.save.on_click(lambda _event: self.download.send(self.csv()))
         self.again.on_click(lambda _event: self.queue.reorder())
@@ -99,7 +99,7 @@ class OutliersView(pn.viewable.Viewer):
             Keyboard(keys | (self.bar.keys if self.bar else {}), first=True),
             pn.Row(
                 self.score,
-                self.shown,
+                self.part,
                 self.reverse,
                 self.learn,
                 self.again,
@@ -120,10 +120,10 @@ class OutliersView(pn.viewable.Viewer):
         )
 
     def _switch(self) -> None:
-        self.sheet.visible = self.shown.value == SHEET
-        self.legend.object = _LEGEND if self.shown.value == SHEET else ""
-        self.table.visible = self.shown.value == TABLE
-        self.queue.resize(PER_PAGE if self.shown.value == SHEET else TABLE_ROWS)
+        self.sheet.visible = self.part.value == SHEET
+        self.legend.object = _LEGEND if self.part.value == SHEET else ""
+        self.table.visible = self.part.value == TABLE
+        self.queue.resize(PER_PAGE if self.part.value == SHEET else TABLE_ROWS)
 
     def csv(self) -> Exported:
         """Return all labels as a file."""
@@ -161,7 +161,7 @@ class OutliersView(pn.viewable.Viewer):
             return
         self.count.object = f"page {queue.page + 1:,} of {queue.n_page:,}"
         colours = {name: getattr(ink(state.dark), name) for name in _COLOURS}
-        if self.shown.value == SHEET:
+        if self.part.value == SHEET:
             self._draw_sheet(colours)
             return
         names, numbers = titles(state.dataset, state.score)

@@ -77,7 +77,7 @@ class RestFigure(pn.viewable.Viewer):
         for name, flux in spectra.items():
             if not np.array_equal(flux, self.sources[name].data["flux"], equal_nan=True):
                 self.sources[name].data = {"wave": wave, "flux": np.asarray(flux, dtype=np.float32)}
-        shown = self._state.dataset.rest_shown
+        shown = self._state.dataset.rest_observed
         finite = [flux[np.isfinite(flux) & shown] for flux in spectra.values()]
         values = np.concatenate(finite) if finite else np.empty(0)
         if len(values):

@@ -36,7 +36,7 @@ NAMES = {
     "track": "track",
     "knots": "n_knot",
     "target": "target",
-    "at": "place",
+    "at": "slider_latents",
     "score": "score",
     "ordinary": "ordinary_first",
     "only": "outlier_options",

@@ -1,4 +1,4 @@
-"""An atlas as every session of the server shares it: loaded once, indexed once."""
+"""An atlas with what is derived from it, shared by all sessions of the server."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Plane:
     """A plane the map can show: two columns of the catalogue.
 
     Attributes:
-        key: What makes it one of its kind: `umap`, or `latents:0:1`.
+        key: Unique among the planes of an atlas: `umap`, or `latents:0:1`.
         x_label: Name of the horizontal axis.
         y_label: Name of the vertical axis.
         x: Positions, float32, shape (n_object,); NaN where an object has none.
@@ -59,7 +59,7 @@ class Plane:
 
     @property
     def indexed(self) -> bool:
-        """Whether `tree` is there already."""
+        """Whether `tree` has been built."""
         return "tree" in self.__dict__
 
 
@@ -79,7 +79,7 @@ class Classes:
 
 
 class Dataset:
-    """An atlas with what the views derive from it, each thing once and kept.
+    """An atlas with what views derive from it: computed once, kept for all sessions.
 
     Attributes:
         atlas: The atlas.
@@ -101,9 +101,13 @@ class Dataset:
         return len(self.catalog)
 
     def keep(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
-        """Return what `make` made for `key`, the first time and ever after; from any thread.
+        """Compute once per key and keep the result; thread-safe.
 
-        The key is of the function that defines `make`: others may use the same words.
+        Keys are namespaced by the caller: two functions may use the same key for different things.
+
+        Args:
+            key: What the result depends on, beside the atlas.
+            make: Computes it; a function or lambda written inside the caller.
         """
         key = (make.__module__, make.__qualname__, *key)
         with self._lock:
@@ -130,9 +134,9 @@ class Dataset:
 
     @cached_property
     def rest_range(self) -> tuple[float, float]:
-        """Rest-frame wavelengths within which 1 in 20 objects or more was observed, Angstrom.
+        """Rest-frame wavelengths observed in at least 1 of 20 objects, Angstrom.
 
-        Beyond it a decoder tells what no data has shown.
+        Beyond it a decoder extrapolates from few or no data.
         """
         wave, rest = self.atlas.source.grid.wave, self.atlas.model.wave_rest
         near, far = np.nanpercentile(self.numeric("z"), [5, 95])
@@ -141,8 +145,8 @@ class Dataset:
         return (first, last) if first < last else (float(rest[0]), float(rest[-1]))
 
     @cached_property
-    def rest_shown(self) -> BoolArray:
-        """Which pixels of decoded spectra lie within `rest_range`, shape (n_rest,)."""
+    def rest_observed(self) -> BoolArray:
+        """True for pixels of decoded spectra within `rest_range`, shape (n_rest,)."""
         first, last = self.rest_range
         wave = self.atlas.model.wave_rest
         return (wave >= first) & (wave <= last)

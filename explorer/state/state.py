@@ -1,4 +1,4 @@
-"""What one browser session looks at: the only thing that views share."""
+"""The state of one browser session: the only thing that its views share."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class ExplorerState(param.Parameterized):
     )  # type: ignore[assignment]
 
     # The latents.
-    place: list[float] | None = param.List(
+    slider_latents: list[float] | None = param.List(
         None, allow_None=True, doc="Latents that the sliders were moved to; None = not moved."
     )  # type: ignore[assignment]
 

@@ -42,15 +42,15 @@ def weights_of(text: str) -> dict[int, float]:
         ValueError: The text is no such combination.
     """
     weights: dict[int, float] = {}
-    place = 0
+    end = 0
     for match in _TERM.finditer(text.strip()):
         sign, factor, axis = match.groups()
-        if match.start() != place or int(axis) < 1 or (place > 0 and not sign):
+        if match.start() != end or int(axis) < 1 or (end > 0 and not sign):
             break
-        place = match.end()
+        end = match.end()
         weight = float(factor or 1) * (1 if sign in ("", "+") else -1)
         weights[int(axis) - 1] = weights.get(int(axis) - 1, 0.0) + weight
-    if not weights or place != len(text.strip()):
+    if not weights or end != len(text.strip()):
         raise ValueError(f"a combination must be written like PC1 or 0.5 PC5 - PC6, got {text!r}")
     return weights
 

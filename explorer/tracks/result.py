@@ -1,4 +1,4 @@
-"""What a track shows: decoded spectra, observed stacks behind its knots, trends, its place."""
+"""What is shown of a track: decoded spectra, observed stacks, trends, its position on a map."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from model.tracks.track import Track
 from model.tracks.trends import measured_trends, observed_trends, stack_members, trends
 
 NEAR = 15
-"""Members whose places on a map a knot is drawn among."""
+"""Members of a knot whose median position is where it is drawn on a map."""
 BACKGROUND = 1500
 """Objects behind the track on the diagnostic planes."""
 DIAGNOSTICS = ("log_nii_halpha", "log_oiii_hbeta", "d4000", "hdelta_a")
@@ -87,10 +87,10 @@ def observe(dataset: Dataset, track: Track) -> Observed:
     return Observed(track=track, stacks=stacks, trends=observed_trends(stacks))
 
 
-def places(dataset: Dataset, track: Track, plane: Plane) -> FloatArray:
+def positions(dataset: Dataset, track: Track, plane: Plane) -> FloatArray:
     """Return where to draw a track on a map, shape (n_knot, 2); NaN where nothing is near.
 
-    On the map it was drawn on that is where it was drawn; elsewhere the median place of the
+    On the map it was drawn on, that is the path drawn; elsewhere the median position of the
     objects behind each knot.
     """
     if track.positions is not None and track.recipe.get("embedding") == plane.key:

@@ -104,7 +104,7 @@ class TrackSpectra(pn.viewable.Viewer):
         # The highest of neighbouring pixels, so that narrow lines keep their height.
         n_pixel = len(wave) // thin * thin
         flux = decoded.spectra[:, :n_pixel].reshape(len(decoded.spectra), -1, thin).max(axis=2)
-        shown = self._state.dataset.rest_shown[:n_pixel:thin]
+        shown = self._state.dataset.rest_observed[:n_pixel:thin]
         low_end, high_end = np.percentile(flux[:, shown], [1, 99], axis=1)
         offset = 0.6 * float(np.median(high_end - low_end)) or 1.0
         stacked = flux + offset * np.arange(len(flux))[:, None]
@@ -136,7 +136,7 @@ class TrackSpectra(pn.viewable.Viewer):
         widths = self._widths(len(decoded.spectra), knot)
         if len(self.stack.data["width"]) == len(widths):
             self.stack.patch({"width": [(slice(None), widths)]})
-        seen = decoded.spectra[knot][self._state.dataset.rest_shown]
+        seen = decoded.spectra[knot][self._state.dataset.rest_observed]
         low, high = float(seen.min()), float(seen.max())
         pad = 0.12 * (high - low) or 1.0
         self.figures[1].y_range.update(start=low - pad, end=high + 2 * pad)

@@ -20,7 +20,7 @@ class TrackStore:
 
         Args:
             folder: Where the files lie.
-            notice: What the user should know about its place.
+            notice: What the user should know about the folder.
         """
         self.folder, self.notice = folder, notice
 
@@ -36,9 +36,9 @@ class TrackStore:
             with tempfile.NamedTemporaryFile(dir=atlas, prefix=".tracks-"):
                 return cls(atlas / FOLDER)
         except OSError:
-            place = hashlib.sha256(str(atlas.resolve()).encode()).hexdigest()[:8]
+            digest = hashlib.sha256(str(atlas.resolve()).encode()).hexdigest()[:8]
             folder = (home or Path.home()) / ".local" / "share" / "latent-space-explorer"
-            folder = folder / FOLDER / f"{atlas.resolve().name}-{place}"
+            folder = folder / FOLDER / f"{atlas.resolve().name}-{digest}"
             return cls(folder, notice=f"{atlas} can not be written; tracks go to {folder}")
 
     def names(self) -> dict[str, Path]:

@@ -31,7 +31,7 @@ from explorer.tracks.result import (
     decode,
     knot_text,
     observe,
-    places,
+    positions,
 )
 from explorer.tracks.shelf import SAVED, TrackShelf
 from explorer.tracks.spectra import TrackSpectra
@@ -219,7 +219,7 @@ class TracksView(pn.viewable.Viewer):
         if self.decoded is None:
             return
         track, plane, path = self.decoded.track, state.plane, state.path
-        knots = places(state.dataset, track, plane)
+        knots = positions(state.dataset, track, plane)
         knots = knots[np.isfinite(knots).all(axis=1)]
         here = path is not None and path.plane == plane.key
         if here and np.array_equal(track.recipe.get("path", []), path.vertices):

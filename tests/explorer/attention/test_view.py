@@ -61,7 +61,7 @@ def test_model_without_attention_says_so(tiny_atlas_path: Path) -> None:
     view = opened(tiny_atlas_path)
     text = str(view.message.object)
     assert "This model has no attention: shown is input × gradient" in text
-    assert not view.map_shown.visible
+    assert not view.show_channels.visible
     assert not view.order.visible
 
 
@@ -77,7 +77,7 @@ def test_spender_shows_channels_and_names_the_top_one(tiny_spender_atlas_path: P
     top = found.aligned[0, found.top_channel()]
     np.testing.assert_allclose(np.abs(picture[-1]).max(), np.abs(top).max(), rtol=1e-6)
     assert not view._map_pane.visible
-    view.map_shown.value = True
+    view.show_channels.value = True
     assert view._map_pane.visible
     limit = view.mapper.high
     assert (view.mapper.low, limit) == (-limit, pytest.approx(np.abs(picture).max()))

@@ -71,7 +71,7 @@ def test_sliders_start_at_the_selected_object(tiny_atlas_path: Path) -> None:
 def test_without_a_selection_they_start_at_the_median(tiny_atlas_path: Path) -> None:
     view = opened(tiny_atlas_path)
     latents = view._state.dataset.atlas.latents
-    np.testing.assert_allclose(view.place, np.median(latents, axis=0))
+    np.testing.assert_allclose(view.point, np.median(latents, axis=0))
     assert "the median of all objects" in str(view.where.object)
 
 
@@ -92,9 +92,9 @@ def test_a_slider_decodes_what_it_says(tiny_atlas_path: Path) -> None:
 def test_changing_axes_does_not_move_the_place(tiny_atlas_path: Path) -> None:
     view = opened(tiny_atlas_path, selected=7)
     view.sliders[1].value += 0.7
-    place = view.place.copy()
+    place = view.point.copy()
     view.axes.value = ROTATED
-    np.testing.assert_allclose(view.place, place)
+    np.testing.assert_allclose(view.point, place)
     chosen = basis(view._state.dataset, ROTATED)
     values = np.array([slider.value for slider in view.sliders])
     np.testing.assert_allclose(chosen.latents(values), place, atol=1e-6)
@@ -104,7 +104,7 @@ def test_reset_goes_back_to_the_start(tiny_atlas_path: Path) -> None:
     view = opened(tiny_atlas_path, selected=7)
     view.sliders[0].value += 2.0
     view._restart(force=True)
-    np.testing.assert_allclose(view.place, view.start)
+    np.testing.assert_allclose(view.point, view.start)
 
 
 def test_far_from_all_objects_it_is_called_extrapolation(tiny_atlas_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_nothing_is_decoded_while_the_tab_is_closed(tiny_atlas_path: Path) -> No
 
 def test_traversal_has_the_shared_middle_and_measured_signs(tiny_atlas_path: Path) -> None:
     view = opened(tiny_atlas_path)
-    view.shown.value = TRAVERSAL
+    view.part.value = TRAVERSAL
     result = view.traversal.result
     assert result is not None
     centre = np.median(view._state.dataset.atlas.latents, axis=0)[None]
@@ -142,7 +142,7 @@ def test_traversal_has_the_shared_middle_and_measured_signs(tiny_atlas_path: Pat
 
 def test_traversal_can_start_from_the_selected_object(tiny_atlas_path: Path) -> None:
     view = opened(tiny_atlas_path, selected=11)
-    view.shown.value = TRAVERSAL
+    view.part.value = TRAVERSAL
     view.traversal.held.value = "selected object"
     assert view.traversal.result is not None
     atlas = view._state.dataset.atlas
@@ -158,18 +158,18 @@ def test_traversal_can_start_from_the_selected_object(tiny_atlas_path: Path) -> 
 def test_the_place_of_the_sliders_is_in_the_address(tiny_atlas_path: Path) -> None:
     view = opened(tiny_atlas_path, selected=7)
     state = view._state
-    assert state.place is None
+    assert state.slider_latents is None
     view.sliders[1].value = float(view.sliders[1].end)
-    assert state.place == view.place.tolist()
+    assert state.slider_latents == view.point.tolist()
     defaults = {name: getattr(new_state(tiny_atlas_path), name) for name in NAMES.values()}
     query = dict(parse_qsl(to_query(state, defaults=defaults)[1:]))
     other = new_state(tiny_atlas_path)
     assert from_query(other, query) == []
     again = LatentsView(other)
-    np.testing.assert_allclose(again.place, view.place, rtol=1e-5)
+    np.testing.assert_allclose(again.point, view.point, rtol=1e-5)
     np.testing.assert_allclose(again.start, view.start)
     state.tab = "Inspect"
-    assert state.place is None, "the sliders start anew when the tab is opened again"
+    assert state.slider_latents is None, "the sliders start anew when the tab is opened again"
 
 
 @pytest.mark.parametrize("place", [[1.0], ["a", "b", "c"], [float("nan")] * 3, []])
@@ -177,5 +177,5 @@ def test_nonsense_for_a_place_is_left_alone(tiny_atlas_path: Path, place: list) 
     state = new_state(tiny_atlas_path)
     state.param.update(tab="Latents", selected=7, place=place)
     view = LatentsView(state)
-    np.testing.assert_allclose(view.place, view.start)
-    assert state.place is None
+    np.testing.assert_allclose(view.point, view.start)
+    assert state.slider_latents is None

@@ -272,7 +272,7 @@ def test_a_damaged_label_file_is_told_and_left_alone(own_atlas: Path) -> None:
 
 
 def test_table_shows_the_same_list(view: OutliersView) -> None:
-    view.shown.value = TABLE
+    view.part.value = TABLE
     assert view.queue.ranking is not None
     assert len(view.table.rows) == 24
     ids = [row[1] for row in view.table.rows]
@@ -280,7 +280,7 @@ def test_table_shows_the_same_list(view: OutliersView) -> None:
     state_of(view).selected = int(view.queue.ranking.rows[30])
     assert view.table.rows[view.table.current][1] == state_of(view).selected_id
     assert view.table.rows[0][0] == "25"
-    view.shown.value = SHEET
+    view.part.value = SHEET
     assert view.sheet.cards[view.sheet.current]["id"] == state_of(view).selected_id
 
 

@@ -18,7 +18,7 @@ from explorer.state.state import ExplorerState
 from explorer.tracks.diagnostics import kauffmann, kewley
 from explorer.tracks.presets import OWN, percentiles_of, weights_of
 from explorer.tracks.recipes import CENTROIDS, LATENT, PATH
-from explorer.tracks.result import places, track_maker
+from explorer.tracks.result import positions, track_maker
 from explorer.tracks.store import TrackStore
 from explorer.tracks.view import PLANES, TRENDS, TracksView
 from model.latent_axes import combine
@@ -222,7 +222,7 @@ def test_track_moves_to_the_map_that_is_shown(view: TracksView) -> None:
     assert state.path is not None
     assert (state.path.plane, state.path.origin) == ("pca", "track")
     assert view.decoded is not None
-    on_pca = places(state.dataset, view.decoded.track, state.plane)
+    on_pca = positions(state.dataset, view.decoded.track, state.plane)
     np.testing.assert_array_equal(state.knots, on_pca)
     x = state.plane.x
     assert (np.nanmin(x) <= on_pca[:, 0]).all()
