@@ -9,25 +9,21 @@ from typing import Any
 import numpy as np
 import panel as pn
 from bokeh.events import MouseLeave, RangesUpdate, Reset, SelectionGeometry, Tap
-from bokeh.models import ColumnDataSource, Range1d
+from bokeh.models import Range1d
 
 from explorer.map.geometry import home_view, nearest_object
-from explorer.map.image import MapImage, MapRequest, draw_map, initial_images
-from explorer.map.key import MapKey
+from explorer.map.image import MapRequest
 from explorer.map.markers import MapMarkers
 from explorer.map.marks import MapMarks
+from explorer.map.picture import MapPicture, View
 from explorer.map.raster import Viewport
 from explorer.map.tools import MapTools
 from explorer.server.latest import Latest
 from explorer.server.messages import together
-from explorer.state.dataset import DENSITY, LATENTS
+from explorer.state.dataset import LATENTS
 from explorer.state.path import Path
 from explorer.state.state import ExplorerState
 from explorer.theme.theme import ink, inner_size, new_figure, paint
-
-View = tuple[float, float, float, float]
-N_INITIAL = 4
-"""Initial images kept for new sessions, 2 to 8 MB each."""
 
 
 class MapView(pn.viewable.Viewer):
@@ -37,22 +33,17 @@ class MapView(pn.viewable.Viewer):
         """Make the figure; it is drawn when the browser says how large it is, or by `open`."""
         super().__init__()
         self._state = state
-        self._drawing, self._indexing = Latest(), Latest()
+        self._indexing = Latest()
         self.figure = new_figure(
             name="map", x_range=Range1d(start=0, end=1), y_range=Range1d(start=0, end=1), tools=[],
             toolbar_location="right",
         )  # fmt: skip
-        self.image = ColumnDataSource(
-            {name: [] for name in ("image", "x", "y", "dw", "dh")}, name="map image"
-        )
-        self.figure.image_rgba("image", "x", "y", "dw", "dh", source=self.image)
+        self.picture = MapPicture(state, self.figure)
+        self.image = self.picture.source
         self.marks = MapMarks(self.figure)
         self._markers = MapMarkers(state, self.marks)
-        self.key = MapKey(self.figure)
+        self.key = self.picture.key
         self._limits: View = (0.0, 1.0, 0.0, 1.0)
-        self._asked: tuple[str, Viewport] | None = None
-        self._opening: tuple[str, Viewport] | None = None
-        self._drawn: MapImage | None = None
         self._tools = MapTools(self.figure)
         self._listen()
         self._change_plane()
@@ -160,9 +151,7 @@ class MapView(pn.viewable.Viewer):
             self._limits = view
             self.figure.x_range.update(start=view[0], end=view[1])
             self.figure.y_range.update(start=view[2], end=view[3])
-        shown = self.on_screen()
-        if shown is not None and self._asked != (self._state.plane.key, shown[1]):
-            self.redraw()
+        self.picture.draw(view, again=False)
 
     def _follow_view(self) -> None:
         self._go_home() if self._state.view is None else self._set_view(self._state.view)
@@ -192,77 +181,28 @@ class MapView(pn.viewable.Viewer):
 
     def open(self) -> None:
         """Show the last session's initial image if nothing is filtered or zoomed."""
-        image = initial_images(self._state.dataset).get(self._looks())
-        if image is not None and self._is_whole():
+        image = self.picture.initial()
+        if image is not None:
             view = image.viewport
             self._set_view((view.x0, view.x1, view.y0, view.y1))
-            self._asked = self._opening = (self._state.plane.key, view)
-            self.display(image)
-
-    def leave(self) -> None:
-        """Keep the image for the next session, if nothing is filtered or zoomed."""
-        known = initial_images(self._state.dataset)
-        if self._drawn is not None and self._is_whole():
-            known[self._looks()] = self._drawn
-            while len(known) > N_INITIAL:
-                del known[next(iter(known))]
-
-    def _looks(self) -> tuple[object, ...]:
-        state = self._state
-        return (
-            state.plane.key, state.colour, state.colour_scale, state.clip, state.palette,
-            state.dark,
-        )  # fmt: skip
-
-    def _is_whole(self) -> bool:
-        state = self._state
-        return state.view is None and state.shown is None and state.subset is None
+            self.picture.open(image)
 
     @property
     def opened(self) -> bool:
-        """Whether the map that the page came with is what should be on the screen."""
-        shown = self.on_screen()
-        return shown is not None and self._opening == (self._state.plane.key, shown[1])
+        """Whether the image of `open` is what the map should show now."""
+        return self.picture.opened(self._limits)
+
+    def leave(self) -> None:
+        """Keep the image for the next session, if nothing is filtered or zoomed."""
+        self.picture.leave()
 
     def redraw(self) -> None:
         """Ask for a new image."""
-        self._opening = None
-        shown = self.on_screen()
-        if shown is not None:
-            dataset = self._state.dataset
-            self._asked = (self._state.plane.key, shown[1])
-            self._drawing.submit(lambda: draw_map(dataset, *shown), self.display)
+        self.picture.draw(self._limits)
 
     def on_screen(self) -> tuple[MapRequest, Viewport] | None:
         """Return what the map shows now; None before it is on a screen."""
-        size, state = inner_size(self.figure), self._state
-        if size is None:
-            return None
-        x0, x1, y0, y1 = self._limits
-        viewport = Viewport(x0=x0, x1=x1, y0=y0, y1=y1, width=size[0], height=size[1])
-        request = MapRequest(
-            plane=state.plane, colour=state.colour, colour_scale=state.colour_scale,
-            clip=state.clip, palette=state.palette, shown=state.shown, subset=state.subset,
-            dark=state.dark,
-        )  # fmt: skip
-        return request, viewport
-
-    def display(self, image: MapImage) -> None:
-        """Put an image on the figure, and what its colours mean."""
-        view, state = image.viewport, self._state
-        self._drawn = image
-        source: Any = self.image
-        source.data = {
-            "image": [image.pixels], "x": [view.x0], "y": [view.y0],
-            "dw": [view.x1 - view.x0], "dh": [view.y1 - view.y0],
-        }  # fmt: skip
-        if image.scale is not None:
-            label = state.dataset.label(state.colour)
-            title = "objects per pixel" if state.colour == DENSITY else label
-            self.key.show_scale(image.scale, title=title, palette=state.palette)
-        elif state.colour in state.dataset.class_columns:
-            mask = state.subset if state.subset is not None else state.shown
-            self.key.show_classes(state.dataset.classes(state.colour), mask)
+        return self.picture.on_screen(self._limits)
 
     def _bring_into_view(self) -> None:
         """Move the map to the selected object, if it lies outside."""
