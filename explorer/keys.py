@@ -1,4 +1,4 @@
-"""Keys, and the window that lists them."""
+"""Keyboard shortcuts of the page, and the dialog that lists them."""
 
 from __future__ import annotations
 

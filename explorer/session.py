@@ -28,7 +28,7 @@ class Session:
     """The views of one user.
 
     Attributes:
-        state: What she looks at.
+        state: What the user looks at.
         map: The map.
         controls: What stands at its left; empty before `start`.
         tabs: What stands at its right; empty before `start`.

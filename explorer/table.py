@@ -1,4 +1,4 @@
-"""The selected objects as a table: the map in words and numbers, both ways."""
+"""The selected objects as a table, which is also the map's equivalent in text."""
 
 from __future__ import annotations
 

@@ -125,8 +125,6 @@ class AttentionView(pn.viewable.Viewer):
         fig.xgrid.visible = fig.ygrid.visible = False
         return fig
 
-    # What happens.
-
     def _arm(self) -> None:
         self._state.param.update(picking_window=not self._state.picking_window)
         self.pick.label = (

@@ -35,23 +35,12 @@ class ControlsView(pn.viewable.Viewer):
             dataset.label(name) if name in dataset.catalog else name: name
             for name in parameters["colour"].objects
         }
-        n_latent = dataset.atlas.model.n_latent
-        latents = {f"latent {index}": index for index in range(n_latent)}
-        pair = pn.Row(
-            *(
-                pmui.Select.from_param(axis, label=label, options=latents, **COMPACT)
-                for axis, label in ((parameters.latent_x, "x"), (parameters.latent_y, "y"))
-            ),
-            visible=parameters.embedding.rx() == LATENTS,
-            sizing_mode="stretch_width",
-            margin=0,
-        )
         return [
             pmui.Select.from_param(
                 parameters.embedding, label="Embedding",
                 options={**embeddings, "latent pair": LATENTS}, **COMPACT,
             ),
-            pair,
+            self._latent_pair(),
             pmui.Select.from_param(
                 parameters.colour, label="Colour", options=colours, **COMPACT
             ),
@@ -71,6 +60,20 @@ class ControlsView(pn.viewable.Viewer):
                 size="small", description="", margin=(2, 10),
             ),
         ]  # fmt: skip
+
+    def _latent_pair(self) -> pn.Row:
+        """Return the choice of the two latents, visible where they are the embedding."""
+        parameters, n_latent = self._state.param, self._state.dataset.atlas.model.n_latent
+        latents = {f"latent {index}": index for index in range(n_latent)}
+        return pn.Row(
+            *(
+                pmui.Select.from_param(axis, label=label, options=latents, **COMPACT)
+                for axis, label in ((parameters.latent_x, "x"), (parameters.latent_y, "y"))
+            ),
+            visible=parameters.embedding.rx() == LATENTS,
+            sizing_mode="stretch_width",
+            margin=0,
+        )
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the widgets in a column."""

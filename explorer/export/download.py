@@ -1,4 +1,4 @@
-"""Hands a file made on the server to the browser, without a detour over the disk."""
+"""Send a file made on the server to the browser, without writing it to disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes selections away: tables as CSV, FITS, VOTable or ECSV, spectra as FITS."""
+"""Export a selection: tables as CSV, FITS, VOTable or ECSV, spectra as FITS."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import FuncNorm, ListedColormap
@@ -13,13 +14,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from data.lines.emission import SpectralLine
 from explorer.export.export import Exported
 from explorer.map.image import MapRequest, draw_map
 from explorer.map.raster import Viewport
 from explorer.spectrum.inspection import Inspection, smooth
 from explorer.spectrum.line_marks import line_positions
 from explorer.state.dataset import DENSITY, Dataset
-from explorer.theme.colour import OKABE_ITO, OTHER, PALETTES, class_colours
+from explorer.theme.colour import OKABE_ITO, OTHER, PALETTES, Scale, class_colours
 from explorer.theme.theme import LIGHT
 
 DPI = 200
@@ -52,9 +54,17 @@ def map_figure(
     if selected is not None:
         position = request.plane.x[selected], request.plane.y[selected]
         axes.plot(*position, "o", ms=11, mfc="none", mec="k", mew=1.4)
-    if image.scale is not None:
+    _add_key(figure, axes, dataset, request, image.scale)
+    return _write(figure, f"map_{request.plane.key}_{request.colour}".replace(":", "_"), kind)
+
+
+def _add_key(
+    figure: Figure, axes: Axes, dataset: Dataset, request: MapRequest, scale: Scale | None
+) -> None:
+    """Add a colour bar, or for classes a key."""
+    if scale is not None:
         title = "objects per pixel" if request.colour == DENSITY else dataset.label(request.colour)
-        knots = image.scale
+        knots = scale
         norm = FuncNorm(
             (knots.position, knots.value), vmin=float(knots.knots[0]), vmax=float(knots.knots[-1])
         )
@@ -75,7 +85,6 @@ def map_figure(
                 Line2D([], [], ls="", marker="o", color=OTHER, label="other or no value")
             )
         axes.legend(handles=handles, fontsize="small", framealpha=0.8)
-    return _write(figure, f"map_{request.plane.key}_{request.colour}".replace(":", "_"), kind)
 
 
 def spectrum_figure(
@@ -107,14 +116,8 @@ def spectrum_figure(
     low, high = np.percentile(finite, [0.3, 99.8]) if finite.size else (0.0, 1.0)
     top = max(high, float(np.nanmax(item.model)) if np.isfinite(item.model).any() else high)
     above.set(ylim=(low - 0.1 * (top - low), top + 0.3 * (top - low)), ylabel="flux / norm")
-    for line, position in line_positions(lines, z=item.z, frame=frame):
-        if wave[0] <= position <= wave[-1]:
-            colour = LIGHT.emission if line.kind == "emission" else LIGHT.absorption
-            above.axvline(position, color=colour, lw=0.6, ls="--", alpha=0.6)
-            above.text(
-                position, 0.98, line.name, rotation=90, fontsize=6, color=colour, ha="right",
-                va="top", transform=above.get_xaxis_transform(),
-            )  # fmt: skip
+    found = line_positions(lines, z=item.z, frame=frame)
+    _mark_lines(above, [(line, x) for line, x in found if wave[0] <= x <= wave[-1]])
     above.set_title(title.replace("$", r"\$"), fontsize=9, loc="left", parse_math=False)
     above.legend(loc="lower right", fontsize="small", ncols=2, framealpha=0.7)
     where = "observed" if frame == "observed" else "rest-frame"
@@ -126,6 +129,17 @@ def spectrum_figure(
     return _write(
         figure, "spectrum_" + "".join(c if c.isalnum() else "_" for c in title.split(" ")[0]), kind
     )
+
+
+def _mark_lines(axes: Axes, lines: list[tuple[SpectralLine, float]]) -> None:
+    """Mark spectral lines with their names, at positions in Angstrom."""
+    for line, position in lines:
+        colour = LIGHT.emission if line.kind == "emission" else LIGHT.absorption
+        axes.axvline(position, color=colour, lw=0.6, ls="--", alpha=0.6)
+        axes.text(
+            position, 0.98, line.name, rotation=90, fontsize=6, color=colour, ha="right",
+            va="top", transform=axes.get_xaxis_transform(),
+        )  # fmt: skip
 
 
 def _write(figure: Figure, name: str, kind: str) -> Exported:

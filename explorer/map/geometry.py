@@ -43,13 +43,7 @@ def home_view(plane: Plane, *, aspect: float | None) -> tuple[float, float, floa
 
 
 def nearest_object(
-    plane: Plane,
-    *,
-    x: float,
-    y: float,
-    scale_x: float,
-    scale_y: float,
-    shown: BoolArray | None,
+    plane: Plane, *, x: float, y: float, scale_x: float, scale_y: float, shown: BoolArray | None
 ) -> int | None:
     """Return the row of the object nearest on screen, within `TOLERANCE` pixels, or None.
 

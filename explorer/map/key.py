@@ -1,4 +1,4 @@
-"""What the colours of the map mean: a colour bar for numbers, a key with counts for classes."""
+"""Legends of the map: a colour bar for numbers, a key with counts for classes."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import numpy as np
 import panel as pn
 from bokeh.models import ColumnDataSource, Range1d
 
+from data.arrays import FloatArray
 from data.lines.emission import LINES
 from explorer.spectrum.inspection import Inspection
 from explorer.state.state import ExplorerState
@@ -134,16 +135,20 @@ class Insets:
             fig.x_range.update(start=window.low * factor, end=window.high * factor)
             here = (rest >= window.low) & (rest <= window.high)
             source.data = {name: np.asarray(pixels[name])[here] for name in PIXEL_COLUMNS}
-            values = np.concatenate([source.data["flux"], source.data["model"]])
-            values = values[np.isfinite(values)]
-            covered = values.size > 0
-            fig.title.text = window.title if covered else f"{window.title}: not covered"
-            low, high = (float(values.min()), float(values.max())) if covered else (0.0, 1.0)
-            span = max(high - low, 1e-6)
-            fig.y_range.update(start=low - 0.06 * span, end=high + 0.35 * span)
+            _fit(fig, window, np.concatenate([source.data["flux"], source.data["model"]]))
 
     def _shrink_labels(self) -> None:
         """Make the labels of the axes smaller than `paint` does."""
         for fig in self.figures:
             fig.axis.major_label_text_font_size = "9px"
             fig.axis.minor_tick_line_color = None
+
+
+def _fit(fig: Any, window: Window, values: FloatArray) -> None:  # noqa: ANN401 - Bokeh's figure
+    """Fit the height of a figure to its values, NaN where there is none."""
+    values = values[np.isfinite(values)]
+    covered = values.size > 0
+    fig.title.text = window.title if covered else f"{window.title}: not covered"
+    low, high = (float(values.min()), float(values.max())) if covered else (0.0, 1.0)
+    span = max(high - low, 1e-6)
+    fig.y_range.update(start=low - 0.06 * span, end=high + 0.35 * span)

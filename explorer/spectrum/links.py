@@ -27,8 +27,11 @@ def page_links(object_id: str, *, ra: float, dec: float) -> list[tuple[str, str]
     elif object_id.isdecimal() and len(object_id) > 12:
         address = f"https://www.legacysurvey.org/viewer/desi-spectrum/edr/targetid{object_id}"
         links.append(("DESI spectrum", address))
-    if not (math.isfinite(ra) and math.isfinite(dec)):
-        return links
+    return links + (_position_links(ra, dec) if math.isfinite(ra) and math.isfinite(dec) else [])
+
+
+def _position_links(ra: float, dec: float) -> list[tuple[str, str]]:
+    """Return names and addresses of pages about a position, degrees."""
     position = {"ra": f"{ra:.6f}", "dec": f"{dec:.6f}"}
     skyserver = "https://skyserver.sdss.org/dr17/VisualTools/explore/summary?" + urlencode(position)
     legacy = "https://www.legacysurvey.org/viewer/?" + urlencode(
@@ -48,7 +51,6 @@ def page_links(object_id: str, *, ra: float, dec: float) -> list[tuple[str, str]
         quote_via=quote,
     )  # fmt: skip
     return [
-        *links,
         ("SkyServer", skyserver),
         ("Legacy Survey", legacy),
         ("SIMBAD", simbad),

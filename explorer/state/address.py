@@ -1,4 +1,4 @@
-"""The view in the address of the page: reload or share it and see the same."""
+"""Write the state to the query of the URL and read it back: a view can be reloaded or shared."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ NAMES = {
 """Name in the address -> parameter of the state. `id` and `theme` are beside these."""
 DIGITS = 6
 MOST_VERTICES = 60
-"""A path drawn by hand has hundreds; the address keeps this many."""
+"""Vertices of a path kept in the URL; one drawn by hand has hundreds."""
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
     """Set a state from the query of an address.
 
     Returns:
-        What could not be followed, one line each; the rest is done all the same.
+        One message for each part that could not be applied; the others are applied.
     """
     complaints: list[str] = []
     for name, parameter in NAMES.items():

@@ -160,9 +160,7 @@ class ExplorerState(param.Parameterized):
     @param.depends("filters", "region", watch=True)
     def _derive_masks(self) -> None:
         shown = passing(self.dataset, self.filters)
-        subset = None
-        if self.region is not None:
-            subset = inside_region(self.dataset, self.region)
-            if shown is not None:
-                subset = subset & shown
+        subset = None if self.region is None else inside_region(self.dataset, self.region)
+        if shown is not None and subset is not None:
+            subset = subset & shown
         self.param.update(shown=shown, subset=subset)

@@ -65,7 +65,7 @@ def ink(dark: bool) -> Ink:
 
 _PARTS = ("Axis", "Legend", "BaseColorBar", "ColorBar", "Title", "Grid", "Plot", "Figure")
 FIGURE_THEME = Theme(json={"attrs": {part: {} for part in _PARTS}})
-"""Claims what `paint` styles, so that the page's design leaves it alone."""
+"""Names what `paint` styles, without styling it, so that Panel's design does not style it."""
 _TYPE = {"fontFamily": "Inter, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"}
 _NO_FOCUS_RING = ".bk-Canvas {--highlight-color: transparent}"
 _FAINT_DIVIDERS = ".bk-divider {opacity: .3}"
@@ -96,7 +96,7 @@ PAGE_THEME: dict[str, Any] = {
 }
 """Material palettes: paper of the figures everywhere, one quiet blue for what can be pressed."""
 UNVEILED = "#loader:not(.error) {background: none; pointer-events: none}"
-"""What is there can be seen and used while the rest of the page comes."""
+"""Style sheet that makes the loading overlay click-through: what is there can be used already."""
 PAGE_SX: dict[str, Any] = {
     ".MuiAppBar-root": {
         "bgcolor": "primary.contrastText",
@@ -165,9 +165,9 @@ def paint(fig: Any, *, dark: bool) -> None:  # noqa: ANN401 - Bokeh's figure
 
 
 def _slim(fig: Any) -> None:  # noqa: ANN401
-    """Drop what no figure here shows: looks of glyphs not selected or muted, filters of rows.
+    """Remove the glyphs for unselected and muted data and the row filters, which none here uses.
 
-    Three models fewer for each of some seventy renderers: a page costs by its models.
+    That saves three models for each of some seventy renderers; a page is slower the more it has.
     """
     everything = AllIndices()
     for renderer in fig.renderers:

@@ -15,7 +15,7 @@ from explorer.tracks.store import TrackStore
 from model.tracks.track import Track
 
 SAVED = "saved"
-"""What stands for a recipe where a track came from the shelf."""
+"""Stands for the recipe, in the state and the URL, of a track that was opened from a file."""
 
 
 class TrackShelf(pn.viewable.Viewer):
