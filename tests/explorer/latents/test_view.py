@@ -175,7 +175,7 @@ def test_the_place_of_the_sliders_is_in_the_address(tiny_atlas_path: Path) -> No
 @pytest.mark.parametrize("place", [[1.0], ["a", "b", "c"], [float("nan")] * 3, []])
 def test_nonsense_for_a_place_is_left_alone(tiny_atlas_path: Path, place: list) -> None:
     state = new_state(tiny_atlas_path)
-    state.param.update(tab="Latents", selected=7, place=place)
+    state.param.update(tab="Latents", selected=7, slider_latents=place)
     view = LatentsView(state)
     np.testing.assert_allclose(view.point, view.start)
     assert state.slider_latents is None

@@ -282,7 +282,7 @@ def test_a_visitor_starts_with_the_map_of_the_last_one(tiny_atlas_path: Path) ->
     first.open()
     assert len(first.image.data["image"]) == 0  # nobody was here before
     image = draw_map(state.dataset, request_for(state), SQUARE)
-    first.display(image)
+    first.picture.display(image)
     first.leave()
 
     second = MapView(ExplorerState(state.dataset))
@@ -292,7 +292,7 @@ def test_a_visitor_starts_with_the_map_of_the_last_one(tiny_atlas_path: Path) ->
 
     other_size = Viewport(x0=-1.0, x1=2.0, y0=0.0, y1=1.0, width=300, height=100)
     wide = draw_map(state.dataset, request_for(state), other_size)
-    second.display(wide)
+    second.picture.display(wide)
     second.leave()
     third = MapView(ExplorerState(state.dataset))
     third.open()
