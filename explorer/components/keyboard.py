@@ -8,6 +8,8 @@ from typing import Any
 import param
 from panel.custom import JSComponent
 
+from explorer.server.messages import together
+
 _ESM = """
 const typing = (event) => {
   const target = event.composedPath()[0]
@@ -56,4 +58,5 @@ class Keyboard(JSComponent):
         data = event.data
         action = self._actions.get(str(data.get("key"))) if isinstance(data, dict) else None
         if action is not None:
-            action()
+            with together():
+                action()

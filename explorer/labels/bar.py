@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from html import escape
-from types import EllipsisType
 from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 
-from explorer.labels.label import GRADES, Label
+from explorer.labels.label import GRADES, Change, Label
 from explorer.labels.store import LabelStore
-from explorer.server.notices import report
+from explorer.labels.writer import LabelWriter
+from explorer.server.notices import announce, report
 from explorer.state.state import ExplorerState
 from explorer.theme.text import PLAIN, line
 
@@ -29,18 +31,27 @@ class LabelBar(pn.viewable.Viewer):
     """Says what is on record about the selected object, and changes it."""
 
     def __init__(
-        self, state: ExplorerState, store: LabelStore, on_change: Callable[[str], None]
+        self,
+        state: ExplorerState,
+        store: LabelStore,
+        writer: LabelWriter,
+        on_change: Callable[[Label], None],
     ) -> None:
         """Follow the selection.
 
         Args:
             state: The session.
             store: The labels.
-            on_change: Called with the `object_id` whose label changed, once that is on disk.
+            writer: Writes them.
+            on_change: Called with each new label, once that is on disk.
         """
         super().__init__()
-        self._state, self._store, self._on_change = state, store, on_change
+        self._state, self._store, self._writer = state, store, writer
+        self._on_change = on_change
         self._filling = False
+        self._label: Label | None = None
+        self._pending: dict[str, Label] = {}  # object_id -> what the label will be once written
+        self._failed: list[Label] = []  # those of them that could not be written at first
         small: dict[str, Any] = {
             "size": "small", "margin": (4, 4), "sx": PLAIN, "align": "center",
         }  # fmt: skip
@@ -82,11 +93,11 @@ class LabelBar(pn.viewable.Viewer):
 
     def take_back(self) -> None:
         """Undo this person's last change and show the object it was about."""
-        try:
-            object_id = self._store.undo(self.who.value)
-        except OSError as error:
-            report(error)
-            return
+        self._writer.submit(
+            partial(self._store.undo, self.who.value), done=self._taken_back, failed=self._tell
+        )
+
+    def _taken_back(self, object_id: str | None) -> None:
         if object_id is None:
             self._say("nothing to undo")
             return
@@ -94,50 +105,111 @@ class LabelBar(pn.viewable.Viewer):
         if row is not None:
             self._state.selected = row
         self.fill()
-        self._say(f"took back a change of {object_id}: {said_of(self._store.get(object_id))}")
-        self._on_change(object_id)
+        label = self._known(object_id) or Label(object_id=object_id)
+        self._say(f"took back a change of {object_id}: {said_of(label)}")
+        self._on_change(label)
 
     def fill(self) -> None:
-        """Show what is on record."""
+        """Show what is on record, or about to be."""
         object_id = self._state.selected_id
-        label = self._store.get(object_id) if object_id else None
-        self._filling = True
+        self._label = self._known(object_id) if object_id else None
+        label = self._label or Label(object_id=object_id or "")
         try:
-            self.grade.value = (
-                NO_GRADE if label is None or label.grade is None else str(label.grade)
-            )
-            self.kind.options = list(dict.fromkeys([*self._store.kinds(), *KINDS]))
-            self.kind.value = "" if label is None else label.kind
-            self.note.value = "" if label is None else label.note
-        finally:
-            self._filling = False
+            kinds = self._store.kinds()
+        except (OSError, ValueError) as error:
+            report(error)
+            kinds = []
+        with self._fills():
+            self.grade.value = _button(label.grade)
+            self.kind.options = list(dict.fromkeys([*kinds, *KINDS]))
+            self.kind.value, self.note.value = label.kind, label.note
         for widget in (self.grade, self.kind, self.note):
             widget.disabled = not object_id
-        self._say(said_of(label) if object_id else "select an object to label it (keys 0 to 5)")
+        self._say_state()
 
-    def _say(self, text: str) -> None:
-        self.said.object = escape(text)
+    def _known(self, object_id: str) -> Label | None:
+        """Return the label that waits to be written, or else the one on record."""
+        if object_id in self._pending:
+            return self._pending[object_id]
+        try:
+            return self._store.get(object_id)
+        except (OSError, ValueError) as error:
+            report(error)
+            return None
 
-    def _put(
-        self,
-        *,
-        grade: int | EllipsisType | None = ...,
-        kind: str | None = None,
-        note: str | None = None,
-    ) -> None:
+    def _put(self, **said: Any) -> None:  # noqa: ANN401 - fields of `Change`
+        """Change the label of the selected object; its fields stay as they are until written."""
         object_id = self._state.selected_id
         if self._filling or not object_id:
             return
-        old = self._store.get(object_id) or Label(object_id=object_id)
-        if grade in (..., old.grade) and kind in (None, old.kind) and note in (None, old.note):
-            return  # browsers also send back what they were told
         try:
-            self._store.put(object_id, who=self.who.value, grade=grade, kind=kind, note=note)
-        except (OSError, ValueError) as error:
+            change = Change(object_id=object_id, who=self.who.value, **said)
+        except ValueError as error:
             report(error)
             return
-        self.fill()
-        self._on_change(object_id)
+        old = self._label or Label(object_id=object_id)
+        new = change.applied(old)
+        if (new.grade, new.kind, new.note) == (old.grade, old.kind, old.note):
+            return  # browsers also send back what they were told
+        self._label = self._pending[object_id] = new
+        self._writer.submit(
+            partial(self._store.write, change),
+            done=partial(self._written, change, new),
+            failed=partial(self._not_written, new),
+        )
+
+    def _written(self, change: Change, pending: Label, label: Label) -> None:
+        if any(item is pending for item in self._failed):
+            self._failed = [item for item in self._failed if item is not pending]
+            announce(f"The label of {label.object_id} is saved now.")
+        if self._pending.get(label.object_id) is pending:
+            del self._pending[label.object_id]
+            if label.object_id == self._state.selected_id:
+                self._label = label
+                self._show(change, label)
+        self._say_state()
+        self._on_change(label)
+
+    def _show(self, change: Change, label: Label) -> None:
+        """Show what a change has made; a text that was not part of it may be being typed."""
+        with self._fills():
+            self.grade.value = _button(label.grade)
+            if change.kind is not None:
+                if label.kind and label.kind not in self.kind.options:
+                    self.kind.options = [label.kind, *self.kind.options]
+                self.kind.value = label.kind
+            if change.note is not None:
+                self.note.value = label.note
+
+    def _not_written(self, pending: Label, error: Exception) -> None:
+        self._failed.append(pending)
+        self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        report(OSError(f"{error}; it is tried again until it works"))
+        self._say_state()
+
+    @contextmanager
+    def _fills(self) -> Iterator[None]:
+        """Tell changes of widgets made inside from those the user makes."""
+        self._filling = True
+        try:
+            yield
+        finally:
+            self._filling = False
+
+    def _say_state(self) -> None:
+        text = "select an object to label it (keys 0 to 5)"
+        if self._state.selected_id in self._pending:
+            text = "not saved yet"
+        elif self._state.selected_id:
+            text = said_of(self._label)
+        if self._failed:
+            text += f" ({len(self._failed)} not saved yet, tried again until it works)"
+        self._say(text)
+
+    def _say(self, text: str) -> None:
+        self.said.object = escape(text)
 
 
 def said_of(label: Label | None) -> str:
@@ -146,6 +218,10 @@ def said_of(label: Label | None) -> str:
         return "no label"
     what = "label removed" if label.empty else "saved"
     return f"{what} by {label.who}, {label.at[:16].replace('T', ' ')} UTC"
+
+
+def _button(grade: int | None) -> str:
+    return NO_GRADE if grade is None else str(grade)
 
 
 def _number(grade: str) -> int | None:

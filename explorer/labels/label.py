@@ -1,8 +1,9 @@
-"""A label: what someone said of an object, and what may be said."""
+"""A label: what someone said of an object, and a change of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import EllipsisType
 
 GRADES = range(6)
 """0 = ordinary ... 5 = look at this one (Astronomaly's scale)."""
@@ -35,12 +36,56 @@ class Label:
         return self.grade is None and not self.kind and not self.note
 
 
-def checked_grade(grade: int | None) -> int | None:
-    """Return a grade, or None.
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A change of a label, checked; text is kept without invisible characters.
 
-    Raises:
-        ValueError: It is no whole number from 0 to 5.
+    Attributes:
+        object_id: The object.
+        who: Who says so, at most 100 characters.
+        grade: 0 to 5; None takes it away, `...` leaves it.
+        kind: Class, at most 60 characters; None leaves it.
+        note: At most 2000 characters; None leaves it.
     """
+
+    object_id: str
+    who: str
+    grade: int | EllipsisType | None = ...
+    kind: str | None = None
+    note: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check and clean the values.
+
+        Raises:
+            ValueError: A value is out of its range.
+        """
+        if not self.object_id:
+            raise ValueError("object_id must not be empty")
+        clean: dict[str, object] = {"who": _text("who", self.who, MAX_NAME)}
+        if not clean["who"]:
+            raise ValueError("who must not be empty; write one")
+        if self.kind is not None:
+            clean["kind"] = _text("class", self.kind, MAX_KIND)
+        if self.note is not None:
+            clean["note"] = _text("note", self.note, MAX_NOTE)
+        if not isinstance(self.grade, EllipsisType):
+            clean["grade"] = _grade(self.grade)
+        for name, value in clean.items():
+            object.__setattr__(self, name, value)
+
+    def applied(self, label: Label) -> Label:
+        """Return a label with this change, not yet dated."""
+        return replace(
+            label,
+            grade=label.grade if isinstance(self.grade, EllipsisType) else self.grade,
+            kind=label.kind if self.kind is None else self.kind,
+            note=label.note if self.note is None else self.note,
+            who=self.who,
+        )
+
+
+def _grade(grade: int | None) -> int | None:
     if grade is None:
         return None
     if isinstance(grade, bool) or grade not in GRADES:
@@ -48,15 +93,8 @@ def checked_grade(grade: int | None) -> int | None:
     return int(grade)
 
 
-def checked_text(name: str, text: str, longest: int, *, required: bool = False) -> str:
-    """Return text without invisible characters and spaces around it.
-
-    Raises:
-        ValueError: It is too long, or empty though `required`.
-    """
+def _text(name: str, text: str, longest: int) -> str:
     text = "".join(char for char in text if char.isprintable() or char == "\n").strip()
     if len(text) > longest:
         raise ValueError(f"{name} must have at most {longest} characters, got {len(text)}")
-    if required and not text:
-        raise ValueError(f"{name} must not be empty; write one")
     return text

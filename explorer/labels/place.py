@@ -1,4 +1,4 @@
-"""Where the labels of an atlas lie: beside it, or in the home folder where it is read-only."""
+"""Where the labels of an atlas lie: beside it, or in the user's data folder if it is read-only."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 from explorer.labels.store import LabelStore
 
 FILE = "labels.sqlite"
+_PROGRAM = "latent-space-explorer"
 
 
-def open_labels(atlas: Path, *, home: Path | None = None) -> LabelStore:
-    """Open the labels of an atlas: beside it, or in the home folder where it is read-only.
+def open_labels(atlas: Path) -> LabelStore:
+    """Open the labels of an atlas: beside it, or in the user's data folder if it is read-only.
 
     Args:
         atlas: Folder of the atlas.
-        home: Home folder; None = the user's.
 
     Raises:
         OSError: Neither place can be written.
@@ -27,17 +29,21 @@ def open_labels(atlas: Path, *, home: Path | None = None) -> LabelStore:
     beside = atlas / FILE
     if _writable(atlas):
         return LabelStore(beside)
-    place = str(atlas.resolve())
-    name = f"{atlas.resolve().name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}.sqlite"
-    folder = (home or Path.home()) / ".local" / "share" / "latent-space-explorer" / "labels"
-    folder.mkdir(parents=True, exist_ok=True)
-    copied = beside.exists() and not (folder / name).exists()
+    path = _in_data_folder(atlas.resolve())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    copied = beside.exists() and not path.exists()
     if copied:
-        _copy(beside, folder / name)
-    notice = f"The atlas folder {atlas} can not be written; labels go to {folder / name}"
-    return LabelStore(
-        folder / name, notice=notice + (", with those of the atlas." if copied else ".")
-    )
+        _copy(beside, path)
+    notice = f"The atlas folder {atlas} can not be written; labels go to {path}"
+    return LabelStore(path, notice=notice + (", with those of the atlas." if copied else "."))
+
+
+def _in_data_folder(atlas: Path) -> Path:
+    """Return the file of an atlas in the user's data folder, or where version 0.1 put it."""
+    name = f"{atlas.name}-{hashlib.sha256(str(atlas).encode()).hexdigest()[:8]}.sqlite"
+    old = Path.home() / ".local" / "share" / _PROGRAM / "labels" / name
+    new = user_data_path(_PROGRAM, appauthor=False) / "labels" / name
+    return old if old.exists() else new
 
 
 def _writable(folder: Path) -> bool:

@@ -24,6 +24,7 @@ _CSS = """
 .head { display: flex; gap: 6px; align-items: baseline; white-space: nowrap; }
 .id { overflow: hidden; text-overflow: ellipsis; flex: 1; font-variant-numeric: tabular-nums; }
 .rank { opacity: .65; }
+.mark:empty { display: none; }
 .mark { font-weight: 700; border-radius: 8px; padding: 0 6px; background: var(--highlight);
   color: var(--paper); }
 .foot { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; opacity: .85; }
@@ -70,7 +71,13 @@ export function render({model, el}) {
       sheet.style.setProperty(`--${name}`, colour)
     }
   }
-  const mark = () => {
+  const label = () => {
+    sheet.querySelectorAll('.mark').forEach((mark, at) => {
+      const text = model.marks[at] ?? ''
+      if (mark.textContent !== text) mark.textContent = text
+    })
+  }
+  const follow = () => {
     Array.from(sheet.children).forEach((card, at) => {
       card.classList.toggle('now', at === model.current)
       card.setAttribute('aria-pressed', at === model.current)
@@ -82,8 +89,9 @@ export function render({model, el}) {
     sheet.replaceChildren(...model.cards.map((item, at) => {
       const card = make('div', 'card')
       const head = make('div', 'head')
-      head.append(make('span', 'rank', item.rank), make('span', 'id', item.id))
-      if (item.mark !== '') head.append(make('span', 'mark', item.mark))
+      head.append(
+        make('span', 'rank', item.rank), make('span', 'id', item.id), make('span', 'mark'),
+      )
       card.append(
         head,
         drawing('flux', width, height, [['data', item.data], ['model', item.model]]),
@@ -101,10 +109,12 @@ export function render({model, el}) {
       })
       return card
     }))
-    mark()
+    label()
+    follow()
   }
   model.on('cards', fill)
-  model.on('current', mark)
+  model.on('marks', label)
+  model.on('current', follow)
   model.on('colours', paint)
   paint()
   fill()
@@ -117,6 +127,7 @@ class ContactSheet(JSComponent):
     """Cards in a grid; what is written on them is text, whatever it looks like."""
 
     cards: list[dict[str, str]] = param.List([], item_type=dict, doc="See `card`.")  # type: ignore[assignment]
+    marks: list[str] = param.List([], item_type=str, doc="Label of each card, empty if none.")  # type: ignore[assignment]
     current: int = param.Integer(-1, doc="Card of the selected object, -1 = none of these.")  # type: ignore[assignment]
     colours: dict[str, str] = param.Dict({}, doc="Names and values of the colours used.")  # type: ignore[assignment]
     size: list[int] = param.List([WIDTH, HEIGHT, RESIDUAL_HEIGHT], doc="Units of the drawings.")  # type: ignore[assignment]
@@ -138,7 +149,7 @@ class ContactSheet(JSComponent):
 
 
 def card(
-    thumbnail: Thumbnail, *, rank: int, object_id: str, facts: Sequence[str], mark: str
+    thumbnail: Thumbnail, *, rank: int, object_id: str, facts: Sequence[str]
 ) -> dict[str, str]:
     """Return what the page needs to draw one card.
 
@@ -147,13 +158,11 @@ def card(
         rank: Place in the list, from 1.
         object_id: Written on it.
         facts: Written under the pictures.
-        mark: Short label; empty if it has none.
     """
     return {
         "rank": f"{rank:,}",
         "id": object_id,
         "facts": " \N{MIDDLE DOT} ".join(facts),
-        "mark": mark,
         "data": thumbnail.data,
         "model": thumbnail.model,
         "residual": thumbnail.residual,

@@ -14,6 +14,7 @@ from explorer.labels.store import LabelStore
 from explorer.outliers.contact_sheet import PER_PAGE
 from explorer.outliers.ranking import Ranking, good_chi2, rank
 from explorer.server.latest import Latest
+from explorer.server.notices import report
 from explorer.state.outlier_options import GOOD, UNSATURATED
 from explorer.state.state import ExplorerState
 from model.atlas.active import relearn
@@ -69,8 +70,12 @@ class OutlierQueue(param.Parameterized):
         self.param.update(per_page=per_page, page=first // per_page)
 
     def labels(self) -> dict[str, Label]:
-        """Return all labels."""
-        return {} if self._store is None else self._store.all()
+        """Return all labels; none, and say so in the page, where they can not be read."""
+        try:
+            return {} if self._store is None else self._store.all()
+        except (OSError, ValueError) as error:
+            report(error)
+            return {}
 
     def step(self, by: int) -> None:
         """Select the object that comes next on the list (1), or the one before (-1)."""

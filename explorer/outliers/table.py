@@ -15,6 +15,8 @@ from explorer.state.dataset import Dataset
 
 FACTS = ("z", "class", "snr", "chi2_red")
 """Columns of the catalogue in the table, after the score and the label."""
+_LABEL = slice(3, 6)
+"""Columns of grade, class and note."""
 _CSS = """
 :host { width: 100%; }
 .frame { overflow-x: auto; color: var(--text);
@@ -101,6 +103,12 @@ class OutlierTable(JSComponent):
         super().__init__(sizing_mode="stretch_width", margin=0)
         self.on_msg(self._hear)
 
+    def label(self, at: int, label: Label) -> None:
+        """Write a new label into a row."""
+        rows = [list(row) for row in self.rows]
+        rows[at][_LABEL] = _label_cells(label)
+        self.rows = rows
+
     def _hear(self, event: Any) -> None:  # noqa: ANN401
         picked = event.data.get("picked") if isinstance(event.data, dict) else None
         if isinstance(picked, int) and 0 <= picked < len(self.rows):
@@ -132,11 +140,14 @@ def cells(
     for rank, row in enumerate(rows, start=first):
         object_id = str(dataset.ids[row])
         label = labels.get(object_id) or Label(object_id=object_id)
-        grade = "" if label.grade is None else str(label.grade)
         facts = [_text(dataset, name, row) for name in _facts(dataset, score)]
         value = _text(dataset, score, row)
-        table.append([f"{rank:,}", object_id, value, grade, label.kind, label.note, *facts])
+        table.append([f"{rank:,}", object_id, value, *_label_cells(label), *facts])
     return table
+
+
+def _label_cells(label: Label) -> list[str]:
+    return ["" if label.grade is None else str(label.grade), label.kind, label.note]
 
 
 def _facts(dataset: Dataset, score: str) -> list[str]:

@@ -17,6 +17,7 @@ from explorer.labels.bar import LabelBar
 from explorer.labels.label import Label
 from explorer.labels.place import open_labels
 from explorer.labels.store import LabelStore
+from explorer.labels.writer import LabelWriter
 from explorer.map.key import format_value
 from explorer.outliers.contact_sheet import PER_PAGE, ContactSheet, card
 from explorer.outliers.queue import TAB, OutlierQueue, explain
@@ -47,7 +48,8 @@ class OutliersView(pn.viewable.Viewer):
         self.queue = OutlierQueue(state, self._store)
         self.sheet = ContactSheet(self._pick)
         self.table = OutlierTable(self._pick)
-        self.bar = LabelBar(state, self._store, self._labelled) if self._store else None
+        writer = state.dataset.keep(("label writer",), LabelWriter)
+        self.bar = LabelBar(state, self._store, writer, self._labelled) if self._store else None
         self._make_widgets()
         self.queue.param.watch(lambda *_: self._show_list(), "ranking")
         self.queue.param.watch(lambda *_: self._draw(), ["page", "per_page"])
@@ -144,9 +146,18 @@ class OutliersView(pn.viewable.Viewer):
         self.explanation.object = escape(text)
         self._draw()
 
-    def _labelled(self, _object_id: str) -> None:
-        """Show a label that changed; the order stays until asked for."""
-        self._draw()
+    def _labelled(self, label: Label) -> None:
+        """Show a label that changed, if its object is on the page; the order stays."""
+        row, rows = self._state.dataset.row(label.object_id), self.queue.rows(self.queue.page)
+        if row not in rows:
+            return
+        at = rows.index(row)
+        if self.shown.value == TABLE:
+            self.table.label(at, label)
+        elif at < len(self.sheet.marks):
+            marks = list(self.sheet.marks)
+            marks[at] = mark_of(label)
+            self.sheet.marks = marks
 
     def _mark(self) -> None:
         at, first = self.queue.position, self.queue.page * self.queue.per_page
@@ -176,7 +187,7 @@ class OutliersView(pn.viewable.Viewer):
         """Draw the open page of the contact sheet, then the next one in advance."""
         state, page = self._state, self.queue.page
         rows, following = self.queue.rows(page), self.queue.rows(page + 1)
-        frame, labels = state.frame, self.queue.labels()
+        frame = state.frame
 
         def work() -> list[dict[str, str]]:
             thumbnails = self._thumbnails.get(rows, frame=frame)
@@ -184,13 +195,14 @@ class OutliersView(pn.viewable.Viewer):
                 card(
                     thumbnail, rank=page * PER_PAGE + number + 1,
                     object_id=str(state.dataset.ids[row]), facts=card_facts(state, row),
-                    mark=mark_of(labels.get(str(state.dataset.ids[row]))),
                 )
                 for number, (row, thumbnail) in enumerate(zip(rows, thumbnails, strict=True))
             ]  # fmt: skip
 
         def show(cards: list[dict[str, str]]) -> None:
-            self.sheet.param.update(cards=cards, colours=colours)
+            labels = self.queue.labels()
+            marks = [mark_of(labels.get(item["id"])) for item in cards]
+            self.sheet.param.update(cards=cards, marks=marks, colours=colours)
             self._mark()
             if following:
                 self._drawing.submit(

@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import io
 import os
@@ -167,8 +168,8 @@ def test_nothing_acknowledged_is_lost_on_kill_9(tmp_path):
 
 def test_every_commit_is_synced_to_the_write_ahead_log(store):
     store.put("a", who="eva", grade=1)
-    assert store._connect().execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert store._connect().execute("PRAGMA synchronous").fetchone() == (2,)
+    assert store._writer.read("PRAGMA journal_mode") == [("wal",)]
+    assert store._writer.read("PRAGMA synchronous") == [(2,)]
 
 
 def test_looking_leaves_no_file(store, tmp_path):
@@ -179,22 +180,126 @@ def test_looking_leaves_no_file(store, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_threads_and_processes_share_the_file(tmp_path):
-    stores = [LabelStore(tmp_path / FILE) for _ in range(2)]
+_FIRST_WRITER = """
+import sys
+from explorer.labels.store import LabelStore
+store = LabelStore(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(25):
+    store.put(f"{sys.argv[2]}-{number}", who="eva", grade=number % 6)
+"""
+
+
+def test_threads_and_processes_share_a_new_file(tmp_path):
+    path = tmp_path / FILE
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", _FIRST_WRITER, str(path), f"process {worker}"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True,
+        )
+        for worker in range(8)
+    ]  # fmt: skip
+    stores = [LabelStore(path) for _ in range(8)]
+    start = threading.Barrier(9)
 
     def work(worker: int) -> None:
+        start.wait()
         for number in range(25):
-            stores[worker % 2].put(f"{worker}-{number}", who=f"w{worker}", grade=worker)
+            stores[worker].put(f"thread {worker}-{number}", who="eva", grade=number % 6)
 
-    threads = [threading.Thread(target=work, args=(worker,)) for worker in range(4)]
+    threads = [threading.Thread(target=work, args=(worker,)) for worker in range(8)]
     for thread in threads:
         thread.start()
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    assert not path.exists()
+    start.wait()
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
     for thread in threads:
         thread.join()
-    assert len(stores[0].all()) == 100
-    assert stores[0].all() == stores[1].all()
+    assert [process.communicate()[0] for process in processes] == [""] * 8
+    assert [process.returncode for process in processes] == [0] * 8
+    expected = {
+        f"{kind} {worker}-{number}": number % 6
+        for kind in ("thread", "process")
+        for worker in range(8)
+        for number in range(25)
+    }
     for store in stores:
+        assert {name: label.grade for name, label in store.all().items()} == expected
         store.close()
+
+
+def test_a_busy_file_becomes_a_write_ahead_log_later(tmp_path, monkeypatch):
+    path = tmp_path / FILE
+    with contextlib.closing(LabelStore(path)) as first:
+        first.put("a", who="eva", grade=1)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("PRAGMA journal_mode = DELETE")
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM change").fetchone()
+        monkeypatch.setattr("explorer.labels.database.TIMEOUT", 0.05)
+        store = LabelStore(path)
+        assert store._reader.read("PRAGMA journal_mode") == [("delete",)]
+        assert store._reader.read("PRAGMA synchronous") == [(2,)]
+        store.close()
+    again = LabelStore(path)
+    assert again._reader.read("PRAGMA journal_mode") == [("wal",)]
+    again.close()
+
+
+@pytest.mark.parametrize("with_log", [True, False])
+def test_a_deleted_file_is_made_again_with_all_its_labels(store, tmp_path, with_log):
+    for number in range(20):
+        store.put(f"{number}", who="eva", grade=number % 6)
+    assert len(store.all()) == 20
+    for path in tmp_path.iterdir() if with_log else [tmp_path / FILE]:
+        path.unlink()
+    assert len(store.all()) == 20  # what was read stays on show
+    store.put("new", who="ben", grade=3)
+    assert len(store.all()) == 21
+    with contextlib.closing(LabelStore(tmp_path / FILE)) as other:
+        assert other.all() == store.all()
+    assert store.undo("eva") == "19"
+
+
+def test_a_file_put_in_its_place_is_used_as_it_is(store, tmp_path):
+    store.put("a", who="eva", grade=1)
+    with contextlib.closing(LabelStore(tmp_path / "backup.sqlite")) as backup:
+        backup.put("b", who="ben", grade=2)
+    for path in tmp_path.glob(f"{FILE}*"):
+        path.unlink()
+    (tmp_path / "backup.sqlite").rename(tmp_path / FILE)
+    assert set(store.all()) == {"b"}
+    store.put("c", who="eva", grade=3)
+    assert set(store.all()) == {"b", "c"}
+
+
+def test_a_full_disk_is_told_and_what_was_there_stays(store):
+    store.put("a", who="eva", grade=1, note="x" * 2000)
+    store._writer.read("PRAGMA max_page_count = 1")
+    with pytest.raises(OSError, match="the label was not saved in .*: database or disk is full"):
+        store.put("b", who="eva", note="x" * 2000, kind="y" * 60)
+    store._writer.read("PRAGMA max_page_count = 1000")
+    assert store.get("a").grade == 1
+    assert store.put("c", who="eva", grade=2).grade == 2
+
+
+def test_a_write_is_one_statement_and_readers_do_not_wait_for_it(store):
+    store.put("a", who="eva", grade=1, note="first")
+    statements = []
+    store._writer._connection.set_trace_callback(statements.append)
+    label = store.put("a", who="ben", kind="blend")
+    assert len(statements) == 1
+    assert (label.grade, label.kind, label.note, label.who) == (1, "blend", "first", "ben")
+    store._writer._connection.execute("BEGIN IMMEDIATE")
+    assert store.get("a") == label
+    store._writer._connection.execute("ROLLBACK")
 
 
 def test_other_files_are_refused_and_left_as_they_were(tmp_path):
@@ -218,30 +323,51 @@ def test_labels_lie_beside_the_atlas(tmp_path):
     store.close()
 
 
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """The user's folders, of this test."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return tmp_path
+
+
 @pytest.mark.skipif(not READ_ONLY.is_dir(), reason="needs Linux's read-only /sys")
-def test_read_only_atlas_has_its_labels_in_the_home_folder(tmp_path):
-    store = open_labels(READ_ONLY, home=tmp_path)
+def test_read_only_atlas_has_its_labels_in_the_data_folder(home):
+    store = open_labels(READ_ONLY)
     store.put("a", who="eva", grade=3)
     store.close()
-    assert tmp_path in store.path.parents
+    assert home / "data" / "latent-space-explorer" / "labels" == store.path.parent
     assert "can not be written; labels go to" in store.notice
-    again = open_labels(READ_ONLY, home=tmp_path)
+    again = open_labels(READ_ONLY)
     assert again.get("a").grade == 3
     again.close()
     with pytest.raises(OSError, match="labels can not be kept in"):
         LabelStore(READ_ONLY / FILE).put("a", who="eva", grade=3)
 
 
+@pytest.mark.skipif(not READ_ONLY.is_dir(), reason="needs Linux's read-only /sys")
+def test_labels_in_the_folder_of_version_0_1_are_found(home):
+    new = open_labels(READ_ONLY).path
+    old = home / ".local" / "share" / "latent-space-explorer" / "labels" / new.name
+    old.parent.mkdir(parents=True)
+    with contextlib.closing(LabelStore(old)) as first:
+        first.put("a", who="eva", grade=4)
+    store = open_labels(READ_ONLY)
+    assert store.path == old
+    assert store.get("a").grade == 4
+    store.close()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
-def test_labels_of_a_read_only_atlas_are_taken_along(tmp_path):
-    atlas = tmp_path / "atlas"
+def test_labels_of_a_read_only_atlas_are_taken_along(home):
+    atlas = home / "atlas"
     atlas.mkdir()
     first = open_labels(atlas)
     first.put("a", who="eva", grade=3)
     first.close()
     (atlas / FILE).chmod(0o444)
     atlas.chmod(0o555)
-    store = open_labels(atlas, home=tmp_path)
+    store = open_labels(atlas)
     assert store.get("a").grade == 3
     store.put("a", who="eva", grade=1)
     store.close()

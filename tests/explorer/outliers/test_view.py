@@ -182,7 +182,7 @@ def test_keys_label_and_undo(view: OutliersView) -> None:
     label = view._store.get(first)
     assert label is not None
     assert (label.grade, label.kind, label.note) == (4, "blend", "<script>alert(1)</script>")
-    assert view.sheet.cards[0]["mark"] == "4 blend" == mark_of(label)
+    assert view.sheet.marks[0] == "4 blend" == mark_of(label)
     assert "saved by" in str(view.bar.said.object)
     view.queue.step(1)
     assert view.bar.grade.value == "–"
@@ -258,7 +258,7 @@ def test_labels_survive_to_the_next_session(own_atlas: Path) -> None:
     again.queue.step(1)
     assert again.bar is not None
     assert again.bar.grade.value == "3"
-    assert again.sheet.cards[0]["mark"] == "3"
+    assert again.sheet.marks[0] == "3"
 
 
 def test_a_damaged_label_file_is_told_and_left_alone(own_atlas: Path) -> None:
