@@ -6,10 +6,12 @@ import hashlib
 import os
 import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from platformdirs import user_data_path
 
+from data.atomic import replacing
 from explorer.labels.store import LabelStore
 
 FILE = "labels.sqlite"
@@ -55,12 +57,7 @@ def _writable(folder: Path) -> bool:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file of labels that can not be written, as it stands, beside and then renamed."""
-    part = target.with_suffix(".part")
-    part.unlink(missing_ok=True)
+    """Copy a file of labels that can not be written."""
     origin = sqlite3.connect(f"{source.resolve().as_uri()}?immutable=1", uri=True)
-    copy = sqlite3.connect(part)
-    origin.backup(copy)
-    origin.close()
-    copy.close()
-    part.rename(target)
+    with closing(origin), replacing(target) as partial, closing(sqlite3.connect(partial)) as copy:
+        origin.backup(copy)
