@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.grid import INSTRUMENTS, WaveGrid
+from data.ingest.cells import plain_text
+from data.ingest.formats import read_file
 from data.ingest.prepare import pixel_shift, prepare
-from data.ingest.sdss import RawSpectrum, plain_text, read_file
+from data.ingest.raw_spectrum import RawSpectrum
 from data.processes import start_pool as _pool
 
 if TYPE_CHECKING:  # a process that reads spectra starts in half the time without pandas

@@ -23,13 +23,12 @@ from tqdm import tqdm
 
 from data.atomic import partial_folder
 from data.commands import setting
-from data.grid import INSTRUMENTS
+from data.grid import INSTRUMENTS, NORM_RANGE
 from data.ingest.batch import Batch, Rejection, Selection, read_batches
 from data.ingest.duplicates import best_of_object
 from data.ingest.external_catalog import Catalog, Match
 from data.ingest.file_list import FileList, batches, find_files
-from data.ingest.prepare import NORM_RANGE
-from data.ingest.sdss import read_file
+from data.ingest.formats import read_file
 from data.survey_writer import SurveyWriter, finish_interrupted
 
 MAX_FILES, MAX_BYTES = 128, 64_000_000

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.grid import INSTRUMENTS
-from data.ingest.sdss import COMPANIONS, RawSpectrum, lattice, number, plain_text, positive
+from data.ingest.cells import number, plain_text, positive
+from data.ingest.file_list import COMPANIONS
+from data.ingest.raw_spectrum import RawSpectrum, lattice
 
 ARMS = ("B", "R", "Z")
 GRID = INSTRUMENTS["desi"]

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.spatial import KDTree
 
 from data.arrays import FloatArray, IndexArray
-from data.ingest.sdss import plain_text
+from data.ingest.cells import plain_text
 from data.sky import SAME_OBJECT, chord, known_positions, position_tree, unit_vectors
 
 Match = Literal["id", "radec"]

@@ -7,7 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.ingest.sdss import COMPANIONS, SUFFIXES
+SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
+"""How names of spectrum files end."""
+COMPANIONS = ("redrock-", "zbest-")
+"""How names of DESI redshift files begin; they are read with their spectra."""
 
 
 @dataclass

@@ -14,11 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.arrays import BoolArray, FloatArray, IndexArray
-from data.grid import WaveGrid
+from data.grid import NORM_RANGE, WaveGrid
 from data.lines import sky as sky_lines
 
-NORM_RANGE = (5300.0, 5850.0)
-"""Rest-frame wavelengths whose median flux is the norm, Angstrom (Melchior+2022, section 2)."""
 MIN_IVAR = 1e-6
 """Inverse variances up to this, (1e-17 erg/s/cm2/A)^-2, mean no measurement."""
 MIN_NORM_SHARE = 0.1

@@ -1,25 +1,20 @@
-"""Per-object spectra as their files have them: which format a file is in, and what it holds."""
+"""Per-object spectra of SDSS, BOSS and eBOSS: one file, one spectrum."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data.arrays import BoolArray, FloatArray, IndexArray
-from data.grid import INSTRUMENTS, WaveGrid
+from data.grid import INSTRUMENTS
+from data.ingest.cells import number, plain_text, positive
 from data.ingest.fits_table import FitsFile, Unit
+from data.ingest.raw_spectrum import RawSpectrum, lattice
 
-SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
-"""How names of spectrum files end."""
-COMPANIONS = ("redrock-", "zbest-")
-"""How names of DESI redshift files begin; they are read with their spectra."""
-SDSS_COLUMNS = ("flux", "loglam", "ivar", "and_mask")
-SDSS_FACTS = (
+COLUMNS = ("flux", "loglam", "ivar", "and_mask")
+FACTS = (
     "z z_err class subclass zwarning vdisp plate mjd fiberid plug_ra plug_dec ra dec "
     "sourcetype targettype objtype"
 ).split()
@@ -27,116 +22,27 @@ ZWARNING_SKY = 1
 """Bit 0 of ZWARNING: a sky fibre (SDSS and DESI redshift pipelines)."""
 ZWARNING_UNPLUGGED = 128
 """Bit 7 of ZWARNING: a fibre that was not plugged."""
-LATTICE_TOLERANCE = 0.1
-"""Largest distance of a pixel from its instrument's grid, in pixels."""
 
 
-@dataclass(frozen=True)
-class RawSpectrum:
-    """One object as read: flux in 1e-17 erg/s/cm2/A, vacuum Angstrom, observed frame.
-
-    Attributes:
-        instrument: `sdss`, `boss` or `desi`.
-        pixel: Pixel indices in the instrument's grid, increasing; may reach beyond it.
-        flux: Flux density, may be non-finite, shape (n,).
-        ivar: Inverse variance of `flux`, shape (n,).
-        masked: Where the file's mask is set, shape (n,).
-        facts: Catalogue values: `object_id`, `z`, `class`, ... as far as the file has them.
-        problem: Why the file itself says that this is no usable object; empty if it does not.
-    """
-
-    instrument: str
-    pixel: IndexArray
-    flux: FloatArray
-    ivar: FloatArray
-    masked: BoolArray
-    facts: dict[str, Any]
-    problem: str = ""
-
-
-def read_file(path: Path) -> Iterator[RawSpectrum]:
-    """Yield the objects of a file.
-
-    Raises:
-        ValueError: The file is damaged, or in no known format.
-        OSError: It can not be opened.
-    """
-    if path.is_dir():
-        raise ValueError("not a file: it is a folder")
-    with FitsFile(path) as file:
-        file.next_unit()
-        table = file.next_unit()
-        if table is None:
-            raise ValueError("no spectrum: the FITS file has no extension")
-        if {"flux", "loglam"} & table.header.columns.keys():
-            yield _read_sdss(path, file, table)
-            return
-        name = table.header.cards.get("EXTNAME", "").upper()
-    if name == "FIBERMAP" or name.endswith("_WAVELENGTH"):
-        from data.ingest.desi import read_desi  # only who has DESI files waits for its libraries
-
-        yield from read_desi(path)
-        return
-    raise ValueError(
-        "unknown format: neither SDSS/BOSS (columns flux, loglam, ivar in HDU 1) "
-        "nor DESI (HDUs FIBERMAP, B_WAVELENGTH, ...)"
-    )
-
-
-def lattice(uniform: FloatArray, grid: WaveGrid) -> IndexArray:
-    """Return pixel indices in `grid` of wavelengths that lie on it, or on its continuation.
+def read_sdss(path: Path, file: FitsFile, table: Unit) -> RawSpectrum:
+    """Return the object of a per-object file (`spec-PLATE-MJD-FIBER.fits`).
 
     Args:
-        uniform: Angstrom for a linear grid, log10(Angstrom) for a logarithmic one.
-        grid: The grid.
+        path: The file; its name is the identifier if its tables give none.
+        file: The file, opened; the next unit is the table of facts about the object.
+        table: HDU 1, the table of the coadded spectrum.
 
     Raises:
-        ValueError: They do not increase, or lie between the pixels of the grid.
+        ValueError: The file is damaged, or columns are missing.
     """
-    place = (np.asarray(uniform, dtype=float) - grid.start) / grid.step
-    if place.size < 2 or not np.all(np.abs(place) < 1e6):
-        raise ValueError(f"bad wavelengths: {_span(uniform)} are not optical wavelengths")
-    pixel = np.rint(place).astype(np.int64)
-    off = float(np.abs(place - pixel).max())
-    if off > LATTICE_TOLERANCE:
-        raise ValueError(
-            f"bad wavelengths: they must lie on the instrument's grid, got pixels {off:.2f} "
-            "pixels away from it; resample first"
-        )
-    if np.any(np.diff(pixel) <= 0):
-        raise ValueError(f"bad wavelengths: they must increase, got {_span(uniform)}")
-    return pixel
-
-
-def plain_text(value: Any) -> str:  # noqa: ANN401 - whatever a table cell holds
-    """Return a table cell as one line of printable text; markup stays text."""
-    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-    return "".join(c if c.isprintable() else " " for c in text).strip()
-
-
-def number(value: Any) -> float:  # noqa: ANN401 - whatever a table cell holds
-    """Return a table cell as a number; NaN where it holds none."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan
-
-
-def positive(value: Any) -> float:  # noqa: ANN401 - whatever a table cell holds
-    """Return a positive number, or NaN: pipelines write 0 or less where they failed."""
-    result = number(value)
-    return result if result > 0 else math.nan
-
-
-def _read_sdss(path: Path, file: FitsFile, table: Unit) -> RawSpectrum:
-    columns = file.read(table, SDSS_COLUMNS)
-    missing = [name for name in SDSS_COLUMNS[:3] if name not in columns]
+    columns = file.read(table, COLUMNS)
+    missing = [name for name in COLUMNS[:3] if name not in columns]
     if missing:
         raise ValueError(f"missing columns: {', '.join(missing)} in HDU 1")
     if any(values.ndim != 1 for values in columns.values()):
         raise ValueError("bad shape: flux, loglam, ivar must hold one number a row")
     spectrum = file.next_unit()
-    cells = file.read(spectrum, SDSS_FACTS, n_row=1) if spectrum else {}
+    cells = file.read(spectrum, FACTS, n_row=1) if spectrum else {}
     facts = {name: cell[0] for name, cell in cells.items() if cell.shape == (1,)}
     pixel = lattice(columns["loglam"], INSTRUMENTS["sdss"])
     instrument = "sdss"
@@ -148,12 +54,12 @@ def _read_sdss(path: Path, file: FitsFile, table: Unit) -> RawSpectrum:
         flux=columns["flux"],
         ivar=columns["ivar"],
         masked=columns.get("and_mask", np.zeros(len(pixel), np.int32)) != 0,
-        facts=_sdss_facts(path, facts),
-        problem=_sdss_problem(facts),
+        facts=_facts(path, facts),
+        problem=_problem(facts),
     )
 
 
-def _sdss_facts(path: Path, cells: dict[str, Any]) -> dict[str, Any]:
+def _facts(path: Path, cells: dict[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "object_id": path.name.split(".")[0].removeprefix("spec-"),
         "ra": number(cells.get("plug_ra", cells.get("ra"))),
@@ -173,16 +79,10 @@ def _sdss_facts(path: Path, cells: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def _sdss_problem(cells: dict[str, Any]) -> str:
+def _problem(cells: dict[str, Any]) -> str:
     zwarning = number(cells.get("zwarning"))
     bits = int(zwarning) if math.isfinite(zwarning) else 0
-    purposes = {plain_text(cells[k]).upper() for k in SDSS_FACTS[-3:] if k in cells}
+    purposes = {plain_text(cells[k]).upper() for k in FACTS[-3:] if k in cells}
     if "SKY" in purposes or bits & ZWARNING_SKY:
         return "sky fibre"
     return "unplugged fibre" if bits & ZWARNING_UNPLUGGED else ""
-
-
-def _span(uniform: FloatArray) -> str:
-    if len(uniform) == 0:
-        return "no pixels"
-    return f"{uniform[0]:.6g} ... {uniform[-1]:.6g} ({len(uniform)} pixels)"

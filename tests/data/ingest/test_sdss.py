@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data.grid import INSTRUMENTS
+from data.ingest.cells import plain_text
 from data.ingest.fits_table import FitsFile
-from data.ingest.sdss import RawSpectrum, lattice, plain_text, read_file
+from data.ingest.formats import read_file
+from data.ingest.raw_spectrum import RawSpectrum, lattice
 from tests.fixtures.spectrum_files import sdss_columns, write_desi, write_sdss
 
 

@@ -1,0 +1,39 @@
+"""The formats of spectrum files: which one a file is in, and who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from data.ingest.fits_table import FitsFile
+from data.ingest.raw_spectrum import RawSpectrum
+from data.ingest.sdss import read_sdss
+
+
+def read_file(path: Path) -> Iterator[RawSpectrum]:
+    """Yield the objects of a file.
+
+    Raises:
+        ValueError: The file is damaged, or in no known format.
+        OSError: It can not be opened.
+    """
+    if path.is_dir():
+        raise ValueError("not a file: it is a folder")
+    with FitsFile(path) as file:
+        file.next_unit()
+        table = file.next_unit()
+        if table is None:
+            raise ValueError("no spectrum: the FITS file has no extension")
+        if {"flux", "loglam"} & table.header.columns.keys():
+            yield read_sdss(path, file, table)
+            return
+        name = table.header.cards.get("EXTNAME", "").upper()
+    if name == "FIBERMAP" or name.endswith("_WAVELENGTH"):
+        from data.ingest.desi import read_desi  # imports fitsio, which SDSS files do not need
+
+        yield from read_desi(path)
+        return
+    raise ValueError(
+        "unknown format: neither SDSS/BOSS (columns flux, loglam, ivar in HDU 1) "
+        "nor DESI (HDUs FIBERMAP, B_WAVELENGTH, ...)"
+    )

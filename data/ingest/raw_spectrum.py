@@ -1,0 +1,68 @@
+"""One spectrum as its file has it, before any preparation, and the pixels it lies on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from data.arrays import BoolArray, FloatArray, IndexArray
+from data.grid import WaveGrid
+
+LATTICE_TOLERANCE = 0.1
+"""Largest distance of a pixel from its instrument's grid, in pixels."""
+
+
+@dataclass(frozen=True)
+class RawSpectrum:
+    """One object as read: flux in 1e-17 erg/s/cm2/A, vacuum Angstrom, observed frame.
+
+    Attributes:
+        instrument: `sdss`, `boss` or `desi`.
+        pixel: Pixel indices in the instrument's grid, increasing; may reach beyond it.
+        flux: Flux density, may be non-finite, shape (n,).
+        ivar: Inverse variance of `flux`, shape (n,).
+        masked: Where the file's mask is set, shape (n,).
+        facts: Catalogue values: `object_id`, `z`, `class`, ... as far as the file has them.
+        problem: Why the file itself says that this is no usable object; empty if it does not.
+    """
+
+    instrument: str
+    pixel: IndexArray
+    flux: FloatArray
+    ivar: FloatArray
+    masked: BoolArray
+    facts: dict[str, Any]
+    problem: str = ""
+
+
+def lattice(uniform: FloatArray, grid: WaveGrid) -> IndexArray:
+    """Return pixel indices in `grid` of wavelengths that lie on it, or on its continuation.
+
+    Args:
+        uniform: Angstrom for a linear grid, log10(Angstrom) for a logarithmic one.
+        grid: The grid.
+
+    Raises:
+        ValueError: They do not increase, or lie between the pixels of the grid.
+    """
+    place = (np.asarray(uniform, dtype=float) - grid.start) / grid.step
+    if place.size < 2 or not np.all(np.abs(place) < 1e6):
+        raise ValueError(f"bad wavelengths: {_span(uniform)} are not optical wavelengths")
+    pixel = np.rint(place).astype(np.int64)
+    off = float(np.abs(place - pixel).max())
+    if off > LATTICE_TOLERANCE:
+        raise ValueError(
+            f"bad wavelengths: they must lie on the instrument's grid, got pixels {off:.2f} "
+            "pixels away from it; resample first"
+        )
+    if np.any(np.diff(pixel) <= 0):
+        raise ValueError(f"bad wavelengths: they must increase, got {_span(uniform)}")
+    return pixel
+
+
+def _span(uniform: FloatArray) -> str:
+    if len(uniform) == 0:
+        return "no pixels"
+    return f"{uniform[0]:.6g} ... {uniform[-1]:.6g} ({len(uniform)} pixels)"
