@@ -122,3 +122,5 @@ INSTRUMENTS: dict[str, WaveGrid] = {
 
 REST_RANGE = (2359.0, 9332.0)
 """Rest-frame wavelengths covered by the models, Angstrom (Liang+2023, section 3)."""
+NORM_RANGE = (5300.0, 5850.0)
+"""Rest-frame wavelengths whose median flux is the norm, Angstrom (Melchior+2022, section 2)."""

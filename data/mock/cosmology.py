@@ -1,4 +1,9 @@
-"""Distances, volumes and ages in a flat universe (H0 = 70 km/s/Mpc, Omega_m = 0.3)."""
+"""Distances and ages in a flat universe (H0 = 70 km/s/Mpc, Omega_m = 0.3), by interpolation.
+
+Own code in place of `astropy.cosmology`, which the tests compare it with (2e-5 apart): importing
+that takes far longer than everything a process of the mock survey imports otherwise, and mock
+surveys made before would change (the redshifts of their objects are drawn from these tables).
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,10 @@ from functools import cache
 import numpy as np
 
 from data.arrays import FloatArray
+from data.constants import SPEED_OF_LIGHT
 
 HUBBLE = 70.0
 OMEGA_M = 0.3
-SPEED_OF_LIGHT = 299792.458
-"""km/s."""
 _GYR_PER_HUBBLE_TIME = 977.792 / HUBBLE
 _Z_MAX = 2.0
 

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from data.arrays import BoolArray, FloatArray
+from data.constants import SPEED_OF_LIGHT
 from data.grid import INSTRUMENTS, WaveGrid
 from data.lines import sky as sky_lines
 
@@ -31,7 +32,7 @@ _SDSS_LSF = (
     np.array([1.17, 1.07, 0.95, 0.84, 0.81, 0.88, 0.96, 0.88, 0.80, 0.73, 0.71, 0.71, 0.71]),
 )
 """Dispersion of the line-spread function in SDSS pixels (1e-4 dex): median WDISP."""
-_PIXEL_KMS = 299792.458 * np.log(10) * 1e-4
+_PIXEL_KMS = SPEED_OF_LIGHT * np.log(10) * 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ class Instrument:
     def resolution(self, wave: FloatArray | float) -> FloatArray:
         """Return the dispersion of the line-spread function at wavelengths (Angstrom), km/s."""
         if self.name == "desi":  # 1.85 A FWHM throughout (DESI collaboration 2022, fig. 20)
-            return 1.85 / 2.355 / np.asarray(wave) * 299792.458
+            return 1.85 / 2.355 / np.asarray(wave) * SPEED_OF_LIGHT
         return np.interp(wave, *_SDSS_LSF) * _PIXEL_KMS
 
     @cached_property
@@ -79,7 +80,7 @@ class Instrument:
         variance = np.interp(wave, _WAVE, _SKY) ** 2
         lines = np.zeros_like(wave)
         for line in sky_lines.SKY_LINES:
-            sigma = self.resolution(line.wave) / 299792.458 * line.wave
+            sigma = self.resolution(line.wave) / SPEED_OF_LIGHT * line.wave
             near = np.abs(wave - line.wave) < 8 * sigma
             lines[near] += line.intensity * np.exp(-0.5 * ((wave[near] - line.wave) / sigma) ** 2)
         variance *= 1 + _OH_VARIANCE * 25 * lines

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import FloatArray, IntArray
+from data.grid import NORM_RANGE
 from data.mock.instrument import Instrument
 from data.mock.light import draw_light
 from data.mock.noise import observe
@@ -20,7 +21,6 @@ from data.mock.outliers import (
     draw_outliers,
     exposure_factor,
 )
-from data.mock.photometry import NORM_RANGE
 from data.mock.population import KINDS, NUCLEI
 from data.mock.synthesis import galaxy_flux
 from data.mock.templates import BLOCK

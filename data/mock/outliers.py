@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from data.arrays import FloatArray, IntArray
+from data.constants import SPEED_OF_LIGHT
 from data.lines import sky as sky_lines
-from data.mock.cosmology import SPEED_OF_LIGHT
 from data.mock.instrument import Instrument
 from data.mock.object_random import ObjectRandom
 from data.mock.templates import FOLDER

@@ -7,6 +7,8 @@ from functools import cache
 import numpy as np
 
 from data.arrays import FloatArray
+from data.constants import SPEED_OF_LIGHT
+from data.grid import NORM_RANGE
 from data.mock import cosmology
 from data.mock.dust import calzetti, milky_way, power_law
 from data.mock.instrument import Instrument
@@ -15,7 +17,6 @@ from data.mock.object_random import ObjectRandom
 from data.mock.population import Galaxies
 from data.mock.templates import GRID, load_templates, row_product
 
-NORM_RANGE = (5300.0, 5850.0)
 BRIGHT_LIMIT = 14.0
 _BIN = 49
 _N_BIN = GRID.n_pixel // _BIN
@@ -81,7 +82,7 @@ def broad_bins(broad: FloatArray, vdisp: FloatArray) -> FloatArray:
     total = np.zeros((len(broad), _N_BIN))
     rows = np.flatnonzero(broad[:, 0] > 0)
     for i, line in enumerate(BROAD_WAVE):
-        sigma = (vdisp[rows] / cosmology.SPEED_OF_LIGHT * line)[:, None]
+        sigma = (vdisp[rows] / SPEED_OF_LIGHT * line)[:, None]
         profile = np.exp(-0.5 * ((bin_waves() - line) / sigma) ** 2)
         profile /= (profile * _bin_widths()).sum(axis=1, keepdims=True)
         total[rows] += broad[rows, i : i + 1] * profile
@@ -135,7 +136,7 @@ def norm_and_snr(
     flux: FloatArray, z: FloatArray, galactic: FloatArray, noise: FloatArray,
     instrument: Instrument,
 ) -> tuple[FloatArray, FloatArray]:  # fmt: skip
-    """Return flux over rest-frame 5300-5850 A and expected median S/N per pixel.
+    """Return median flux over the rest-frame `NORM_RANGE` and expected median S/N per pixel.
 
     Args:
         flux: Flux in the fibre in wide bins, 1e-17 cgs, without Galactic dust.

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from data.arrays import FloatArray, IntArray
 from data.commands import setting
-from data.grid import WaveGrid
+from data.grid import NORM_RANGE, WaveGrid
 from data.mock.instrument import MOCK_INSTRUMENTS
 from data.mock.objects import MockObjects, object_ids
 from data.processes import map_in_order
@@ -169,10 +169,11 @@ def mock(config: MockConfig) -> None:
     )
     provenance = {"made_by": "python -m data mock", "numpy": version("numpy")}
     settings = {name: value for name, value in asdict(config).items() if name != "out"}
+    low, high = NORM_RANGE
     info = {
         "instrument": config.instrument,
         "flux_unit": "1e-17 erg / s / cm2 / Angstrom, divided by norm",
-        "normalisation": "norm = median model flux in rest-frame 5300-5850 Angstrom",
+        "normalisation": f"norm = median model flux in rest-frame {low:.0f}-{high:.0f} Angstrom",
         "provenance": provenance | settings | {"source": survey.reference()},
     }
     with (

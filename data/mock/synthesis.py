@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from data.arrays import FloatArray, IntArray
+from data.constants import SPEED_OF_LIGHT
 from data.grid import WaveGrid
-from data.mock.cosmology import SPEED_OF_LIGHT
 from data.mock.dust import calzetti, milky_way, power_law
 from data.mock.instrument import Instrument
 from data.mock.light import Light

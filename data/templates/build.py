@@ -22,7 +22,7 @@ import numpy as np
 from astropy.io import fits
 
 from data.arrays import FloatArray
-from data.grid import WaveGrid
+from data.grid import NORM_RANGE, WaveGrid
 from data.lines.indices import air_to_vacuum
 
 GRID = WaveGrid(scale="log", start=3.301, step=1e-4, n_pixel=7203)
@@ -118,7 +118,7 @@ def nebular_table(folder: Path) -> dict[str, Any]:
 
 
 def star_table(folder: Path) -> dict[str, Any]:
-    """Return mean spectra of clusters of real stars, divided by their median in 5300-5850 A."""
+    """Return mean spectra of clusters of real stars, divided by their median in `NORM_RANGE`."""
     spectra, types = [], []
     for kind, clusters in STARS.items():
         for number in clusters:
@@ -128,7 +128,7 @@ def star_table(folder: Path) -> dict[str, Any]:
                 good = (np.asarray(hdus[1].data) > 0) & np.isfinite(flux)
             wave = 10 ** (MASTAR_START + GRID.step * np.arange(len(flux)))
             flux = np.interp(wave, wave[good], flux[good])
-            spectra.append(flux / np.median(flux[(wave > 5300) & (wave < 5850)]))
+            spectra.append(flux / np.median(flux[(wave > NORM_RANGE[0]) & (wave < NORM_RANGE[1])]))
             types.append(kind)
     stars = np.array(spectra)
     scale = stars.max(axis=1, keepdims=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data.atomic import replacing
+from data.grid import NORM_RANGE
 from data.json_file import read_json
 from model.store.storage import read_model_info
 
@@ -99,14 +100,15 @@ def _evaluation(measured: Mapping[str, Any]) -> list[str]:
 def _use(info: Mapping[str, Any]) -> list[str]:
     lines = [
         "```python",
-        "from model.storage import load_model",
+        "from model.store.storage import load_model",
         "",
         "model = load_model(FOLDER)",
         "latents = model.encode(spectra)  # data.spectra.Spectra on the grid it was trained on",
         "rest = model.decode(latents)  # on model.wave_rest, vacuum Angstrom",
         "```",
         "",
-        "Flux is divided by its median over rest-frame 5300-5850 Angstrom; the redshift is known.",
+        "Flux is divided by its median over rest-frame {:.0f}-{:.0f} Angstrom; the redshift is "
+        "known.".format(*NORM_RANGE),
     ]
     if info["training"].get("provenance", {}).get("source", {}).get("kind") == "mock":
         lines.append(

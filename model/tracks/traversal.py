@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import FloatArray
+from data.grid import NORM_RANGE
 from model.interface import SpectrumModel
 from model.latent_axes import middle, principal_axes
 from model.tracks.trends import measured_trends
@@ -29,7 +30,7 @@ FEATURES: dict[str, str] = {
     "fwhm_halpha": "width of Hα",
 }
 """What is measured, as in Nicolaou+2025's Table 1: column and label."""
-BLUE, RED, MIDDLE = (3650.0, 4150.0), (6900.0, 7400.0), (5300.0, 5850.0)
+BLUE, RED = (3650.0, 4150.0), (6900.0, 7400.0)
 """Continuum bands, Angstrom; blue and red are compared with the middle."""
 PERCENTILES = (10, 30, 70, 90)
 """Where each axis is decoded, two at either side of the middle: farther out, where the others would
@@ -108,7 +109,7 @@ def _changes(model: SpectrumModel, latents: FloatArray, places: FloatArray) -> p
 def _features(model: SpectrumModel, latents: FloatArray) -> pd.DataFrame:
     wave, rest = model.wave_rest, model.decode(latents)
     measured = measured_trends(wave, rest)
-    middle = _mean(wave, rest, MIDDLE)
+    middle = _mean(wave, rest, NORM_RANGE)
     measured["blue"] = _mean(wave, rest, BLUE) / middle
     measured["red"] = _mean(wave, rest, RED) / middle
     # A line too weak to have a width is as narrow as none.

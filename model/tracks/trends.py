@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import FloatArray, IntArray
+from data.constants import SPEED_OF_LIGHT
 from data.lines.emission import line
 from data.lines.indices import measure
 from data.spectra import SpectrumSource
 from model.interface import SpectrumModel
 from model.tracks.stack import Stack, stack_spectra
 
-SPEED_OF_LIGHT = 299_792.458
 """km/s"""
 WIDTH_REACH = 120.0
 """Angstrom to either side of a line within which its half maximum must lie."""

@@ -17,9 +17,8 @@ import pytest
 from astropy.io import fits
 
 from data.__main__ import main
-from data.grid import INSTRUMENTS
+from data.grid import INSTRUMENTS, NORM_RANGE
 from data.ingest.batch import Selection, read_batches
-from data.ingest.prepare import NORM_RANGE
 from data.lines import sky as sky_lines
 from data.survey import Survey
 from data.survey_writer import partial_folder

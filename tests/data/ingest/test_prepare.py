@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.grid import INSTRUMENTS
-from data.ingest.prepare import NORM_RANGE, pixel_shift, prepare
+from data.grid import INSTRUMENTS, NORM_RANGE
+from data.ingest.prepare import pixel_shift, prepare
 from data.lines import sky as sky_lines
 
 GRID = INSTRUMENTS["sdss"]

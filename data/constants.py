@@ -1,0 +1,4 @@
+"""Physical constants."""
+
+SPEED_OF_LIGHT = 299792.458
+"""km/s."""
