@@ -16,7 +16,7 @@ from specutils import Spectrum
 from benchmarks.pairs import time_pairs
 from data.grid import INSTRUMENTS
 from data.ingest import fits_table
-from data.ingest.batch import Selection, read_batch
+from data.ingest.batch import Criteria, read_batch
 from data.ingest.command import IngestConfig, ingest
 from tests.conftest import REAL_SPECTRA
 
@@ -31,7 +31,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     paths = sorted((REAL_SPECTRA / "sdss").glob("*.fits"))
     paths = [path for path in paths[:: max(len(paths) // N_FILE, 1)] if _specutils_can_read(path)]
-    selection = Selection(grid=INSTRUMENTS["boss"], classes=(), catalog=None, match="id")
+    criteria = Criteria(grid=INSTRUMENTS["boss"], classes=(), catalog=None, match="id")
 
     def theirs() -> None:
         for path in paths:
@@ -39,7 +39,7 @@ def main() -> None:
 
     def ours() -> None:
         fits_table._parse.cache_clear()
-        read_batch([str(path) for path in paths], selection)
+        read_batch([str(path) for path in paths], criteria)
 
     pairs = time_pairs(ours, theirs, n_pair=5)
     print(f"{len(paths)} files, read and prepared: {pairs.line('ours', 'specutils (reads only)')}")

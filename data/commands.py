@@ -1,4 +1,4 @@
-"""Turns configuration dataclasses into commands: one field, one option, one help line."""
+"""Make command lines from configuration dataclasses: each field becomes one option."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def setting(
         help: The line shown by `--help`.
         default: The value when the option is not given; without one it is required.
         choices: The words allowed.
-        positional: Give it by place, not by `--name`; a tuple takes one or more.
+        positional: Make it a positional argument, not `--name`; a tuple takes one or more.
     """
     metadata = {"help": help, "choices": choices, "positional": positional}
     if default is dataclasses.MISSING:

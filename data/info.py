@@ -1,4 +1,4 @@
-"""Tells what a survey holds, as a table."""
+"""Print a table of what a survey holds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from data.survey import Survey
 
 PERCENTILES = (0, 5, 50, 95, 100)
 IDENTIFIERS = ("plate", "mjd", "fiber", "targetid")
-"""Columns of numbers that measure nothing."""
+"""Numeric columns that are identifiers: their percentiles mean nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +70,8 @@ def _classes(catalog: pd.DataFrame) -> Iterator[str]:
     for name in ("class", "instrument"):
         if name in catalog:
             counts = Counter(catalog[name].fillna("").replace("", "unknown"))
-            told = ", ".join(f"{count} {value}" for value, count in counts.most_common(10))
-            yield f"{name:<12} {told}"
+            listed = ", ".join(f"{count} {value}" for value, count in counts.most_common(10))
+            yield f"{name:<12} {listed}"
 
 
 def _numbers(catalog: pd.DataFrame) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""JSON files that say what a folder holds: read with a clear error, written whole or not at all."""
+"""JSON files that describe a folder: read with a clear error, written atomically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Worker processes: started clean, quiet on Ctrl-C, gone when the command that uses them is."""
+"""Worker processes that leave Ctrl-C to their parent and end when it does."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def map_in_order(
     pool = start_pool(jobs)
     try:
         for item in work:
-            ahead.append(pool.submit(_alone, make, item))
+            ahead.append(pool.submit(_single_threaded, make, item))
             if len(ahead) == jobs + 2:
                 yield ahead.popleft().result()
         while ahead:
@@ -57,8 +57,8 @@ def map_in_order(
         pool.shutdown(cancel_futures=True)
 
 
-def _alone(make: Callable[[Work], Result], item: Work) -> Result:
-    """Return `make(item)`, made on one processor: there are as many processes."""
+def _single_threaded(make: Callable[[Work], Result], item: Work) -> Result:
+    """Return `make(item)`, made with one BLAS thread: each processor has a process."""
     _limit_threads()
     return make(item)
 

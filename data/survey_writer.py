@@ -1,4 +1,4 @@
-"""Writes a survey step by step; one that is stopped can be gone on with."""
+"""Write a survey incrementally; an interrupted write can be resumed."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ from data.survey import SCHEMA_VERSION
 CHUNK_ROWS = 128
 """Rows of one compressed chunk: what a loader should read at once."""
 JOURNAL, PARTS = "journal.jsonl", "rows"
-"""What a partial survey holds beside its spectra: one line, and one table, for each step."""
+"""Files of a partial survey beside its spectra: a journal with one line for each `append`, and a
+folder with one table of catalogue rows for each."""
 
 
 class SurveyWriter:
-    """Writes a survey beside its destination and renames it when complete.
+    """Writes a survey to a folder beside its destination and renames it when complete.
 
     Every `append` is on disk, with its line in a journal, before it returns. A resumable writer
-    leaves its partial folder behind when it is stopped, and the next one goes on after the last
-    line of the journal; any other leaves nothing. Use as a context manager.
+    that is stopped leaves its partial folder, and the next one continues after the last line of
+    the journal; any other writer removes it. Use as a context manager.
 
     Example:
         with SurveyWriter(out, grid=INSTRUMENTS["sdss"], info={"instrument": "sdss"}) as writer:
@@ -54,8 +55,8 @@ class SurveyWriter:
         Args:
             out: The folder to make.
             grid: Observed-frame grid of all spectra.
-            info: What survey.json shall say (instrument, flux unit, provenance).
-            resume: Go on from a partial folder, and leave one behind when stopped.
+            info: Content of survey.json (instrument, flux unit, provenance).
+            resume: Continue from a partial folder, and leave one when stopped.
             overwrite: Replace a survey that is there, once the new one is complete.
         """
         self.out = Path(out)
@@ -71,7 +72,7 @@ class SurveyWriter:
         self._partial = partial_folder(self.out)
 
     def __enter__(self) -> SurveyWriter:
-        """Make the temporary folder, or take up the one that was left."""
+        """Make the partial folder, or open the one that was left."""
         self._partial.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(self._partial, os.O_RDONLY)
         try:
@@ -116,7 +117,7 @@ class SurveyWriter:
             rows: Catalogue rows; must have `object_id` and `z`.
             flux: Normalised flux, shape (n_galaxy, n_pixel), finite.
             ivar: Inverse variance of `flux`, same shape, finite, >= 0.
-            note: JSON-ready values kept in the journal with this step, for who resumes.
+            note: JSON-ready values kept in the journal; a resumed writer has them in `notes`.
         """
         expected = (len(rows), self.grid.n_pixel)
         if flux.shape != expected or ivar.shape != expected:
@@ -140,7 +141,7 @@ class SurveyWriter:
             os.fsync(journal.fileno())
 
     def catalog(self) -> pd.DataFrame:
-        """Return the rows appended so far, also those of the runs resumed."""
+        """Return the catalogue rows appended so far, in this and the resumed runs."""
         starts = ((int(path.stem), path) for path in (self._partial / PARTS).glob("*.parquet"))
         paths = [path for start, path in sorted(starts) if start < self.n_row]
         return pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
@@ -148,7 +149,8 @@ class SurveyWriter:
     def compact(self, catalog: pd.DataFrame, keep: BoolArray) -> None:
         """Drop spectra; the last ones move into the gaps. Call at most once, after all appends.
 
-        Moves only read rows behind the new end, so that doing it twice does no harm.
+        Rows move only from behind the new end to before it, so a run that is stopped here can
+        repeat it.
 
         Args:
             catalog: The final catalogue of all rows appended, in their order.
@@ -173,11 +175,11 @@ class SurveyWriter:
         self._catalog = catalog.iloc[order].reset_index(drop=True)
 
     def discard(self) -> None:
-        """Leave nothing behind, even if this writer could be resumed."""
+        """Remove the partial folder at exit, even if this writer could be resumed."""
         self._resume = False
 
     def file(self, name: str) -> Path:
-        """Return where to write a file that shall lie in the finished survey."""
+        """Return the path at which to write a further file of the finished survey."""
         return self._partial / name
 
     def __exit__(
@@ -186,7 +188,7 @@ class SurveyWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Finish the survey, or remove what there is of it unless it can be resumed."""
+        """Finish the survey; after an error, remove the partial folder unless it can be resumed."""
         try:
             if kind is None and self.n_row:
                 self._finish()
@@ -206,7 +208,7 @@ class SurveyWriter:
 
 
 def finish_interrupted(out: Path) -> bool:
-    """Do the last steps of a survey that was stopped during them; False if there is none."""
+    """Finish a survey that was stopped after survey.json was written; False if there is none."""
     partial = partial_folder(out)
     if not (partial / "survey.json").is_file():
         return False

@@ -1,8 +1,7 @@
-"""Reads many files in parallel: spectra ready to store, and a reason for each that is not."""
+"""Read many files in parallel into spectra ready to store, and reasons for those rejected."""
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -17,12 +16,13 @@ from numpy.typing import NDArray
 
 from data.grid import INSTRUMENTS, WaveGrid
 from data.ingest.cells import plain_text
+from data.ingest.file_list import printable_name
 from data.ingest.formats import read_file
 from data.ingest.prepare import pixel_shift, prepare
 from data.ingest.raw_spectrum import RawSpectrum
-from data.processes import start_pool as _pool
+from data.processes import start_pool
 
-if TYPE_CHECKING:  # a process that reads spectra starts in half the time without pandas
+if TYPE_CHECKING:  # importing pandas would double the time in which a reading process starts
     from data.ingest.external_catalog import Catalog, Match
 
 
@@ -41,14 +41,14 @@ class Rejection:
 
 
 @dataclass(frozen=True)
-class Selection:
-    """What is wanted of the files: the same for all of them.
+class Criteria:
+    """Acceptance criteria, the same for all files.
 
     Attributes:
         grid: Observed-frame grid of the survey.
         classes: Classes accepted, upper case; empty accepts every one.
         catalog: The user's catalogue, or none.
-        match: How its rows are found.
+        match: How its rows are found: by identifier or by position.
     """
 
     grid: WaveGrid
@@ -58,8 +58,8 @@ class Selection:
 
 
 @dataclass
-class Batch:
-    """What some files hold: rows of the catalogue with their spectra, and the rejected."""
+class FileContents:
+    """What some files hold: accepted objects (catalogue rows, spectra) and rejected ones."""
 
     files: list[str]
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -68,51 +68,54 @@ class Batch:
     rejected: list[Rejection] = field(default_factory=list)
 
 
-def read_batch(files: list[str], selection: Selection) -> Batch:
-    """Read some files; whatever is wrong with one becomes its reason."""
-    batch = Batch(files=files)
+def read_batch(files: list[str], criteria: Criteria) -> FileContents:
+    """Read some files; a faulty one is rejected, with its error as the reason."""
+    contents = FileContents(files=files)
     for name in files:
-        shown = os.fsencode(name).decode("utf-8", "replace")
+        printed = printable_name(name)
         try:
             for raw in read_file(Path(name)):
-                _take(raw, shown, selection, batch)
+                _take(raw, printed, criteria, contents)
         except (ValueError, OSError) as error:
-            batch.rejected.append(Rejection(shown, "", plain_text(_reason(error))))
-        except Exception as error:  # a hostile file may raise anything; it is told, with its type
+            contents.rejected.append(Rejection(printed, "", plain_text(_reason(error))))
+        except Exception as error:  # a hostile file may raise anything
             reason = f"unreadable: {type(error).__name__}: {error}"
-            batch.rejected.append(Rejection(shown, "", plain_text(reason)))
-    return batch
+            contents.rejected.append(Rejection(printed, "", plain_text(reason)))
+    return contents
 
 
-def read_batches(work: Iterable[list[str]], selection: Selection, *, jobs: int) -> Iterator[Batch]:
-    """Yield the batches in order, read by `jobs` processes, a bounded number ahead.
+def read_batches(
+    work: Iterable[list[str]], criteria: Criteria, *, jobs: int
+) -> Iterator[FileContents]:
+    """Yield the contents of batches of files in order, read by `jobs` processes.
 
-    A file that kills its process is found by reading the files of its batch one by one.
+    At most 2 `jobs` + 1 batches are read ahead. If a file kills its process, the files of its
+    batch are read again one by one to find it.
     """
     if jobs == 1:
-        yield from (read_batch(files, selection) for files in work)
+        yield from (read_batch(files, criteria) for files in work)
         return
-    ahead: deque[tuple[list[str], Future[Batch]]] = deque()
-    pool = _pool(jobs)
+    ahead: deque[tuple[list[str], Future[FileContents]]] = deque()
+    pool = start_pool(jobs)
     try:
         for files in work:
             try:
-                future = pool.submit(read_batch, files, selection)
+                future = pool.submit(read_batch, files, criteria)
             except BrokenProcessPool:
                 pool.shutdown()
-                pool = _pool(jobs)
-                future = pool.submit(read_batch, files, selection)
+                pool = start_pool(jobs)
+                future = pool.submit(read_batch, files, criteria)
             ahead.append((files, future))
             if len(ahead) > 2 * jobs:
-                yield _result(*ahead.popleft(), selection)
+                yield _result(*ahead.popleft(), criteria)
         while ahead:
-            yield _result(*ahead.popleft(), selection)
+            yield _result(*ahead.popleft(), criteria)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def acceptable(raw: RawSpectrum, *, z: float, kind: str, classes: tuple[str, ...]) -> str:
-    """Return why an object is not wanted; empty if it is."""
+def rejection_reason(raw: RawSpectrum, *, z: float, kind: str, classes: tuple[str, ...]) -> str:
+    """Return why an object is rejected; empty if it is accepted."""
     if raw.problem:
         return raw.problem
     if classes and kind and kind not in classes:
@@ -122,27 +125,27 @@ def acceptable(raw: RawSpectrum, *, z: float, kind: str, classes: tuple[str, ...
     return "" if z > 0 else f"redshift not positive: z must be > 0, got {z:.6g}"
 
 
-def _take(raw: RawSpectrum, file: str, selection: Selection, batch: Batch) -> None:
-    """Add one object to the batch, or the reason why not."""
+def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContents) -> None:
+    """Add one object to the accepted or to the rejected ones."""
     facts = dict(raw.facts)
     object_id = facts["object_id"] = plain_text(facts["object_id"])
-    catalog = _catalog(selection.catalog, selection.match) if selection.catalog else None
+    catalog = _catalog(criteria.catalog, criteria.match) if criteria.catalog else None
     if catalog is not None:
         row = catalog.find(object_id=object_id, ra=facts["ra"], dec=facts["dec"])
         facts["catalog_row"] = row
         if not np.isfinite(facts["z"]):
             facts["z"] = catalog.redshift(row)
         facts["class"] = facts["class"] or catalog.kind(row)
-    problem = acceptable(raw, z=facts["z"], kind=facts["class"], classes=selection.classes)
-    shift = pixel_shift(INSTRUMENTS[raw.instrument], selection.grid)
+    problem = rejection_reason(raw, z=facts["z"], kind=facts["class"], classes=criteria.classes)
+    shift = pixel_shift(INSTRUMENTS[raw.instrument], criteria.grid)
     if not problem and shift is None:
         problem = f"other grid: {raw.instrument} pixels do not fit; ingest them with --instrument"
     if problem:
-        batch.rejected.append(Rejection(file, object_id, problem))
+        contents.rejected.append(Rejection(file, object_id, problem))
         return
     try:
         ready = prepare(
-            selection.grid,
+            criteria.grid,
             pixel=raw.pixel + (shift or 0),
             flux=raw.flux,
             ivar=raw.ivar,
@@ -150,12 +153,12 @@ def _take(raw: RawSpectrum, file: str, selection: Selection, batch: Batch) -> No
             z=facts["z"],
         )
     except ValueError as error:
-        batch.rejected.append(Rejection(file, object_id, str(error)))
+        contents.rejected.append(Rejection(file, object_id, str(error)))
         return
     measures = {"snr": ready.snr, "norm": ready.norm, "mask_fraction": ready.mask_fraction}
-    batch.rows.append(facts | measures | {"instrument": raw.instrument, "file": file})
-    batch.flux.append(ready.flux)
-    batch.ivar.append(ready.ivar)
+    contents.rows.append(facts | measures | {"instrument": raw.instrument, "file": file})
+    contents.flux.append(ready.flux)
+    contents.ivar.append(ready.ivar)
 
 
 @cache
@@ -166,27 +169,25 @@ def _catalog(path: Path, match: Match) -> Catalog:
     return Catalog(path, match=match)
 
 
-def _result(files: list[str], future: Future[Batch], selection: Selection) -> Batch:
+def _result(files: list[str], future: Future[FileContents], criteria: Criteria) -> FileContents:
     try:
         return future.result()
     except BrokenProcessPool:
-        return _one_by_one(files, selection)
+        return _one_by_one(files, criteria)
 
 
-def _one_by_one(files: list[str], selection: Selection) -> Batch:
-    """Read files each in a process that may die."""
-    whole = Batch(files=files)
-    pool = _pool(1)
+def _one_by_one(files: list[str], criteria: Criteria) -> FileContents:
+    """Read each file in a process that it may kill."""
+    whole = FileContents(files=files)
+    pool = start_pool(1)
     for name in files:
         try:
-            part = pool.submit(read_batch, [name], selection).result()
+            part = pool.submit(read_batch, [name], criteria).result()
         except BrokenProcessPool:
             reason = "reader crashed: the file, or a lack of memory, killed its process"
-            whole.rejected.append(
-                Rejection(os.fsencode(name).decode("utf-8", "replace"), "", reason)
-            )
+            whole.rejected.append(Rejection(printable_name(name), "", reason))
             pool.shutdown()
-            pool = _pool(1)
+            pool = start_pool(1)
             continue
         whole.rows += part.rows
         whole.flux += part.flux

@@ -1,4 +1,4 @@
-"""Ingests files of spectra into a survey: what is wrong with one never stops the rest."""
+"""Ingest files of spectra into a survey; a faulty file is rejected and the rest go on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -24,19 +24,19 @@ from tqdm import tqdm
 from data.atomic import partial_folder
 from data.commands import setting
 from data.grid import INSTRUMENTS, NORM_RANGE
-from data.ingest.batch import Batch, Rejection, Selection, read_batches
+from data.ingest.batch import Criteria, FileContents, Rejection, read_batches
 from data.ingest.duplicates import best_of_object
 from data.ingest.external_catalog import Catalog, Match
-from data.ingest.file_list import FileList, batches, find_files
+from data.ingest.file_list import FileList, batches, find_files, printable_name
 from data.ingest.formats import read_file
 from data.survey_writer import SurveyWriter, finish_interrupted
 
 MAX_FILES, MAX_BYTES = 128, 64_000_000
-"""Files and bytes read between two entries of the journal: what bounds the memory."""
+"""Files and bytes read between two entries of the journal; they bound the memory."""
 FILES_PER_PROCESS = 300
-"""Fewer files than this are read sooner than another process starts."""
+"""One process more for each so many files: fewer are read before it has started."""
 N_SAMPLE = 200
-"""Files looked into to choose the grid."""
+"""Number of files read to choose the grid."""
 SOFTWARE = ("numpy", "pandas", "zarr", "fitsio")
 
 
@@ -65,13 +65,13 @@ class IngestConfig:
     overwrite: bool = setting(default=False, help="replace the survey at --out")
 
     def __post_init__(self) -> None:
-        """Refuse what can not be run."""
+        """Refuse settings out of range."""
         if self.jobs < 0:
             raise ValueError(f"--jobs must be 0 or more, got {self.jobs}")
 
 
 def ingest(config: IngestConfig) -> None:
-    """Read files, write the survey, tell what was accepted and why the rest was not.
+    """Read files, write the survey, report what was accepted and why the rest was rejected.
 
     Raises:
         ValueError: Nothing was accepted, or the settings do not fit the files.
@@ -85,7 +85,7 @@ def ingest(config: IngestConfig) -> None:
     classes = tuple(name.upper() for name in config.classes)
     auto = config.instrument == "auto"
     instrument = _choose_instrument(found.files) if auto else config.instrument
-    selection = Selection(
+    criteria = Criteria(
         grid=INSTRUMENTS[instrument],
         classes=() if "ALL" in classes else classes,
         catalog=config.catalog,
@@ -93,19 +93,16 @@ def ingest(config: IngestConfig) -> None:
     )
     with SurveyWriter(
         config.out,
-        grid=selection.grid,
+        grid=criteria.grid,
         info=_info(config, instrument, n_file=len(found.files)),
         resume=config.resume,
         overwrite=config.overwrite,
     ) as writer:
         rejected = [Rejection(name, "", reason) for name, reason in found.unreadable.items()]
-        rejected += _append_all(writer, found, selection, config)
+        rejected += _append_all(writer, found, criteria, config)
         if not writer.n_row:
-            _report(rejected, n_accepted=0, found=found)
-            table = config.out.with_name(f"{config.out.name}-rejected.csv")
-            _write_rejected(rejected, table)
             writer.discard()
-            raise ValueError(f"nothing was accepted; reasons above and, one a line, in {table}")
+            _refuse_empty(rejected, found, config.out)
         rejected += _finish(writer, catalog)
         kinds = Counter(item.kind for item in rejected)
         writer.info["provenance"]["rejected"] = dict(kinds.most_common())
@@ -115,14 +112,21 @@ def ingest(config: IngestConfig) -> None:
     _say(f"survey {config.out}; what was rejected, one a line: {config.out / 'rejected.csv'}")
 
 
+def _refuse_empty(rejected: Sequence[Rejection], found: FileList, out: Path) -> NoReturn:
+    _report(rejected, n_accepted=0, found=found)
+    table = out.with_name(f"{out.name}-rejected.csv")
+    _write_rejected(rejected, table)
+    raise ValueError(f"nothing was accepted; reasons above and, one a line, in {table}")
+
+
 def _append_all(
-    writer: SurveyWriter, found: FileList, selection: Selection, config: IngestConfig
+    writer: SurveyWriter, found: FileList, criteria: Criteria, config: IngestConfig
 ) -> list[Rejection]:
     """Append what the files hold, batch by batch, and return what was rejected."""
     asked = {
-        "grid": selection.grid.to_dict(),
-        "classes": list(selection.classes),
-        "catalog": [str(selection.catalog), selection.match],
+        "grid": criteria.grid.to_dict(),
+        "classes": list(criteria.classes),
+        "catalog": [str(criteria.catalog), criteria.match],
     }
     if writer.notes and writer.notes[0] != {"settings": asked}:
         raise ValueError(
@@ -132,11 +136,9 @@ def _append_all(
     rejected = [Rejection(*item) for note in writer.notes[1:] for item in note["rejected"]]
     done = {name for note in writer.notes[1:] for name in note["files"]}
     if not writer.notes:
-        nothing = np.zeros((0, selection.grid.n_pixel))
+        nothing = np.zeros((0, criteria.grid.n_pixel))
         writer.append(pd.DataFrame(), nothing, nothing, note={"settings": asked})
-    left = [
-        name for name in found.files if os.fsencode(name).decode("utf-8", "replace") not in done
-    ]
+    left = [name for name in found.files if printable_name(name) not in done]
     if done:
         _say(f"going on: {len(found.files) - len(left)} of {len(found.files)} files were done")
     work = batches(left, max_files=MAX_FILES, max_bytes=MAX_BYTES)
@@ -144,21 +146,23 @@ def _append_all(
     with tqdm(
         total=len(found.files), initial=len(found.files) - len(left), unit="file", disable=None
     ) as progress:
-        for batch in read_batches(work, selection, jobs=jobs):
-            _append(writer, batch)
-            rejected += batch.rejected
-            progress.update(len(batch.files))
+        for contents in read_batches(work, criteria, jobs=jobs):
+            _append(writer, contents)
+            rejected += contents.rejected
+            progress.update(len(contents.files))
     return rejected
 
 
-def _append(writer: SurveyWriter, batch: Batch) -> None:
-    shape = (len(batch.rows), writer.grid.n_pixel)
+def _append(writer: SurveyWriter, contents: FileContents) -> None:
+    shape = (len(contents.rows), writer.grid.n_pixel)
     note = {
-        "files": [os.fsencode(name).decode("utf-8", "replace") for name in batch.files],
-        "rejected": [[item.file, item.object_id, item.reason] for item in batch.rejected],
+        "files": [printable_name(name) for name in contents.files],
+        "rejected": [[item.file, item.object_id, item.reason] for item in contents.rejected],
     }
-    flux, ivar = (np.array(rows, np.float32).reshape(shape) for rows in (batch.flux, batch.ivar))
-    writer.append(pd.DataFrame(batch.rows), flux, ivar, note=note)
+    flux, ivar = (
+        np.array(rows, np.float32).reshape(shape) for rows in (contents.flux, contents.ivar)
+    )
+    writer.append(pd.DataFrame(contents.rows), flux, ivar, note=note)
 
 
 def _finish(writer: SurveyWriter, catalog: Catalog | None) -> list[Rejection]:
@@ -190,26 +194,26 @@ def _finish(writer: SurveyWriter, catalog: Catalog | None) -> list[Rejection]:
 
 
 def _choose_instrument(files: Sequence[str]) -> str:
-    """Return the instrument of most of some files, and say so when there are several."""
-    places = np.linspace(0, len(files) - 1, N_SAMPLE).astype(int)
-    sample = [files[int(place)] for place in np.unique(places)]
+    """Return the instrument of most files of a sample; report it if there are several."""
+    positions = np.linspace(0, len(files) - 1, N_SAMPLE).astype(int)
+    sample = [files[int(position)] for position in np.unique(positions)]
     counts: Counter[str] = Counter()
     for name in sample:
-        with suppress(ValueError, OSError):  # the run itself tells what is wrong with a file
+        with suppress(ValueError, OSError):  # the ingest itself reports what is wrong with a file
             counts.update(raw.instrument for raw in islice(read_file(Path(name)), 1))
     chosen = counts.most_common(1)[0][0] if counts else "sdss"
     if len(counts) > 1:
-        told = ", ".join(f"{count} {name}" for name, count in counts.most_common())
+        listed = ", ".join(f"{count} {name}" for name, count in counts.most_common())
         wave = INSTRUMENTS[chosen].wave
         _say(
-            f"files of several instruments (of {len(sample)} looked into: {told}); all go on the "
+            f"files of several instruments (of {len(sample)} looked into: {listed}); all go on the "
             f"{chosen} grid, {wave[0]:.0f}-{wave[-1]:.0f} A. --instrument takes another"
         )
     return chosen
 
 
 def _info(config: IngestConfig, instrument: str, *, n_file: int) -> dict[str, Any]:
-    """Return what survey.json says beside the grid."""
+    """Return the content of survey.json besides the grid."""
     return {
         "name": config.out.name,
         "instrument": instrument,

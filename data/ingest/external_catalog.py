@@ -1,4 +1,4 @@
-"""A user's catalogue: found by identifier or by position, it fills what the files do not have."""
+"""A user's catalogue, matched by identifier or position; it supplies what the files lack."""
 
 from __future__ import annotations
 

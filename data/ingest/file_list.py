@@ -1,4 +1,4 @@
-"""Which files to ingest: folders searched, each file once, in a fixed order."""
+"""The files to ingest: found in folders, each once, in a fixed order."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ COMPANIONS = ("redrock-", "zbest-")
 
 @dataclass
 class FileList:
-    """What was found.
+    """Files to ingest.
 
     Attributes:
         files: Paths in order, each file once.
-        n_repeat: How many more times a file was met.
+        n_repeat: How many times a file that is in the list already was found again.
         unreadable: Path -> reason, of folders and links that could not be followed.
     """
 
@@ -60,7 +60,10 @@ def find_files(paths: Sequence[Path]) -> FileList:
 
 
 def batches(files: Sequence[str], *, max_files: int, max_bytes: int) -> Iterator[list[str]]:
-    """Yield the files in order, so many at a time, or fewer when they are big."""
+    """Yield the files in order, in batches of at most `max_files` files and `max_bytes` bytes.
+
+    A file larger than `max_bytes` is a batch of its own.
+    """
     batch: list[str] = []
     size = 0
     for name in files:
@@ -72,6 +75,11 @@ def batches(files: Sequence[str], *, max_files: int, max_bytes: int) -> Iterator
         size += more
     if batch:
         yield batch
+
+
+def printable_name(path: str) -> str:
+    """Return a path as text for tables and messages; bytes that are not UTF-8 are replaced."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _walk(folder: Path, found: FileList) -> Iterator[str]:

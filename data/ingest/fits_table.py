@@ -79,9 +79,9 @@ class Header:
         return size
 
     @cached_property
-    def places(self) -> dict[int, _Place]:
-        """Column number -> where it lies in a row."""
-        places: dict[int, _Place] = {}
+    def fields(self) -> dict[int, _Field]:
+        """Column number -> the bytes of a row that it takes."""
+        fields: dict[int, _Field] = {}
         start, width = 0, self.integer("NAXIS1")
         for number in range(1, self.n_field + 1):
             form = self.cards.get(f"TFORM{number}", "")
@@ -89,11 +89,11 @@ class Header:
             if match is None:
                 raise ValueError(f"damaged FITS header: TFORM{number} is {form!r}")
             count, code = int(match[1] or 1), match[2]
-            places[number] = _Place(number, code, count, start)
+            fields[number] = _Field(number, code, count, start)
             start += _bytes(code, count)
         if start != width:
             raise ValueError(f"damaged FITS header: columns take {start} bytes of a row of {width}")
-        return places
+        return fields
 
 
 @lru_cache(maxsize=128)
@@ -168,11 +168,11 @@ class FitsFile:
         if missing > 0:
             raise ValueError(f"truncated FITS file: its table lacks the last {missing} bytes")
         wanted = {name: header.columns[name] for name in names if name in header.columns}
-        places = header.places
+        fields = header.fields
         self._handle.seek(unit.offset)
         raw = self._handle.read(width * rows)
         return {
-            name: _column(raw, rows=rows, width=width, place=places[number], header=header)
+            name: _column(raw, rows=rows, width=width, field=fields[number], header=header)
             for name, number in wanted.items()
         }
 
@@ -190,7 +190,9 @@ class FitsFile:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Field:
+    """One field of a table's rows: its column, type code (TFORM), repeat count, first byte."""
+
     number: int
     code: str
     count: int
@@ -215,17 +217,17 @@ def _bytes(code: str, count: int) -> int:
     return _SIZES[code] * count
 
 
-def _column(raw: bytes, *, rows: int, width: int, place: _Place, header: Header) -> NDArray[Any]:
-    dtype = f"S{max(place.count, 1)}" if place.code == "A" else _DTYPES.get(place.code)
-    name = header.cards[f"TTYPE{place.number}"]
+def _column(raw: bytes, *, rows: int, width: int, field: _Field, header: Header) -> NDArray[Any]:
+    dtype = f"S{max(field.count, 1)}" if field.code == "A" else _DTYPES.get(field.code)
+    name = header.cards[f"TTYPE{field.number}"]
     if dtype is None:
-        raise ValueError(f"column {name} must hold numbers or text, got TFORM {place.code}")
-    shape = (rows,) if place.code == "A" or place.count == 1 else (rows, place.count)
+        raise ValueError(f"column {name} must hold numbers or text, got TFORM {field.code}")
+    shape = (rows,) if field.code == "A" or field.count == 1 else (rows, field.count)
     strides = (width, np.dtype(dtype).itemsize)[: len(shape)]
-    if rows == 0 or place.count == 0:
+    if rows == 0 or field.count == 0:
         return np.zeros(shape, dtype=np.dtype(dtype).newbyteorder("="))
-    view = np.ndarray(shape, dtype=dtype, buffer=raw, offset=place.start, strides=strides)
+    view = np.ndarray(shape, dtype=dtype, buffer=raw, offset=field.start, strides=strides)
     values = view.astype(np.dtype(dtype).newbyteorder("="))
-    zero = float(header.cards.get(f"TZERO{place.number}", 0))
-    scale = float(header.cards.get(f"TSCAL{place.number}", 1))
-    return values if (zero, scale) == (0.0, 1.0) or place.code in "AL" else values * scale + zero
+    zero = float(header.cards.get(f"TZERO{field.number}", 0))
+    scale = float(header.cards.get(f"TSCAL{field.number}", 1))
+    return values if (zero, scale) == (0.0, 1.0) or field.code in "AL" else values * scale + zero

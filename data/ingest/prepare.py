@@ -1,4 +1,4 @@
-"""From a spectrum as read to one that can be stored: weights, grid, normalisation.
+"""Prepare a spectrum as read for storage: weights, grid, normalisation.
 
 The steps of Melchior+2022, section 2: weight 0 where a mask is set or near a strong sky line, the
 flux itself unchanged; then division by the median flux of rest-frame 5300-5850 Angstrom.
@@ -52,7 +52,7 @@ def prepare(
     masked: BoolArray,
     z: float,
 ) -> Prepared:
-    """Weight, place on the grid and normalise one spectrum.
+    """Weight one spectrum, put it on the grid and normalise it.
 
     Args:
         grid: Observed-frame grid of the survey.
@@ -70,7 +70,7 @@ def prepare(
             f"bad shape: wavelength, flux, ivar and mask must be equally long, "
             f"got {len(pixel)}, {len(flux)}, {len(ivar)} and {len(masked)}"
         )
-    values, weights, flagged = _place(grid, pixel, flux, ivar, masked)
+    values, weights, flagged = _onto_grid(grid, pixel, flux, ivar, masked)
     values, weights = _weigh(values, weights)
     measured = weights > 0
     if not (measured & ~flagged).any():
@@ -80,11 +80,7 @@ def prepare(
     snr = float(np.median(values[measured] * np.sqrt(weights[measured])))
     weights[_sky(grid) | flagged] = 0
     norm = _norm(grid, values, weights, z)
-    with np.errstate(over="ignore"):
-        scaled = (values / norm).astype(np.float32)
-        inverse = (weights * norm**2).astype(np.float32)
-    bad = ~(np.isfinite(scaled) & np.isfinite(inverse))
-    scaled[bad], inverse[bad] = 0, 0
+    scaled, inverse = _scaled(values, weights, norm)
     return Prepared(
         flux=scaled,
         ivar=inverse,
@@ -102,7 +98,7 @@ def pixel_shift(own: WaveGrid, grid: WaveGrid, *, tolerance: float = 0.01) -> in
     return round(shift) if abs(shift - round(shift)) < tolerance else None
 
 
-def _place(
+def _onto_grid(
     grid: WaveGrid,
     pixel: IndexArray,
     flux: FloatArray,
@@ -128,6 +124,18 @@ def _weigh(values: NDArray[Any], weights: NDArray[Any]) -> tuple[NDArray[Any], N
     finite = np.isfinite(values)
     good = finite & np.isfinite(weights) & (weights > MIN_IVAR)
     return np.where(finite, values, 0.0), np.where(good, weights, 0.0)
+
+
+def _scaled(
+    values: NDArray[Any], weights: NDArray[Any], norm: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return normalised flux and ivar; both 0 where either overflows float32."""
+    with np.errstate(over="ignore"):
+        scaled = (values / norm).astype(np.float32)
+        inverse = (weights * norm**2).astype(np.float32)
+    bad = ~(np.isfinite(scaled) & np.isfinite(inverse))
+    scaled[bad], inverse[bad] = 0, 0
+    return scaled, inverse
 
 
 @cache

@@ -47,11 +47,11 @@ def lattice(uniform: FloatArray, grid: WaveGrid) -> IndexArray:
     Raises:
         ValueError: They do not increase, or lie between the pixels of the grid.
     """
-    place = (np.asarray(uniform, dtype=float) - grid.start) / grid.step
-    if place.size < 2 or not np.all(np.abs(place) < 1e6):
+    position = (np.asarray(uniform, dtype=float) - grid.start) / grid.step
+    if position.size < 2 or not np.all(np.abs(position) < 1e6):
         raise ValueError(f"bad wavelengths: {_span(uniform)} are not optical wavelengths")
-    pixel = np.rint(place).astype(np.int64)
-    off = float(np.abs(place - pixel).max())
+    pixel = np.rint(position).astype(np.int64)
+    off = float(np.abs(position - pixel).max())
     if off > LATTICE_TOLERANCE:
         raise ValueError(
             f"bad wavelengths: they must lie on the instrument's grid, got pixels {off:.2f} "

@@ -1,8 +1,8 @@
-"""Star-formation histories of mock galaxies: delayed exponential, burst, change of late.
+"""Star-formation histories of mock galaxies: a delayed exponential, a late change, a burst.
 
-Before any change the rate is t exp(-t / tau) since the first stars (Simha+2014); from `change_age`
-on it turns, within `change_time`, to `change_factor` times that (0 = quenched, above 1 = revived);
-a burst adds a part `burst_fraction` of all stars, over `burst_time`, ending now or a while ago.
+Without a change the rate is t exp(-t / tau) since the first stars (Simha+2014). From `change_age`
+on it goes, within `change_time`, to `change_factor` times that (0 = quenched, above 1 = revived).
+A burst adds a part `burst_fraction` of all stars, over `burst_time`, ending now or a while ago.
 """
 
 from __future__ import annotations

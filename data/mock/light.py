@@ -23,15 +23,16 @@ from data.mock.photometry import (
     bin_of,
     bin_waves,
     broad_bins,
+    draw_distances,
     line_bins,
     norm_and_snr,
-    place_galaxies,
     wide_continuum,
 )
 from data.mock.population import Galaxies, draw_galaxies
 from data.mock.templates import load_templates, row_product
 
 FLUX_UNIT = 1e-17
+"""erg/s/cm2/A."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Light:
 
 
 def draw_light(random: ObjectRandom, instrument: Instrument, outlier: IntArray) -> Light:
-    """Draw galaxies and place them where a survey limited in magnitude sees them.
+    """Draw galaxies, at distances at which a magnitude-limited survey sees them.
 
     Args:
         random: The objects' random numbers.
@@ -111,7 +112,7 @@ def draw_light(random: ObjectRandom, instrument: Instrument, outlier: IntArray) 
     wave = bin_waves()
     continuum = continuum + power[:, None] * (wave / 5575.0) ** slope[:, None]
     total = continuum + row_product(lines, line_bins()) + broad_bins(broad, broad_vdisp)
-    z, r_mag, mass = place_galaxies(random, galaxies, total, live, instrument)
+    z, r_mag, mass = draw_distances(random, galaxies, total, live, instrument)
     scale = _fibre_scale(random, z, mass, instrument)
     galactic = 10 ** random.normal("galactic", -1.1, 0.25)
     noise = 10 ** random.normal("noise", 0.0, 0.07)

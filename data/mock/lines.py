@@ -1,7 +1,7 @@
 """Emission lines of mock galaxies: which, how strong, how wide.
 
 Lines of star-forming regions come from the nebular tables; those of active nuclei and of gas
-ionised by old stars have ratios drawn around the places of Seyfert galaxies and LINERs in the BPT
+ionised by old stars have ratios drawn around those of Seyfert galaxies and LINERs in the BPT
 diagrams (Kewley+2006, fig. 1).
 """
 
@@ -62,7 +62,7 @@ def line_waves() -> FloatArray:
 
 
 def line_index(wave: float) -> int:
-    """Return the place in `line_waves` of the line nearest to a wavelength (Angstrom)."""
+    """Return the index in `line_waves` of the line nearest to a wavelength (Angstrom)."""
     return int(np.abs(line_waves() - wave).argmin())
 
 
@@ -78,8 +78,8 @@ def star_forming_lines(galaxies: Galaxies, formed: FloatArray) -> FloatArray:
     """
     templates = load_templates()
     n_young = templates.lines.shape[2]
-    i, u = _place(galaxies.gas_metallicity, templates.log_metallicity)
-    j, v = _place(galaxies.log_u, templates.log_u)
+    i, u = _node_below(galaxies.gas_metallicity, templates.log_metallicity)
+    j, v = _node_below(galaxies.log_u, templates.log_u)
     young = formed[:, :n_young, None]
     lines = np.zeros((len(formed), templates.lines.shape[3]))
     for di, dj in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -122,7 +122,7 @@ def broad_lines(random: ObjectRandom, nucleus: IntArray) -> tuple[FloatArray, Fl
     return flux, fwhm / 2.355
 
 
-def _place(values: FloatArray, nodes: FloatArray) -> tuple[IntArray, FloatArray]:
+def _node_below(values: FloatArray, nodes: FloatArray) -> tuple[IntArray, FloatArray]:
     """Return the node below each value, and how far towards the next (0..1)."""
     index = (np.searchsorted(nodes, values) - 1).clip(0, len(nodes) - 2)
     return index, ((values - nodes[index]) / (nodes[index + 1] - nodes[index])).clip(0, 1)

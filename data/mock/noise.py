@@ -11,16 +11,18 @@ from data.mock.instrument import Instrument
 from data.mock.object_random import ObjectRandom
 
 _CALIBRATION_ERROR = 0.025
+"""Amplitude of the longest of the smooth calibration errors, relative (1 sigma)."""
 _N_WAVE = 3
+"""Number of cosines that a calibration error is made of."""
 _BAD_COLUMNS = 0.04
 """Part of the spectra that miss a stretch of pixels."""
 
 
-def observe(
+def record(
     flux: FloatArray, ivar: FloatArray, random: ObjectRandom, instrument: Instrument, *,
     exposure: FloatArray,
 ) -> None:  # fmt: skip
-    """Record spectra in place.
+    """Turn true spectra into recorded ones, in place.
 
     Args:
         flux: True flux, 1e-17 cgs, float32, shape (n_galaxy, n_pixel); replaced by the recorded.
@@ -74,9 +76,9 @@ def _hit(
         return
     start = generator.integers(0, len(flux) - 1, n_hit)
     strength = np.minimum(generator.pareto(1.0, n_hit), 100).astype(np.float32) * 5
-    for place in (start, start + 1):
-        flux[place] += strength * error[place]
-        ivar[place] = 0
+    for pixel in (start, start + 1):
+        flux[pixel] += strength * error[pixel]
+        ivar[pixel] = 0
     if generator.random() < 0.02:  # one escaped
         ivar[start[0]] = 1 / error[start[0]] ** 2
 

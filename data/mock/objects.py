@@ -11,7 +11,7 @@ from data.arrays import FloatArray, IntArray
 from data.grid import NORM_RANGE
 from data.mock.instrument import Instrument
 from data.mock.light import draw_light
-from data.mock.noise import observe
+from data.mock.noise import record
 from data.mock.object_random import ObjectRandom
 from data.mock.outliers import (
     OUTLIER_KINDS,
@@ -62,7 +62,7 @@ class MockObjects:
             part = slice(start, start + BLOCK)
             flux[part] = galaxy_flux(self.light.take(part), self.instrument)
         flux[self._strange] = self._strange_flux
-        observe(flux, ivar, self.random, self.instrument, exposure=self.exposure)
+        record(flux, ivar, self.random, self.instrument, exposure=self.exposure)
         if len(self._strange):
             damage(flux, ivar, self.random, self.outlier, level=self.norm,
                    instrument=self.instrument)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Objects and accidents a survey of galaxies is not meant to hold, injected on purpose.
+"""Outliers injected into mock surveys: unwanted objects, rare galaxies, instrumental faults.
 
 Three kinds change the galaxy (`data.mock.light` asks `strength`), the others its spectrum: before
 it is recorded (`distort`) or after (`damage`).
@@ -88,7 +88,7 @@ def distort(
     flux: FloatArray, random: ObjectRandom, outlier: IntArray, *, z: FloatArray,
     second: FloatArray, instrument: Instrument,
 ) -> FloatArray:  # fmt: skip
-    """Return true spectra with what lies in front, beside or inside of the galaxies.
+    """Return true spectra with a star, a second galaxy, a supernova or a step added.
 
     Args:
         flux: Spectra of the galaxies, 1e-17 cgs, shape (n_galaxy, n_pixel).
@@ -129,7 +129,7 @@ def damage(
     flux: FloatArray, ivar: FloatArray, random: ObjectRandom, outlier: IntArray, *,
     level: FloatArray, instrument: Instrument,
 ) -> None:  # fmt: skip
-    """Spoil recorded spectra in place: lines of the sky left over, half a spectrum lost."""
+    """Change recorded spectra in place: add residuals of the sky, or lose half a spectrum."""
     wave = instrument.grid.wave
     size = random.uniform("outlier size", 0.6, 3.0)
     blue = random.uniform("outlier side") < 0.5
@@ -138,17 +138,15 @@ def damage(
         if kind == "sky residuals":
             flux[row] += level[row] * size[row] * _residual(instrument)
             covered = (wave > instrument.covered[0] + 20) & (wave < instrument.covered[1] - 20)
-            shown = instrument.sky_mask & covered
-            ivar[row, shown] = 1 / instrument.sky_error[shown] ** 2  # the pipeline trusts them
+            sky = instrument.sky_mask & covered
+            ivar[row, sky] = 1 / instrument.sky_error[sky] ** 2  # not masked by the pipeline
         elif kind == "missing half":
             middle = int(instrument.grid.pixel(instrument.join))
             lost = slice(0, middle) if blue[row] else slice(middle, None)
             edge = flux[row, middle - 60 : middle + 60].mean()
             end = (0.2 + 0.5 * size[row]) * level[row]
-            line = np.linspace(end, edge, middle) if blue[row] else None
-            if line is None:
-                line = np.linspace(edge, end, len(wave) - middle)
-            flux[row, lost] = line
+            ends = (end, edge) if blue[row] else (edge, end)
+            flux[row, lost] = np.linspace(*ends, len(wave[lost]))
             ivar[row, lost] = np.where(ivar[row, lost] > 0, ivar[row, lost], 0)
 
 
@@ -170,8 +168,8 @@ def _star(wave: FloatArray, draw: float, *, wide: bool) -> FloatArray:
     kinds = ("M", "K", "G", "F", "A", "WD", "C") if wide else ("M", "WD", "K")
     chosen = np.flatnonzero(np.isin(types, kinds))
     spectrum = spectra[chosen[int(draw * len(chosen))]]
-    place = (np.log10(wave) - first) / step
-    return np.interp(place, np.arange(len(spectrum)), spectrum).astype(np.float32)
+    pixel = (np.log10(wave) - first) / step
+    return np.interp(pixel, np.arange(len(spectrum)), spectrum).astype(np.float32)
 
 
 @cache
@@ -189,7 +187,7 @@ def _residual(instrument: Instrument) -> FloatArray:
         sigma = 1.2 * float(instrument.resolution(line.wave)) / SPEED_OF_LIGHT * line.wave
         x = (wave - line.wave) / sigma
         near = np.abs(x) < 8
-        # The derivative of a line, where its place is off, and a part of the line itself.
+        # A shifted line leaves its derivative, a scaled one a part of the line itself.
         shape = (0.6 * x[near] + 0.5) * np.exp(-0.5 * x[near] ** 2)
         total[near] += np.sqrt(line.intensity / 10) * shape
     return total.astype(np.float32)

@@ -18,11 +18,16 @@ from data.mock.population import Galaxies
 from data.mock.templates import GRID, load_templates, row_product
 
 BRIGHT_LIMIT = 14.0
+"""Brightest r magnitude of a survey's galaxies."""
 _BIN = 49
+"""Template pixels of one wide bin."""
 _N_BIN = GRID.n_pixel // _BIN
 LUMINOSITY = 3.828e33
+"""Of the Sun, erg/s."""
 MEGAPARSEC = 3.0856776e24
+"""cm."""
 _Z_NODES = np.geomspace(0.002, 0.7, 60)
+"""Redshifts at which magnitudes are computed; they are interpolated between."""
 _R_FILTER = (
     np.arange(5380.0, 7181.0, 100.0),
     np.array([0.003, 0.05, 0.21, 0.35, 0.425, 0.448, 0.464, 0.471, 0.478, 0.487, 0.491, 0.491,
@@ -81,9 +86,9 @@ def broad_bins(broad: FloatArray, vdisp: FloatArray) -> FloatArray:
     """Return broad lines of some width (km/s) in the wide bins, (n_galaxy, n_bin)."""
     total = np.zeros((len(broad), _N_BIN))
     rows = np.flatnonzero(broad[:, 0] > 0)
-    for i, line in enumerate(BROAD_WAVE):
-        sigma = (vdisp[rows] / SPEED_OF_LIGHT * line)[:, None]
-        profile = np.exp(-0.5 * ((bin_waves() - line) / sigma) ** 2)
+    for i, centre in enumerate(BROAD_WAVE):
+        sigma = (vdisp[rows] / SPEED_OF_LIGHT * centre)[:, None]
+        profile = np.exp(-0.5 * ((bin_waves() - centre) / sigma) ** 2)
         profile /= (profile * _bin_widths()).sum(axis=1, keepdims=True)
         total[rows] += broad[rows, i : i + 1] * profile
     return total
@@ -97,15 +102,20 @@ def _filter_matrix() -> FloatArray:
     response = np.interp(observed, *_R_FILTER, left=0, right=0)
     # Photon-weighted mean flux density of an AB source of known F_nu (Fukugita+1996, eq. 1).
     fine = np.linspace(5380, 7180, 2000)
-    nu_per_photon = np.trapezoid(np.interp(fine, *_R_FILTER) / fine, fine) * 2.99792458e18
+    per_photon = np.trapezoid(np.interp(fine, *_R_FILTER) / fine, fine)
+    nu_per_photon = per_photon * (SPEED_OF_LIGHT * 1e13)  # speed of light in Angstrom/s
     return response * observed * width * (1 + _Z_NODES) / nu_per_photon
 
 
-def place_galaxies(
+def draw_distances(
     random: ObjectRandom, galaxies: Galaxies, total: FloatArray, live: FloatArray,
     instrument: Instrument,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip
-    """Return redshift, r magnitude, and mass formed (M_sun)."""
+    """Draw galaxies uniformly in the volume in which a magnitude-limited survey sees them.
+
+    Returns:
+        Redshift, r magnitude, and mass formed (M_sun), each of shape (n_galaxy,).
+    """
     mass = 10**galaxies.log_mass / live
     band = row_product(total, _filter_matrix()) * (mass * LUMINOSITY)[:, None]
     distance = cosmology.luminosity_distance(_Z_NODES) * MEGAPARSEC
@@ -116,11 +126,11 @@ def place_galaxies(
     low, high = (cosmology.comoving_distance(z) for z in (nearest, faintest))
     share = random.uniform("distance")
     z = cosmology.redshift(np.cbrt(low**3 + share * (high**3 - low**3)))
-    place = np.log(z / _Z_NODES[0]) / np.log(_Z_NODES[1] / _Z_NODES[0])
-    node = place.astype(int).clip(0, len(_Z_NODES) - 2)
+    position = np.log(z / _Z_NODES[0]) / np.log(_Z_NODES[1] / _Z_NODES[0])
+    node = position.astype(int).clip(0, len(_Z_NODES) - 2)
     rows = np.arange(len(z))
     below, above = magnitude[rows, node], magnitude[rows, node + 1]
-    return z, below + (above - below) * (place - node), mass
+    return z, below + (above - below) * (position - node), mass
 
 
 def _crossing(magnitude: FloatArray, limit: float) -> FloatArray:

@@ -24,8 +24,11 @@ from data.spectra import Spectra
 from data.survey_writer import SurveyWriter
 
 ROWS_AT_ONCE = 512
+"""Spectra synthesised at a time by `read`, which bounds its memory."""
 WRITE_ROWS = 512
+"""Spectra synthesised by a process and written at a time."""
 CATALOG_ROWS = 8192
+"""Catalogue rows made at a time."""
 
 
 class MockSurvey:

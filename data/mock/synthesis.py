@@ -91,7 +91,7 @@ def add_lines(
     seen = (centre > -reach) & (centre < grid.n_pixel + reach)
     seen &= lines > _WEAKEST * lines.max(axis=1, keepdims=True)
     peak = lines / (np.sqrt(2 * np.pi) * total * waves)
-    # Lines of like width together: few pixels are computed in vain.
+    # Group lines of similar width, so that few of the pixels computed are discarded.
     width = np.exp2(np.ceil(2 * np.log2(reach.clip(1))) / 2)
     for half in np.unique(width[seen]):
         rows, columns = np.nonzero(seen & (width == half))
@@ -128,7 +128,7 @@ def _set_continuum(flux: FloatArray, light: Light, grid: WaveGrid) -> None:
     for start in range(0, len(flux), _ROWS):
         rows = range(start, min(start + _ROWS, len(flux)))
         for row, transforms in zip(rows, both, strict=False):
-            factor = _smooth_and_shift(sigma[row], _place(light.z[row], grid)[1])
+            factor = _smooth_and_shift(sigma[row], _start_pixel(light.z[row], grid)[1])
             np.multiply(old_light[row], factor, out=transforms[0])
             np.multiply(fresh_light[row], factor, out=transforms[1])
         stars = np.asarray(fft.irfft(both[: len(rows)], n=N_FFT))
@@ -140,21 +140,21 @@ def _dim(flux: FloatArray, stars: FloatArray, light: Light, row: int, grid: Wave
     """Set a spectrum to old and young stars (2, N_FFT) behind the dust of galaxy `row`."""
     diffuse, cloud = _dust_curves()
     if grid.scale == "log":
-        first, shift = _place(light.z[row], grid)
+        first, shift = _start_pixel(light.z[row], grid)
         stars = stars[:, first : first + grid.n_pixel]
         first += shift > 0.5
         dust = slice(first, first + grid.n_pixel)
     else:
-        place = _template_pixels(grid) - np.log10(1 + light.z[row]) / GRID.step
-        dust = np.rint(place).astype(int)
-        stars = _cubic(stars, place)
+        position = _template_pixels(grid) - np.log10(1 + light.z[row]) / GRID.step
+        dust = np.rint(position).astype(int)
+        stars = _cubic(stars, position)
     np.multiply(stars[1], np.exp(-_single(light.galaxies.a_v_cloud[row]) * cloud[dust]), out=flux)
     flux += stars[0]
     flux *= np.exp(-_single(light.galaxies.a_v[row]) * diffuse[dust])
 
 
-def _place(z: float, grid: WaveGrid) -> tuple[int, float]:
-    """Return where a spectrum begins on the template grid: whole pixels and fraction."""
+def _start_pixel(z: float, grid: WaveGrid) -> tuple[int, float]:
+    """Return the template pixel at which a spectrum begins: whole pixels and fraction."""
     if grid.scale != "log":
         return 0, 0.0
     start = (grid.start - GRID.start - np.log10(1 + z)) / GRID.step
@@ -174,17 +174,17 @@ def _smooth_and_shift(sigma: float, shift: float) -> NDArray[Any]:
     return factor
 
 
-def _cubic(values: FloatArray, place: FloatArray) -> FloatArray:
+def _cubic(values: FloatArray, position: FloatArray) -> FloatArray:
     """Interpolate rows by Catmull-Rom cubics at fractional pixels, float32."""
-    index = np.floor(place).astype(int)
-    t = (place - index).astype(np.float32)
+    index = np.floor(position).astype(int)
+    t = (position - index).astype(np.float32)
     weights = (
         ((-0.5 * t + 1.0) * t - 0.5) * t,
         (1.5 * t - 2.5) * t * t + 1.0,
         ((-1.5 * t + 2.0) * t + 0.5) * t,
         (0.5 * t - 0.5) * t * t,
     )
-    result = np.zeros((len(values), len(place)), dtype=np.float32)
+    result = np.zeros((len(values), len(position)), dtype=np.float32)
     for row, interpolated in zip(values, result, strict=True):
         for offset, weight in enumerate(weights):
             interpolated += weight * row[offset:].take(index - 1)
@@ -196,10 +196,10 @@ def _add_nucleus(flux: FloatArray, light: Light, grid: WaveGrid) -> None:
     for row in np.flatnonzero(light.power > 0):
         rest = grid.wave / (1 + light.z[row])
         spectrum = light.power[row] * (rest / 5575.0) ** light.power_slope[row]
-        for line, strength in zip(BROAD_WAVE, light.broad[row], strict=True):
-            sigma = light.broad_vdisp[row] / SPEED_OF_LIGHT * line
+        for centre, strength in zip(BROAD_WAVE, light.broad[row], strict=True):
+            sigma = light.broad_vdisp[row] / SPEED_OF_LIGHT * centre
             peak = strength / (np.sqrt(2 * np.pi) * sigma)
-            spectrum += peak * np.exp(-0.5 * ((rest - line) / sigma) ** 2)
+            spectrum += peak * np.exp(-0.5 * ((rest - centre) / sigma) ** 2)
         flux[row] += spectrum.astype(np.float32)
 
 

@@ -39,7 +39,7 @@ STARS = {
     "WD": (74,), "A": (67, 70, 82, 80), "F": (35, 37, 39, 42), "G": (46, 49, 47),
     "K": (58, 56, 57, 60, 59, 11, 13), "M": (14, 17, 26, 23, 27, 9, 3, 6), "C": (88,),
 }  # fmt: skip
-"""Clusters of the MaStar library by spectral type, told by eye from lines and bands."""
+"""Clusters of the MaStar library by spectral type, judged by eye from lines and bands."""
 
 
 def main() -> None:

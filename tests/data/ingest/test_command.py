@@ -18,7 +18,7 @@ from astropy.io import fits
 
 from data.__main__ import main
 from data.grid import INSTRUMENTS, NORM_RANGE
-from data.ingest.batch import Selection, read_batches
+from data.ingest.batch import Criteria, read_batches
 from data.lines import sky as sky_lines
 from data.survey import Survey
 from data.survey_writer import partial_folder
@@ -434,10 +434,10 @@ def test_a_file_that_kills_its_reader_is_the_only_one_lost(tmp_path: Path):
     galaxies(tmp_path, 5)
     write_sdss(tmp_path / "spec-bomb.fits", CLASS="BOMB")
     files = sorted(map(str, tmp_path.glob("*.fits")))
-    selection = Selection(
+    criteria = Criteria(
         grid=INSTRUMENTS["sdss"], classes=Deadly(["GALAXY"]), catalog=None, match="id"
     )
-    found = list(read_batches([files[:3], files[3:]], selection, jobs=2))
+    found = list(read_batches([files[:3], files[3:]], criteria, jobs=2))
     assert sum(len(batch.rows) for batch in found) == 5
     rejected = [item for batch in found for item in batch.rejected]
     assert [Path(item.file).name for item in rejected] == ["spec-bomb.fits"]
@@ -478,9 +478,9 @@ import sys, time
 import data.ingest.command, data.ingest.batch
 data.ingest.command.MAX_FILES = 4
 read_batch = data.ingest.batch.read_batch
-def slow(files, selection):
+def slow(files, criteria):
     time.sleep(0.15)
-    return read_batch(files, selection)
+    return read_batch(files, criteria)
 data.ingest.batch.read_batch = slow
 from data.__main__ import main
 sys.exit(main(sys.argv[1:]))

@@ -14,7 +14,7 @@ from data.mock.history import EDGES, History, recent_rate, tau_ratio_of_rate
 from data.mock.instrument import MOCK_INSTRUMENTS
 from data.mock.light import draw_light
 from data.mock.lines import line_index, star_forming_lines
-from data.mock.noise import observe
+from data.mock.noise import record
 from data.mock.object_random import ObjectRandom
 from data.mock.synthesis import add_lines, galaxy_flux
 from data.mock.templates import load_templates
@@ -216,7 +216,7 @@ def test_velocity_dispersion_is_a_gaussian_in_velocity(light):
 
 def _recorded(flux, random, *, exposure):
     ivar = np.empty_like(flux)
-    observe(flux, ivar, random, SDSS, exposure=exposure)
+    record(flux, ivar, random, SDSS, exposure=exposure)
     return flux, ivar
 
 
