@@ -1,4 +1,4 @@
-"""Opens whatever spectra can be read from: a survey folder, or a mock survey on demand."""
+"""Open a source of spectra: a survey folder, or a mock survey made on demand."""
 
 from __future__ import annotations
 

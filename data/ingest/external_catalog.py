@@ -100,7 +100,7 @@ class Catalog:
             raise ValueError(f"{path} must have columns ra and dec (degrees) to match by radec")
         tree, rows = position_tree(_numbers(self.table, "ra"), _numbers(self.table, "dec"))
         if rows.size == 0:
-            raise ValueError(f"{path} has no row with finite ra and dec")
+            raise ValueError(f"{path} has no row with a known position: ra and dec must be degrees")
         return tree, rows
 
 

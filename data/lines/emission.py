@@ -56,7 +56,7 @@ LINES: tuple[SpectralLine, ...] = (
 )
 
 
-def line(name: str) -> SpectralLine:
+def find_line(name: str) -> SpectralLine:
     """Return the line of that name.
 
     Raises:

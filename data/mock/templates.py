@@ -15,15 +15,12 @@ from data.grid import WaveGrid
 FOLDER = Path(__file__).resolve().parent.parent / "templates"
 GRID = WaveGrid(scale="log", start=3.301, step=1e-4, n_pixel=7203)
 """Rest-frame grid of the templates; its pixels are those of SDSS."""
-SOLAR = 0.02
 N_FFT = 8192
 """Length of the Fourier transforms: the grid, and pixels that lead smoothly from its end back to
 its start, since a transform takes a spectrum for periodic."""
 YOUNG_EDGES = np.concatenate([[0.0], np.geomspace(1e6, 1e7, 6)])
 OLD_EDGES = np.geomspace(1e7, 1.38e10, 43)
 """Edges of the bins of stellar age, yr: in birth clouds, and out of them."""
-
-
 BLOCK = 64
 """Rows of every matrix product: results must not depend on how many rows are asked for."""
 

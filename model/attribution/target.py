@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from data.arrays import FloatArray
-from data.lines.emission import LINES, line
+from data.lines.emission import LINES, find_line
 from data.lines.indices import D4000_BLUE, D4000_RED
 
 
@@ -77,7 +77,7 @@ def line_target(name: str) -> Target:
     Raises:
         ValueError: No line has that name.
     """
-    centre = line(name).wave
+    centre = find_line(name).wave
     blue, red = _line_free(centre, -1), _line_free(centre, +1)
     bands = tuple((*band, -0.5) for band in (blue, red))
     return Target(label=name, first=blue[0], last=red[1], above=bands, at=centre)

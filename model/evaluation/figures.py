@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from data.arrays import FloatArray, IntArray
 from data.atomic import replacing
-from data.lines.emission import line
+from data.lines.emission import find_line
 from data.spectra import Spectra, SpectrumSource
 from model.atlas.embedding import embed_pca
 from model.evaluation.invariance import Invariance, redshifted
@@ -66,7 +66,7 @@ def draw_example(
     grid = figure.add_gridspec(2, 4, height_ratios=[1, 1.6])
     norm, colours = Normalize(0, z_max), colormaps["viridis"]
     for column, name in enumerate(ZOOMS):
-        centre = line(name).wave
+        centre = find_line(name).wave
         axes = figure.add_subplot(grid[0, column])
         _draw_spectra(axes, one, rest, model.wave_rest, copies.z, (centre - 60, centre + 60))
         axes.set_title(name, fontsize=10)

@@ -3,7 +3,7 @@
 The linear model everything else is compared with (Yip+2004, Portillo+2020). A Gaussian prior on
 the coefficients keeps gappy spectra near the others.
 
-    model = fit_pca(source, rows, config=PCAConfig(n_latent=10), seed=0)    # model.linear_fit
+    model = fit_pca(source, rows, config=PCAConfig(n_latent=10), seed=0)    # model.linear.fit
     model.encode(spectra), model.decode(latents), model.reconstruct(latents, z, grid)
 """
 

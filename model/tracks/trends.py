@@ -7,7 +7,7 @@ import pandas as pd
 
 from data.arrays import FloatArray, IntArray
 from data.constants import SPEED_OF_LIGHT
-from data.lines.emission import line
+from data.lines.emission import find_line
 from data.lines.indices import measure
 from data.spectra import SpectrumSource
 from model.interface import SpectrumModel
@@ -124,7 +124,7 @@ def _with_widths(
     wave: FloatArray, flux: FloatArray, measured: dict[str, FloatArray]
 ) -> pd.DataFrame:
     widths = {
-        "fwhm_halpha": line_width(wave, flux, line("Hα").wave),
-        "fwhm_oiii": line_width(wave, flux, line("[O III] 5007").wave),
+        "fwhm_halpha": line_width(wave, flux, find_line("Hα").wave),
+        "fwhm_oiii": line_width(wave, flux, find_line("[O III] 5007").wave),
     }
     return pd.DataFrame(measured | widths)

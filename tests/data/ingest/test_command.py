@@ -446,9 +446,9 @@ def test_a_file_that_kills_its_reader_is_the_only_one_lost(tmp_path: Path):
 
 ORPHAN = """
 import os, sys
-from data.ingest.batch import _pool
+from data.processes import start_pool
 if __name__ == "__main__":
-    pool = _pool(1)
+    pool = start_pool(1)
     print(pool.submit(os.getpid).result(), flush=True)
     os.kill(os.getpid(), 9)
 """

@@ -80,6 +80,15 @@ def test_what_is_not_there_is_told(tiny_atlas_path: Path, text: str) -> None:
     assert found.message
 
 
+@pytest.mark.parametrize("value", [0.0, -9999.0, np.nan])
+def test_unknown_positions_are_not_found(tiny_atlas_path: Path, value: float) -> None:
+    ra, dec = np.full(120, value), np.full(120, value)
+    found = find(open_tiny(tiny_atlas_path, ra=ra, dec=dec), "0 0 1 deg")
+    assert (found.rows, found.message) == ([], "no object of this atlas has a position")
+    ra[7], dec[7] = 0.0, 0.5
+    assert find(open_tiny(tiny_atlas_path, ra=ra, dec=dec), "0 0 1 deg").rows == [7]
+
+
 def test_atlas_without_positions_is_told(tiny_atlas_path: Path) -> None:
     dataset = open_tiny(tiny_atlas_path)
     dataset.catalog = dataset.catalog.drop(columns=["ra", "dec"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.lines.emission import LINES, line
+from data.lines.emission import LINES, find_line
 from explorer.spectrum.axis import WavelengthAxis, runs
 from explorer.spectrum.facts import FactsView, facts
 from explorer.spectrum.insets import WINDOWS
@@ -61,7 +61,7 @@ def test_both_frames_put_lines_on_the_same_pixels(tiny_atlas_path: Path) -> None
                 places.setdefault(round(float(np.interp(x, wave, np.arange(len(wave)))), 3), 0)
                 places[round(float(np.interp(x, wave, np.arange(len(wave)))), 3)] += 1
     assert set(places.values()) <= {2, 4, 6, 8}
-    alpha = line("Hα").wave
+    alpha = find_line("Hα").wave
     assert alpha * (1 + z) in [
         pytest.approx(x) for _l, x in line_positions("major", z=z, frame="observed")
     ]

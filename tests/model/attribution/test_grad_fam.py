@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from data.grid import INSTRUMENTS, linear_grid
-from data.lines.emission import LINES, line
+from data.lines.emission import LINES, find_line
 from data.lines.indices import measure
 from model.atlas.atlas import Atlas
 from model.attribution.grad_fam import (
@@ -57,7 +57,7 @@ def test_line_target_is_height_above_continuum(item):
 def test_continuum_of_a_line_avoids_its_neighbours():
     rest = torch.ones(1, len(WAVE), dtype=torch.float64)
     for name in ("[N II] 6548", "[N II] 6583", "[S II] 6716"):
-        rest += torch.tensor(9 * np.exp(-0.5 * ((WAVE - line(name).wave) / 3) ** 2))
+        rest += torch.tensor(9 * np.exp(-0.5 * ((WAVE - find_line(name).wave) / 3) ** 2))
     assert value(line_target("Hα"), rest)[0] == pytest.approx(0, abs=0.02)
 
 
