@@ -1,4 +1,5 @@
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_no_rows_have_no_groups():
 
 def test_unit_vectors_and_chord_agree_with_astropy(rng):
     ra, dec = rng.uniform(0, 360, 200), np.degrees(np.arcsin(rng.uniform(-1, 1, 200)))
-    sky = SkyCoord(ra * units.deg, dec * units.deg)
+    sky: Any = SkyCoord(ra * units.deg, dec * units.deg)
     np.testing.assert_allclose(unit_vectors(ra, dec), sky.cartesian.xyz.value.T, atol=1e-14)
     apart = sky[:-1].separation(sky[1:]).arcsec
     distance = np.linalg.norm(np.diff(unit_vectors(ra, dec), axis=0), axis=1)
