@@ -90,8 +90,7 @@ class SurveyWriter:
     def _open(self) -> None:
         journal = self._partial / JOURNAL
         if not self._resume:
-            for path in self._partial.iterdir():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            _empty(self._partial)
         if journal.exists():
             self._group = zarr.open_group(str(self._partial / "spectra.zarr"), mode="r+")
             self.n_row, self.notes = _read_journal(journal)
@@ -102,6 +101,12 @@ class SurveyWriter:
             self._group = _new_arrays(self._partial / "spectra.zarr", self.grid)
             (self._partial / PARTS).mkdir(exist_ok=True)
             journal.touch()
+
+    def restart(self) -> None:
+        """Throw away what was appended, also by earlier runs."""
+        _empty(self._partial)
+        self.n_row, self.notes = 0, []
+        self._open()
 
     def append(
         self,
@@ -221,6 +226,11 @@ def finish_interrupted(out: Path) -> bool:
     (partial / JOURNAL).unlink(missing_ok=True)
     replace_folder(partial, out)
     return True
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _new_arrays(path: Path, grid: WaveGrid) -> zarr.Group:

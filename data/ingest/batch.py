@@ -9,21 +9,24 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.grid import INSTRUMENTS, WaveGrid
 from data.ingest.cells import plain_text
-from data.ingest.file_list import printable_name
+from data.ingest.file_list import file_state, printable_name
 from data.ingest.formats import read_file
 from data.ingest.prepare import pixel_shift, prepare
 from data.ingest.raw_spectrum import RawSpectrum
 from data.processes import start_pool
 
 if TYPE_CHECKING:  # importing pandas would double the time in which a reading process starts
-    from data.ingest.external_catalog import Catalog, Match
+    from data.ingest.external_catalog import Catalog
+
+Z_DIFFERS = 0.005
+"""Redshifts of file and catalogue differ if they are more than this times 1 + z apart."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,25 @@ class Rejection:
         return self.reason.split(": ")[0]
 
 
+@dataclass(frozen=True, kw_only=True)
+class CatalogChoice:
+    """The user's catalogue, and how it is read.
+
+    Attributes:
+        path: The file.
+        match: How its rows are found: by identifier or by position.
+        table: Name or number of the table, where the file holds several.
+        columns: Pairs of standard column and column of the table.
+        preferred: Whether its redshifts and classes win over those of the files.
+    """
+
+    path: Path
+    match: Literal["id", "radec"]
+    table: str = ""
+    columns: tuple[tuple[str, str], ...] = ()
+    preferred: bool = False
+
+
 @dataclass(frozen=True)
 class Criteria:
     """Acceptance criteria, the same for all files.
@@ -48,20 +70,22 @@ class Criteria:
         grid: Observed-frame grid of the survey.
         classes: Classes accepted, upper case; empty accepts every one.
         catalog: The user's catalogue, or none.
-        match: How its rows are found: by identifier or by position.
     """
 
     grid: WaveGrid
     classes: tuple[str, ...]
-    catalog: Path | None
-    match: Match
+    catalog: CatalogChoice | None
 
 
 @dataclass
 class FileContents:
-    """What some files hold: accepted objects (catalogue rows, spectra) and rejected ones."""
+    """What some files hold: accepted objects (catalogue rows, spectra) and rejected ones.
+
+    `states` are those of the files before they were read (`file_list.file_state`).
+    """
 
     files: list[str]
+    states: list[str] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     flux: list[NDArray[np.float32]] = field(default_factory=list)
     ivar: list[NDArray[np.float32]] = field(default_factory=list)
@@ -73,6 +97,7 @@ def read_batch(files: list[str], criteria: Criteria) -> FileContents:
     contents = FileContents(files=files)
     for name in files:
         printed = printable_name(name)
+        contents.states.append(file_state(name))
         try:
             for raw in read_file(Path(name)):
                 _take(raw, printed, criteria, contents)
@@ -129,13 +154,8 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
     """Add one object to the accepted or to the rejected ones."""
     facts = dict(raw.facts)
     object_id = facts["object_id"] = plain_text(facts["object_id"])
-    catalog = _catalog(criteria.catalog, criteria.match) if criteria.catalog else None
-    if catalog is not None:
-        row = catalog.find(object_id=object_id, ra=facts["ra"], dec=facts["dec"])
-        facts["catalog_row"] = row
-        if not np.isfinite(facts["z"]):
-            facts["z"] = catalog.redshift(row)
-        facts["class"] = facts["class"] or catalog.kind(row)
+    if criteria.catalog is not None:
+        facts |= _from_catalog(facts, criteria.catalog)
     problem = rejection_reason(raw, z=facts["z"], kind=facts["class"], classes=criteria.classes)
     shift = pixel_shift(INSTRUMENTS[raw.instrument], criteria.grid)
     if not problem and shift is None:
@@ -161,12 +181,32 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
     contents.ivar.append(ready.ivar)
 
 
+def _from_catalog(facts: dict[str, Any], choice: CatalogChoice) -> dict[str, Any]:
+    """Return redshift and class as file and catalogue have them, and whether these differ."""
+    catalog = open_catalog(choice)
+    row = catalog.find(object_id=facts["object_id"], ra=facts["ra"], dec=facts["dec"])
+    z, kind = catalog.redshift(row), catalog.kind(row)
+    known_z, known_kind = bool(np.isfinite(facts["z"])), bool(facts["class"])
+    differs = known_z and abs(facts["z"] - z) > Z_DIFFERS * (1 + z)
+    take_z = np.isfinite(z) and (choice.preferred or not known_z)
+    take_kind = bool(kind) and (choice.preferred or not known_kind)
+    return {
+        "catalog_row": row,
+        "z": z if take_z else facts["z"],
+        "class": kind if take_kind else facts["class"],
+        "z_differs": bool(differs),
+        "class_differs": known_kind and bool(kind) and kind != facts["class"],
+    }
+
+
 @cache
-def _catalog(path: Path, match: Match) -> Catalog:
+def open_catalog(choice: CatalogChoice) -> Catalog:
     """Return the catalogue, read once in each process."""
     from data.ingest.external_catalog import Catalog
 
-    return Catalog(path, match=match)
+    return Catalog(
+        choice.path, match=choice.match, table=choice.table, columns=dict(choice.columns)
+    )
 
 
 def _result(files: list[str], future: Future[FileContents], criteria: Criteria) -> FileContents:
@@ -185,10 +225,12 @@ def _one_by_one(files: list[str], criteria: Criteria) -> FileContents:
             part = pool.submit(read_batch, [name], criteria).result()
         except BrokenProcessPool:
             reason = "reader crashed: the file, or a lack of memory, killed its process"
+            whole.states.append(file_state(name))
             whole.rejected.append(Rejection(printable_name(name), "", reason))
             pool.shutdown()
             pool = start_pool(1)
             continue
+        whole.states += part.states
         whole.rows += part.rows
         whole.flux += part.flux
         whole.ivar += part.ivar

@@ -21,15 +21,22 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from data.atomic import partial_folder
 from data.commands import setting
 from data.grid import INSTRUMENTS, NORM_RANGE
-from data.ingest.batch import Criteria, FileContents, Rejection, read_batches
+from data.ingest.batch import (
+    CatalogChoice,
+    Criteria,
+    FileContents,
+    Rejection,
+    open_catalog,
+    read_batches,
+)
 from data.ingest.duplicates import best_of_object
 from data.ingest.external_catalog import Catalog, Match
-from data.ingest.file_list import FileList, batches, find_files, printable_name
+from data.ingest.file_list import FileList, batches, find_files
 from data.ingest.formats import read_file
-from data.survey_writer import SurveyWriter, finish_interrupted
+from data.ingest.resume import Done, digest, finish_stopped, note_of, take_up
+from data.survey_writer import SurveyWriter
 
 MAX_FILES, MAX_BYTES = 128, 64_000_000
 """Files and bytes read between two entries of the journal; they bound the memory."""
@@ -52,6 +59,17 @@ class IngestConfig:
     match: Match = setting(
         default="id", help="find its rows by identifier or position", choices=("id", "radec")
     )
+    table: str = setting(
+        default="", help="name or number of the table, where the catalogue's file holds several"
+    )
+    column: tuple[str, ...] = setting(
+        default=(), help="columns of the catalogue by what they are, as in z=redshift"
+    )
+    prefer: Literal["file", "catalog"] = setting(
+        default="file",
+        help="whose redshift and class are taken where both have one",
+        choices=("file", "catalog"),
+    )
     classes: tuple[str, ...] = setting(
         default=("GALAXY",), help="pipeline classes to accept; `all` accepts every one"
     )
@@ -68,6 +86,20 @@ class IngestConfig:
         """Refuse settings out of range."""
         if self.jobs < 0:
             raise ValueError(f"--jobs must be 0 or more, got {self.jobs}")
+        wrong = [pair for pair in self.column if not all(pair.partition("="))]
+        if wrong:
+            raise ValueError(f"--column takes STANDARD=COLUMN, as in z=redshift, got {wrong[0]!r}")
+
+    @property
+    def catalog_choice(self) -> CatalogChoice | None:
+        """The catalogue and how it is read, or none."""
+        if self.catalog is None:
+            return None
+        pairs = tuple((pair.partition("=")[0], pair.partition("=")[2]) for pair in self.column)
+        return CatalogChoice(
+            path=self.catalog, match=self.match, table=self.table, columns=pairs,
+            preferred=self.prefer == "catalog",
+        )  # fmt: skip
 
 
 def ingest(config: IngestConfig) -> None:
@@ -77,33 +109,38 @@ def ingest(config: IngestConfig) -> None:
         ValueError: Nothing was accepted, or the settings do not fit the files.
         OSError: A file of the survey can not be written.
     """
-    if config.resume and finish_interrupted(config.out):
-        _say(f"{config.out} lacked only its last step; it is complete now")
-        return
     found = find_files(config.path)
-    catalog = Catalog(config.catalog, match=config.match) if config.catalog else None
+    choice = config.catalog_choice
+    catalog = open_catalog(choice) if choice else None
+    for line in catalog.told if catalog else ():
+        _say(f"catalogue: {line}")
     classes = tuple(name.upper() for name in config.classes)
     auto = config.instrument == "auto"
     instrument = _choose_instrument(found.files) if auto else config.instrument
     criteria = Criteria(
         grid=INSTRUMENTS[instrument],
         classes=() if "ALL" in classes else classes,
-        catalog=config.catalog,
-        match=config.match,
+        catalog=choice,
     )
+    asked, content = _asked(config, criteria), digest(config.catalog)
+    if config.resume and finish_stopped(config.out, settings=asked, content=content):
+        _say(f"{config.out} lacked only its last step; it is complete now")
+        return
     with SurveyWriter(
         config.out,
         grid=criteria.grid,
-        info=_info(config, instrument, n_file=len(found.files)),
+        info=_info(config, instrument, n_file=len(found.files))
+        | {"ingest": asked | {"content": content}},
         resume=config.resume,
         overwrite=config.overwrite,
     ) as writer:
         rejected = [Rejection(name, "", reason) for name, reason in found.unreadable.items()]
-        rejected += _append_all(writer, found, criteria, config)
+        done = take_up(writer, settings=asked, content=content)
+        rejected += _append_all(writer, found, criteria, done, jobs=config.jobs)
         if not writer.n_row:
             writer.discard()
             _refuse_empty(rejected, found, config.out)
-        rejected += _finish(writer, catalog)
+        rejected += _finish(writer, catalog, prefer=config.prefer)
         kinds = Counter(item.kind for item in rejected)
         writer.info["provenance"]["rejected"] = dict(kinds.most_common())
         _write_rejected(rejected, writer.file("rejected.csv"))
@@ -119,30 +156,32 @@ def _refuse_empty(rejected: Sequence[Rejection], found: FileList, out: Path) -> 
     raise ValueError(f"nothing was accepted; reasons above and, one a line, in {table}")
 
 
-def _append_all(
-    writer: SurveyWriter, found: FileList, criteria: Criteria, config: IngestConfig
-) -> list[Rejection]:
-    """Append what the files hold, batch by batch, and return what was rejected."""
-    asked = {
+def _asked(config: IngestConfig, criteria: Criteria) -> dict[str, Any]:
+    """Return all that decides what is accepted and how, JSON-ready."""
+    return {
+        "inputs": [str(path.resolve()) for path in config.path],
         "grid": criteria.grid.to_dict(),
         "classes": list(criteria.classes),
-        "catalog": [str(criteria.catalog), criteria.match],
+        "catalog": str(config.catalog.resolve()) if config.catalog else None,
+        "match": config.match,
+        "table": config.table,
+        "column": sorted(config.column),
+        "prefer": config.prefer,
     }
-    if writer.notes and writer.notes[0] != {"settings": asked}:
-        raise ValueError(
-            f"{partial_folder(config.out)} was begun with other settings; "
-            "repeat those, or start anew with --no-resume"
-        )
-    rejected = [Rejection(*item) for note in writer.notes[1:] for item in note["rejected"]]
-    done = {name for note in writer.notes[1:] for name in note["files"]}
-    if not writer.notes:
-        nothing = np.zeros((0, criteria.grid.n_pixel))
-        writer.append(pd.DataFrame(), nothing, nothing, note={"settings": asked})
-    left = [name for name in found.files if printable_name(name) not in done]
-    if done:
+
+
+def _append_all(
+    writer: SurveyWriter, found: FileList, criteria: Criteria, done: Done, *, jobs: int
+) -> list[Rejection]:
+    """Append what the files hold, batch by batch, and return what was rejected."""
+    if done.restarted:
+        _say(done.restarted)
+    left = [name for name in found.files if name not in done.files]
+    if done.files:
         _say(f"going on: {len(found.files) - len(left)} of {len(found.files)} files were done")
+    rejected = done.rejected
     work = batches(left, max_files=MAX_FILES, max_bytes=MAX_BYTES)
-    jobs = config.jobs or min(len(os.sched_getaffinity(0)), 1 + len(left) // FILES_PER_PROCESS)
+    jobs = jobs or min(len(os.sched_getaffinity(0)), 1 + len(left) // FILES_PER_PROCESS)
     with tqdm(
         total=len(found.files), initial=len(found.files) - len(left), unit="file", disable=None
     ) as progress:
@@ -155,29 +194,17 @@ def _append_all(
 
 def _append(writer: SurveyWriter, contents: FileContents) -> None:
     shape = (len(contents.rows), writer.grid.n_pixel)
-    note = {
-        "files": [printable_name(name) for name in contents.files],
-        "rejected": [[item.file, item.object_id, item.reason] for item in contents.rejected],
-    }
     flux, ivar = (
         np.array(rows, np.float32).reshape(shape) for rows in (contents.flux, contents.ivar)
     )
-    writer.append(pd.DataFrame(contents.rows), flux, ivar, note=note)
+    writer.append(pd.DataFrame(contents.rows), flux, ivar, note=note_of(contents))
 
 
-def _finish(writer: SurveyWriter, catalog: Catalog | None) -> list[Rejection]:
+def _finish(writer: SurveyWriter, catalog: Catalog | None, *, prefer: str) -> list[Rejection]:
     """Complete the catalogue, keep the best spectrum of each object, return the others."""
     rows = writer.catalog()
     if catalog is not None:
-        matches = rows.pop("catalog_row").to_numpy(np.int64)
-        _say(f"catalogue: {(matches >= 0).sum()} of {len(rows)} objects found in it")
-        added = catalog.columns_for(matches)
-        numeric = pd.api.types.is_numeric_dtype
-        for name in rows.columns.intersection(added.columns):
-            if numeric(rows[name]) != numeric(added[name]):
-                continue
-            rows[name] = rows[name].where(rows[name].notna() & (rows[name] != ""), added[name])
-        rows = pd.concat([rows, added[added.columns.difference(rows.columns)]], axis=1)
+        rows = _join(rows, catalog, prefer=prefer)
     best = best_of_object(rows)
     keep = best == np.arange(len(rows))
     writer.compact(rows, keep)
@@ -191,6 +218,28 @@ def _finish(writer: SurveyWriter, catalog: Catalog | None) -> list[Rejection]:
         )
         for row in np.flatnonzero(~keep)
     ]
+
+
+def _join(rows: pd.DataFrame, catalog: Catalog, *, prefer: str) -> pd.DataFrame:
+    """Return the rows with what the catalogue adds; report how they fit together."""
+    matches = rows.pop("catalog_row").to_numpy(np.int64)
+    for line in catalog.coverage(matches):
+        _say(line)
+    for name, quantity in (("z_differs", "redshift"), ("class_differs", "class")):
+        differs = rows.pop(name).to_numpy(bool)
+        if differs.any():
+            example = rows["object_id"].to_numpy()[differs][0]
+            _say(
+                f"WARNING: file and catalogue differ in the {quantity} of {differs.sum()} objects "
+                f"(e.g. {example}); the {prefer}'s was taken (--prefer)"
+            )
+    added = catalog.columns_for(matches)
+    numeric = pd.api.types.is_numeric_dtype
+    for name in rows.columns.intersection(added.columns):
+        if numeric(rows[name]) == numeric(added[name]):
+            here = rows[name].notna() & (rows[name] != "")
+            rows[name] = rows[name].where(here, added[name])
+    return pd.concat([rows, added[added.columns.difference(rows.columns)]], axis=1)
 
 
 def _choose_instrument(files: Sequence[str]) -> str:

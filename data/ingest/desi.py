@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from data.grid import INSTRUMENTS
 from data.ingest.cells import number, plain_text, positive
-from data.ingest.file_list import COMPANIONS
+from data.ingest.file_list import companions
 from data.ingest.raw_spectrum import RawSpectrum, lattice
 
 ARMS = ("B", "R", "Z")
@@ -104,18 +104,13 @@ def _coadd_arms(
 
 def _redshifts(path: Path) -> dict[int, np.void]:
     """Return the rows of the redshift file that lies beside the spectra, by target."""
-    for prefix in COMPANIONS:
-        name = path.name
-        for own in ("coadd-", "spectra-"):
-            name = prefix + name.removeprefix(own) if name.startswith(own) else name
-        companion = path.with_name(name)
-        if name != path.name and companion.is_file():
-            with fitsio.FITS(str(companion)) as file:
-                rows = _lower(file[1].read())
-            wanted = {"targetid", "z"}
-            if not wanted <= set(rows.dtype.names or ()):
-                raise ValueError(f"missing columns: {companion.name} must have TARGETID and Z")
-            return {int(row["targetid"]): row for row in rows}
+    for companion in companions(path):
+        with fitsio.FITS(str(companion)) as file:
+            rows = _lower(file[1].read())
+        wanted = {"targetid", "z"}
+        if not wanted <= set(rows.dtype.names or ()):
+            raise ValueError(f"missing columns: {companion.name} must have TARGETID and Z")
+        return {int(row["targetid"]): row for row in rows}
     return {}
 
 

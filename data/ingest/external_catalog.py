@@ -1,60 +1,68 @@
-"""A user's catalogue, matched by identifier or position; it supplies what the files lack."""
+"""A user's catalogue: found by identifier or by position, it fills what the files do not have."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
 
 from data.arrays import FloatArray, IndexArray
+from data.ingest.catalog_columns import DEGREES_PER_HOUR, numbers, standardise
 from data.ingest.cells import plain_text
+from data.ingest.table_file import read_table_file
 from data.sky import SAME_OBJECT, chord, known_positions, position_tree, unit_vectors
 
 Match = Literal["id", "radec"]
-ALIASES = {
-    "redshift": "z",
-    "zerr": "z_err",
-    "spectype": "class",
-    "fiberid": "fiber",
-    "plug_ra": "ra",
-    "plug_dec": "dec",
-    "target_ra": "ra",
-    "target_dec": "dec",
-    "lgm_tot_p50": "log_mass",
-    "specsfr_tot_p50": "log_ssfr",
-}
-"""Names of SDSS, DESI and MPA-JHU tables -> the standard names of a survey's catalogue."""
-NO_VALUE = -9999.0
-"""What MPA-JHU and other SDSS tables write where they have no value."""
+KEYS = (("object_id",), ("targetid",), ("plate", "mjd", "fiber"))
+"""Columns that identify an object, alone or together."""
+EXACT = 2.0**53
+"""Floating-point numbers from here on have lost digits."""
 
 
 class Catalog:
-    """A table of objects, with standard column names, that finds the rows of given objects."""
+    """A table of objects, with standard column names, that finds the rows of given objects.
 
-    def __init__(self, path: Path, *, match: Match) -> None:
-        """Read a catalogue: CSV, Parquet, or what astropy reads (FITS, ECSV, VOTable).
+    Attributes:
+        table: The columns; integers are integers also where some are missing.
+        told: What was decided while it was read, one line each.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        match: Match,
+        table: str = "",
+        columns: Mapping[str, str] | None = None,
+    ) -> None:
+        """Read a catalogue: CSV, Parquet, or what astropy reads (FITS, ECSV, VOTable, HDF5).
 
         Args:
             path: The file.
             match: Find objects by `id` (object_id, targetid, or plate + mjd + fiber) or `radec`.
+            table: Name or number of the table, where the file holds several.
+            columns: Standard column -> column of the table, where that is to be decided.
 
         Raises:
             ValueError: The file can not be read, or lacks the columns that `match` needs.
         """
-        self.table = _plain(_standard_names(_read_table(path)))
+        standard = standardise(read_table_file(path, table=table), asked=columns)
+        self.table = _plain(standard.frame)
+        self.told = standard.told
         self.match = match
-        self._z = _numbers(self.table, "z")
-        kinds = self.table["class"].fillna("") if "class" in self.table else [""] * len(self)
-        self._kinds = [plain_text(kind).upper() for kind in kinds]
+        self._path = path
+        self._z = self._numbers("z")
+        self._kinds = self._words("class")
+        self._ids: dict[str, int] = {}
         if match == "radec":
-            self._tree, self._tree_rows = self._positions(path)
-            self._ids: dict[str, int] = {}
+            self._tree, self._tree_rows = self._index_positions()
         else:
-            self._ids = {key: row for row, key in reversed(list(enumerate(self._keys(path))))}
+            self._index_keys()
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -82,73 +90,109 @@ class Catalog:
         """Return the table's rows for objects in order; missing values where row is -1."""
         return self.table.reindex(pd.Index(np.where(rows < 0, -1, rows))).reset_index(drop=True)
 
-    def _keys(self, path: Path) -> list[str]:
-        for name in ("object_id", "targetid"):
-            if name in self.table:
-                return [_plain_id(str(value)) for value in self.table[name]]
-        parts = ("plate", "mjd", "fiber")
-        if all(name in self.table for name in parts):
-            columns = (self.table[name] for name in parts)
-            return [_plain_id("-".join(map(str, row))) for row in zip(*columns, strict=True)]
-        raise ValueError(
-            f"{path} must have a column object_id, or targetid, or plate, mjd and fiberid to match "
-            f"by id; it has {', '.join(map(str, self.table.columns[:12]))}; try --match radec"
-        )
+    def coverage(self, rows: IndexArray) -> list[str]:
+        """Return what there is to say of how many objects were found, one line each.
 
-    def _positions(self, path: Path) -> tuple[KDTree, IndexArray]:
+        Args:
+            rows: Row of each object, -1 where none was found.
+
+        Raises:
+            ValueError: None was found: this is the wrong table, or the wrong `match`.
+        """
+        n_found, n_used = int((rows >= 0).sum()), len(np.unique(rows[rows >= 0]))
+        told = [
+            f"catalogue: {n_found} of {len(rows)} objects found in it, "
+            f"{n_used} of its {len(self)} rows used"
+        ]
+        if n_found == 0:
+            raise ValueError(
+                f"--catalog {self._path} has none of the {len(rows)} objects; {self._hint()}"
+            )
+        if n_found < len(rows) / 2:
+            told.append(
+                f"WARNING: the catalogue has fewer than half of the objects; {self._hint()}"
+            )
+        return told
+
+    def _hint(self) -> str:
+        if self.match == "radec":
+            ra = self._numbers("ra")
+            if np.nanmax(ra) <= 360 / DEGREES_PER_HOUR:
+                return "its right ascensions may be hours: degrees are needed"
+            return f"its positions lie at RA {np.nanmin(ra):.1f} to {np.nanmax(ra):.1f} degrees"
+        some = ", ".join(list(self._ids)[:3])
+        return f"its identifiers look like {some}; --match radec compares positions"
+
+    def _index_keys(self) -> None:
+        known = [names for names in KEYS if set(names) <= set(self.table.columns)]
+        if not known:
+            raise ValueError(
+                f"{self._path} must have a column object_id, or targetid, or plate, mjd and "
+                f"fiberid to match by id; it has {', '.join(map(str, self.table.columns[:12]))}; "
+                "try --match radec"
+            )
+        n_repeat = 0
+        for names in known:
+            words = [self._key_words(name) for name in names]
+            for row, parts in enumerate(zip(*words, strict=True)):
+                if all(parts):
+                    key = _plain_id("-".join(parts))
+                    n_repeat += self._ids.setdefault(key, row) != row
+        if n_repeat:
+            self.told.append(f"{n_repeat} rows repeat an identifier; the first of each is used")
+
+    def _key_words(self, name: str) -> list[str]:
+        """Return a key column as text, to the last digit; empty where missing.
+
+        Raises:
+            ValueError: It holds floating-point numbers too large to be exact.
+        """
+        column = self.table[name]
+        if pd.api.types.is_float_dtype(column):
+            values = numbers(column)
+            if np.any(np.abs(values) >= EXACT):
+                raise ValueError(
+                    f"{self._path}: {name} holds floating-point numbers such as "
+                    f"{values[np.abs(values) >= EXACT][0]:.6g}, which lost their last digits; "
+                    "save it as integers or text, or use --match radec"
+                )
+            return [f"{value:.0f}" if np.isfinite(value) else "" for value in values]
+        return ["" if pd.isna(value) else str(value) for value in column]
+
+    def _index_positions(self) -> tuple[KDTree, IndexArray]:
         if not {"ra", "dec"} <= set(self.table.columns):
-            raise ValueError(f"{path} must have columns ra and dec (degrees) to match by radec")
-        tree, rows = position_tree(_numbers(self.table, "ra"), _numbers(self.table, "dec"))
+            raise ValueError(
+                f"{self._path} must have columns ra and dec (degrees) to match by radec"
+            )
+        tree, rows = position_tree(self._numbers("ra"), self._numbers("dec"))
         if rows.size == 0:
-            raise ValueError(f"{path} has no row with a known position: ra and dec must be degrees")
+            raise ValueError(
+                f"{self._path} has no row with a known position: ra and dec must be degrees"
+            )
         return tree, rows
 
+    def _numbers(self, name: str) -> FloatArray:
+        missing = pd.Series(np.nan, index=self.table.index)
+        return numbers(self.table[name] if name in self.table else missing)
 
-def _read_table(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise ValueError(f"--catalog {path} is not a file")
-    try:
-        if path.suffix == ".csv":
-            return pd.read_csv(path)
-        if path.suffix in (".parquet", ".pq"):
-            return pd.read_parquet(path)
-        from astropy.table import Table  # slow to import, and seldom needed
-
-        table = Table.read(path)
-        flat = [name for name in table.colnames if table[name].ndim == 1]
-        return table[flat].to_pandas()
-    except Exception as error:  # parsers raise whatever a damaged table makes them
-        raise ValueError(f"--catalog {path} can not be read: {error}") from error
-
-
-def _numbers(table: pd.DataFrame, name: str) -> FloatArray:
-    """Return a column as numbers; NaN where it holds none, or does not exist."""
-    column: Any = table[name] if name in table else np.full(len(table), np.nan)
-    return np.asarray(pd.to_numeric(column, errors="coerce"), dtype=float)
+    def _words(self, name: str) -> list[str]:
+        if name not in self.table:
+            return [""] * len(self)
+        return ["" if pd.isna(word) else plain_text(word).upper() for word in self.table[name]]
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with numbers, truth values and text only; missing text is None."""
-    columns: dict[Any, Any] = {}
+    """Return numbers, nullable integers, truth values and text only; missing text is None."""
+    columns: dict[str, object] = {}
     for name in table.columns:
-        column: Any = table[name]
-        if not pd.api.types.is_numeric_dtype(column):
-            missing = column.isna()
-            columns[name] = [
-                None if m else plain_text(c) for c, m in zip(column, missing, strict=True)
-            ]
-    return table.assign(**{str(name): cells for name, cells in columns.items()})
-
-
-def _standard_names(table: pd.DataFrame) -> pd.DataFrame:
-    names = {column: str(column).strip().lower() for column in table.columns}
-    taken = set(names.values())
-    names = {old: ALIASES.get(new, new) if ALIASES.get(new) not in taken else new
-             for old, new in names.items()}  # fmt: skip
-    table = table.rename(columns=names)
-    table = table.loc[:, ~table.columns.duplicated()]
-    number = table.select_dtypes("number").columns
-    return table.assign(**{name: table[name].mask(table[name] == NO_VALUE) for name in number})
+        column = table[name]
+        if pd.api.types.is_float_dtype(column):
+            columns[name] = numbers(column)
+        elif pd.api.types.is_numeric_dtype(column):
+            columns[name] = column.convert_dtypes().array
+        else:
+            columns[name] = [None if pd.isna(cell) else plain_text(cell) for cell in column]
+    return pd.DataFrame(columns, index=table.index)
 
 
 def _plain_id(text: str) -> str:

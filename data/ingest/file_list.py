@@ -12,6 +12,9 @@ SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
 COMPANIONS = ("redrock-", "zbest-")
 """How names of DESI redshift files begin; they are read with their spectra."""
 
+DESI_SPECTRA = ("coadd-", "spectra-")
+"""How names of DESI spectra begin whose redshifts lie in a file beside them."""
+
 
 @dataclass
 class FileList:
@@ -80,6 +83,24 @@ def batches(files: Sequence[str], *, max_files: int, max_bytes: int) -> Iterator
 def printable_name(path: str) -> str:
     """Return a path as text for tables and messages; bytes that are not UTF-8 are replaced."""
     return os.fsencode(path).decode("utf-8", "replace")
+
+
+def companions(path: Path) -> list[Path]:
+    """Return the redshift files that belong to a file of DESI spectra and lie beside it."""
+    own = next((own for own in DESI_SPECTRA if path.name.startswith(own)), None)
+    if own is None:
+        return []
+    names = (path.with_name(prefix + path.name.removeprefix(own)) for prefix in COMPANIONS)
+    return [name for name in names if name.is_file()]
+
+
+def file_state(name: str) -> str:
+    """Return what changes when a file or its companions do; empty where there is no file."""
+    try:
+        found = [os.stat(path) for path in (name, *companions(Path(name)))]
+    except OSError:
+        return ""
+    return " ".join(f"{s.st_size} {s.st_mtime_ns} {s.st_ctime_ns}" for s in found)
 
 
 def _walk(folder: Path, found: FileList) -> Iterator[str]:

@@ -434,9 +434,7 @@ def test_a_file_that_kills_its_reader_is_the_only_one_lost(tmp_path: Path):
     galaxies(tmp_path, 5)
     write_sdss(tmp_path / "spec-bomb.fits", CLASS="BOMB")
     files = sorted(map(str, tmp_path.glob("*.fits")))
-    criteria = Criteria(
-        grid=INSTRUMENTS["sdss"], classes=Deadly(["GALAXY"]), catalog=None, match="id"
-    )
+    criteria = Criteria(grid=INSTRUMENTS["sdss"], classes=Deadly(["GALAXY"]), catalog=None)
     found = list(read_batches([files[:3], files[3:]], criteria, jobs=2))
     assert sum(len(batch.rows) for batch in found) == 5
     rejected = [item for batch in found for item in batch.rejected]
@@ -520,7 +518,7 @@ def test_killed_ingest_goes_on_where_it_was(tmp_path: Path, capsys):
 def test_other_settings_do_not_go_on_with_a_stopped_ingest(tmp_path: Path, capsys, monkeypatch):
     galaxies(tmp_path / "in", 4)
 
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
