@@ -84,3 +84,13 @@ def object_groups(
     one, other = np.concatenate([np.empty((2, 0), dtype=np.int64), *links], axis=1)
     graph = coo_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=(len(ra), len(ra)))
     return connected_components(graph, directed=False)[1]
+
+
+def separations(
+    ra: FloatArray, dec: FloatArray, other_ra: FloatArray, other_dec: FloatArray
+) -> FloatArray:
+    """Return how far positions (degrees) are from others, arcsec; 0 where one is unknown."""
+    known = known_positions(ra, dec) & known_positions(other_ra, other_dec)
+    chords = np.linalg.norm(unit_vectors(ra, dec) - unit_vectors(other_ra, other_dec), axis=1)
+    arcsec = np.degrees(2 * np.arcsin(np.clip(chords / 2, 0, 1))) * 3600
+    return np.where(known, arcsec, 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -90,6 +90,7 @@ class FileContents:
     flux: list[NDArray[np.float32]] = field(default_factory=list)
     ivar: list[NDArray[np.float32]] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
+    remarks: Counter[str] = field(default_factory=Counter)
 
 
 def read_batch(files: list[str], criteria: Criteria) -> FileContents:
@@ -143,7 +144,9 @@ def rejection_reason(raw: RawSpectrum, *, z: float, kind: str, classes: tuple[st
     """Return why an object is rejected; empty if it is accepted."""
     if raw.problem:
         return raw.problem
-    if classes and kind and kind not in classes:
+    if classes and not kind:
+        return "no class: --classes all takes such objects, --catalog can give it"
+    if classes and kind not in classes:
         return f"class not wanted: {kind}"
     if not np.isfinite(z):
         return f"no redshift: z must be finite, got {z}; --catalog can give it"
@@ -177,6 +180,7 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
         return
     measures = {"snr": ready.snr, "norm": ready.norm, "mask_fraction": ready.mask_fraction}
     contents.rows.append(facts | measures | {"instrument": raw.instrument, "file": file})
+    contents.remarks.update(raw.remarks)
     contents.flux.append(ready.flux)
     contents.ivar.append(ready.ivar)
 
@@ -235,6 +239,7 @@ def _one_by_one(files: list[str], criteria: Criteria) -> FileContents:
         whole.flux += part.flux
         whole.ivar += part.ivar
         whole.rejected += part.rejected
+        whole.remarks += part.remarks
     pool.shutdown()
     return whole
 

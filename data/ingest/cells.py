@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
+
+PLACEHOLDERS = (-1.0, -99.0, -999.0, -9999.0)
+"""What tables write where a number is not known."""
 
 
 def plain_text(value: Any) -> str:  # noqa: ANN401 - whatever a table cell holds
@@ -24,3 +28,19 @@ def positive(value: Any) -> float:  # noqa: ANN401 - whatever a table cell holds
     """Return a positive number, or NaN: pipelines write 0 or less where they failed."""
     result = number(value)
     return result if result > 0 else math.nan
+
+
+def in_range(facts: Mapping[str, Any], limits: Mapping[str, tuple[float, float]]) -> None:
+    """Refuse facts that can not be true; missing ones and placeholders pass.
+
+    Args:
+        facts: Name -> number.
+        limits: Name -> lowest and highest value possible.
+
+    Raises:
+        ValueError: One lies outside its limits.
+    """
+    for name, (low, high) in limits.items():
+        value = number(facts.get(name))
+        if value not in PLACEHOLDERS and (value < low or value > high):
+            raise ValueError(f"damaged: {name} must be {low:g} to {high:g}, got {value:g}")

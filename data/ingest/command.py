@@ -31,7 +31,7 @@ from data.ingest.batch import (
     open_catalog,
     read_batches,
 )
-from data.ingest.duplicates import best_of_object
+from data.ingest.duplicates import best_of_object, repeat_reason
 from data.ingest.external_catalog import Catalog, Match
 from data.ingest.file_list import FileList, batches, find_files
 from data.ingest.formats import read_file
@@ -146,6 +146,8 @@ def ingest(config: IngestConfig) -> None:
         _write_rejected(rejected, writer.file("rejected.csv"))
     n_accepted = json.loads((config.out / "survey.json").read_text())["n_object"]
     _report(rejected, n_accepted=n_accepted, found=found)
+    for remark, count in done.remarks.most_common():
+        _say(f"WARNING: {count} spectra: {remark}")
     _say(f"survey {config.out}; what was rejected, one a line: {config.out / 'rejected.csv'}")
 
 
@@ -188,6 +190,7 @@ def _append_all(
         for contents in read_batches(work, criteria, jobs=jobs):
             _append(writer, contents)
             rejected += contents.rejected
+            done.remarks.update(contents.remarks)
             progress.update(len(contents.files))
     return rejected
 
@@ -208,14 +211,9 @@ def _finish(writer: SurveyWriter, catalog: Catalog | None, *, prefer: str) -> li
     best = best_of_object(rows)
     keep = best == np.arange(len(rows))
     writer.compact(rows, keep)
-    files, ids, snr = (rows[name].to_numpy() for name in ("file", "object_id", "snr"))
+    files, ids = (rows[name].to_numpy() for name in ("file", "object_id"))
     return [
-        Rejection(
-            str(files[row]),
-            str(ids[row]),
-            f"duplicate: {ids[best[row]]} observes the same object with S/N "
-            f"{snr[best[row]]:.2f}, this one has {snr[row]:.2f}",
-        )
+        Rejection(str(files[row]), str(ids[row]), repeat_reason(rows, row, int(best[row])))
         for row in np.flatnonzero(~keep)
     ]
 

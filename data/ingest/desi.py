@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,17 @@ import fitsio
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import IndexArray
 from data.grid import INSTRUMENTS
 from data.ingest.cells import number, plain_text, positive
 from data.ingest.file_list import companions
-from data.ingest.raw_spectrum import RawSpectrum, lattice
+from data.ingest.raw_spectrum import NO_MASK, RawSpectrum, lattice
+from data.sky import SAME_OBJECT, separations
 
 ARMS = ("B", "R", "Z")
 GRID = INSTRUMENTS["desi"]
+REDSHIFT_TABLES = ("REDSHIFTS", "ZBEST")
+"""HDUs with the redshifts, in the file of the spectra or in one beside it."""
 N_TARGET = 100
 """Targets read at a time, so that memory does not grow with the file."""
 
@@ -36,30 +40,37 @@ def read_desi(path: Path) -> Iterator[RawSpectrum]:
         missing = [name for name in needed if name not in names]
         if missing:
             raise ValueError(f"missing parts: DESI file has no HDU {', '.join(missing)}")
+        _check_sums(file, [*needed, *(f"{arm}_MASK" for arm in ARMS if f"{arm}_MASK" in names)])
         fibermap = _lower(file["FIBERMAP"].read())
         if "targetid" not in (fibermap.dtype.names or ()):
             raise ValueError("missing columns: TARGETID in FIBERMAP")
-        redshifts = _redshifts(path)
+        if len(fibermap) == 0:
+            raise ValueError("no object: FIBERMAP has no row")
+        redshifts = _redshifts(path, file, names)
+        remarks = () if all(f"{arm}_MASK" in names for arm in ARMS) else (NO_MASK,)
         targets = list(dict.fromkeys(fibermap["targetid"].tolist()))
         for start in range(0, len(targets), N_TARGET):
             rows = np.flatnonzero(np.isin(fibermap["targetid"], targets[start : start + N_TARGET]))
-            span = slice(int(rows[0]), int(rows[-1]) + 1)
-            flux, ivar = _coadd_arms(file, names, span=span, n_row=len(fibermap))
+            fibers = fibermap[rows]
+            flux, ivar = _coadd_arms(file, names, rows=rows, n_row=len(fibermap))
             if "fiberstatus" in (fibermap.dtype.names or ()):  # one row an exposure
-                ivar[fibermap["fiberstatus"][span] != 0] = 0
+                ivar[fibers["fiberstatus"] != 0] = 0
             for target in targets[start : start + N_TARGET]:
-                own = fibermap["targetid"][span] == target
-                fiber = fibermap[span][own][0]
-                yield _coadd_exposures(flux[own], ivar[own], fiber, redshifts.get(target))
+                own = fibers["targetid"] == target
+                yield _coadd_exposures(
+                    flux[own], ivar[own], fibers[own], redshifts.get(target), remarks
+                )
 
 
 def _coadd_exposures(
     flux: NDArray[Any],
     ivar: NDArray[Any],
-    fiber: np.void,
+    fibers: NDArray[Any],
     redshift: np.void | None,
+    remarks: tuple[str, ...],
 ) -> RawSpectrum:
     """Return one object from its exposures, shape (n_exposure, n_pixel), weighted by ivar."""
+    fiber = fibers[0]
     weight = ivar.sum(axis=0)
     weighted = (flux * ivar).sum(axis=0)
     return RawSpectrum(
@@ -69,7 +80,21 @@ def _coadd_exposures(
         ivar=weight,
         masked=weight == 0,
         facts=_facts(fiber, redshift),
-        problem=_problem(fiber, measured=bool(np.any(weight > 0))),
+        problem=_problem(fiber, measured=bool(np.any(weight > 0))) or _scattered(fibers),
+        remarks=remarks,
+    )
+
+
+def _scattered(fibers: NDArray[Any]) -> str:
+    """Return why rows of one target are not exposures of one object; empty if they are."""
+    if len(fibers) == 1 or not {"target_ra", "target_dec"} <= set(fibers.dtype.names or ()):
+        return ""
+    ra, dec = (fibers[name].astype(float) for name in ("target_ra", "target_dec"))
+    apart = separations(ra, dec, np.full(len(ra), ra[0]), np.full(len(dec), dec[0])).max()
+    if apart <= SAME_OBJECT:
+        return ""
+    return (
+        f"contradiction: the {len(fibers)} rows of this TARGETID lie up to {apart:.1f} arcsec apart"
     )
 
 
@@ -77,11 +102,11 @@ def _coadd_arms(
     file: fitsio.FITS,
     names: set[str],
     *,
-    span: slice,
+    rows: IndexArray,
     n_row: int,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return flux and ivar of some rows on the grid, arms weighted by ivar, (n, n_pixel)."""
-    weight, weighted = np.zeros((2, span.stop - span.start, GRID.n_pixel))
+    weight, weighted = np.zeros((2, len(rows), GRID.n_pixel))
     for arm in ARMS:
         pixel = lattice(file[f"{arm}_WAVELENGTH"].read(), GRID)
         shapes = [tuple(file[f"{arm}_{part}"].get_dims()) for part in ("FLUX", "IVAR")]
@@ -90,11 +115,11 @@ def _coadd_arms(
             raise ValueError(
                 f"bad shape: {arm}_FLUX and {arm}_IVAR must have shape {expected}, got {shapes}"
             )
-        flux = np.asarray(file[f"{arm}_FLUX"][span, :], dtype=float)
-        ivar = np.asarray(file[f"{arm}_IVAR"][span, :], dtype=float)
+        flux = _rows_of(file[f"{arm}_FLUX"], rows).astype(float)
+        ivar = _rows_of(file[f"{arm}_IVAR"], rows).astype(float)
         good = np.isfinite(flux) & np.isfinite(ivar) & (ivar > 0)
         if f"{arm}_MASK" in names:
-            good &= file[f"{arm}_MASK"][span, :] == 0
+            good &= _rows_of(file[f"{arm}_MASK"], rows) == 0
         flux, ivar = np.where(good, flux, 0), np.where(good, ivar, 0)
         inside = (pixel >= 0) & (pixel < GRID.n_pixel)
         weight[:, pixel[inside]] += ivar[:, inside]
@@ -102,16 +127,48 @@ def _coadd_arms(
     return np.divide(weighted, weight, out=np.zeros_like(weighted), where=weight > 0), weight
 
 
-def _redshifts(path: Path) -> dict[int, np.void]:
-    """Return the rows of the redshift file that lies beside the spectra, by target."""
+def _rows_of(image: fitsio.hdu.ImageHDU, rows: IndexArray) -> NDArray[Any]:
+    """Return some rows of an image, increasing; only these are read, run by run."""
+    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+    runs = np.split(rows, breaks)
+    return np.concatenate([image[int(run[0]) : int(run[-1]) + 1, :] for run in runs])
+
+
+def _check_sums(file: fitsio.FITS, names: Sequence[str]) -> None:
+    """Compare the data with their checksums, where the file states them.
+
+    Raises:
+        ValueError: They differ.
+    """
+    for name in names:
+        if "DATASUM" in file[name].read_header():
+            try:
+                file[name].verify_checksum()
+            except ValueError as error:
+                message = f"damaged: the data of HDU {name} do not match their checksum"
+                raise ValueError(message) from error
+
+
+def _redshifts(path: Path, file: fitsio.FITS, names: set[str]) -> dict[int, np.void]:
+    """Return the redshift of each target: from the file itself, or from one beside it."""
+    for name in REDSHIFT_TABLES:
+        if name in names:
+            return _best_redshifts(_lower(file[name].read()), f"HDU {name}")
     for companion in companions(path):
-        with fitsio.FITS(str(companion)) as file:
-            rows = _lower(file[1].read())
-        wanted = {"targetid", "z"}
-        if not wanted <= set(rows.dtype.names or ()):
-            raise ValueError(f"missing columns: {companion.name} must have TARGETID and Z")
-        return {int(row["targetid"]): row for row in rows}
+        with fitsio.FITS(str(companion)) as beside:
+            return _best_redshifts(_lower(beside[1].read()), companion.name)
     return {}
+
+
+def _best_redshifts(rows: NDArray[Any], source: str) -> dict[int, np.void]:
+    """Return one row for each target: without warning if there is one, the most significant."""
+    columns = rows.dtype.names or ()
+    if not {"targetid", "z"} <= set(columns):
+        raise ValueError(f"missing columns: {source} must have TARGETID and Z")
+    warned = rows["zwarn"] != 0 if "zwarn" in columns else np.zeros(len(rows), bool)
+    chi2 = rows["deltachi2"] if "deltachi2" in columns else np.zeros(len(rows))
+    best_last = np.lexsort((-np.arange(len(rows)), chi2, ~warned))
+    return {int(rows["targetid"][row]): rows[row] for row in best_last}
 
 
 def _facts(fiber: np.void, redshift: np.void | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,9 @@ def find_files(paths: Sequence[Path]) -> FileList:
             except OSError as error:
                 found.unreadable[name] = f"unreadable: {error.strerror}"
                 continue
+            if not stat.S_ISREG(status.st_mode):
+                found.unreadable[name] = "not a file: it is a pipe, a socket or a device"
+                continue
             if (status.st_dev, status.st_ino) in seen:
                 found.n_repeat += 1
                 continue
@@ -87,11 +91,10 @@ def printable_name(path: str) -> str:
 
 def companions(path: Path) -> list[Path]:
     """Return the redshift files that belong to a file of DESI spectra and lie beside it."""
-    own = next((own for own in DESI_SPECTRA if path.name.startswith(own)), None)
-    if own is None:
-        return []
-    names = (path.with_name(prefix + path.name.removeprefix(own)) for prefix in COMPANIONS)
-    return [name for name in names if name.is_file()]
+    own = next((own for own in DESI_SPECTRA if path.name.startswith(own)), "")
+    stem = path.name.removeprefix(own).removesuffix(".gz")
+    names = (prefix + stem + suffix for prefix in COMPANIONS for suffix in ("", ".gz"))
+    return [path.with_name(name) for name in names if path.with_name(name).is_file()]
 
 
 def file_state(name: str) -> str:

@@ -12,6 +12,7 @@ import gzip
 import io
 import math
 import re
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -23,6 +24,10 @@ from numpy.typing import NDArray
 
 BLOCK = 2880
 MAX_HEADER_BLOCKS = 2000
+MAX_SWELLING = 50
+"""Spectra become 2 to 10 times as large when unpacked; more is a mistake or an attack."""
+MIN_SWOLLEN = 16_000_000
+"""Bytes that any compressed file may have when unpacked."""
 _CARD = re.compile(r"^([A-Z0-9_-]+) *= *('(?:[^'\n]|'')*'|[^ /\n]+)", re.MULTILINE)
 _END = re.compile(rb"\A(?:.{80})*?END {77}", re.DOTALL)
 _FORM = re.compile(r"^(\d*)([LXBIJKAEDCMPQ])")
@@ -171,10 +176,26 @@ class FitsFile:
         fields = header.fields
         self._handle.seek(unit.offset)
         raw = self._handle.read(width * rows)
+        if n_row is None:
+            self._check_sum(header, raw)
         return {
             name: _column(raw, rows=rows, width=width, field=fields[number], header=header)
             for name, number in wanted.items()
         }
+
+    def _check_sum(self, header: Header, raw: bytes) -> None:
+        """Compare the data with their checksum, if the file states one (FITS standard 4.0, J)."""
+        try:
+            stated = int(header.cards.get("DATASUM", ""))
+        except ValueError:
+            return
+        raw += self._handle.read(-(-header.data_size // BLOCK) * BLOCK - len(raw))
+        words = np.frombuffer(raw, ">u4", len(raw) // 4)
+        total = int(words.sum(dtype=np.uint64))
+        while total >> 32:
+            total = (total & 0xFFFFFFFF) + (total >> 32)
+        if total != stated:
+            raise ValueError(f"damaged: the data do not match their checksum (DATASUM {stated})")
 
     def _read_header(self, start: int) -> tuple[Header, int]:
         self._handle.seek(start)
@@ -200,13 +221,22 @@ class _Field:
 
 
 def _open(path: Path) -> BinaryIO:
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+        raise ValueError("not a file: it is a pipe, a socket or a device")
     if path.suffix != ".gz":
         return path.open("rb")
+    longest = max(MIN_SWOLLEN, MAX_SWELLING * path.stat().st_size)
     try:
         with gzip.open(path) as stream:
-            return io.BytesIO(stream.read())
+            content = stream.read(longest + 1)
     except (EOFError, OSError) as error:
         raise ValueError(f"damaged gzip file: {error}") from error
+    if len(content) > longest:
+        raise ValueError(
+            f"damaged gzip file: it swells to more than {longest:,} bytes, "
+            f"{MAX_SWELLING} times its size"
+        )
+    return io.BytesIO(content)
 
 
 def _bytes(code: str, count: int) -> int:

@@ -10,6 +10,8 @@ import numpy as np
 from data.arrays import BoolArray, FloatArray, IndexArray
 from data.grid import WaveGrid
 
+NO_MASK = "no mask: every pixel with ivar > 0 is used"
+"""Remark on a file without a mask of bad pixels."""
 LATTICE_TOLERANCE = 0.1
 """Largest distance of a pixel from its instrument's grid, in pixels."""
 
@@ -26,6 +28,7 @@ class RawSpectrum:
         masked: Where the file's mask is set, shape (n,).
         facts: Catalogue values: `object_id`, `z`, `class`, ... as far as the file has them.
         problem: Why the file itself says that this is no usable object; empty if it does not.
+        remarks: What the user should know though the spectrum is used, one line each.
     """
 
     instrument: str
@@ -35,6 +38,7 @@ class RawSpectrum:
     masked: BoolArray
     facts: dict[str, Any]
     problem: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 def lattice(uniform: FloatArray, grid: WaveGrid) -> IndexArray:

@@ -8,6 +8,7 @@ before would stand beside values of now.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,11 +31,13 @@ class Done:
     Attributes:
         files: Names of the files that were read.
         rejected: What was rejected of them.
+        remarks: Remark on accepted spectra -> how many have it.
         restarted: Why all of it was thrown away; empty where it was not.
     """
 
     files: set[str] = field(default_factory=set)
     rejected: list[Rejection] = field(default_factory=list)
+    remarks: Counter[str] = field(default_factory=Counter)
     restarted: str = ""
 
 
@@ -68,6 +71,7 @@ def take_up(writer: SurveyWriter, *, settings: Mapping[str, Any], content: str) 
     return Done(
         files={name for name, _state in states},
         rejected=[Rejection(*item) for step in steps for item in step["rejected"]],
+        remarks=sum((Counter(step["remarks"]) for step in steps), Counter()),
     )
 
 
@@ -94,6 +98,7 @@ def note_of(contents: FileContents) -> dict[str, Any]:
     """Return what the journal keeps of a batch of files."""
     return {
         "files": dict(zip(contents.files, contents.states, strict=True)),
+        "remarks": dict(contents.remarks),
         "rejected": [[item.file, item.object_id, item.reason] for item in contents.rejected],
     }
 

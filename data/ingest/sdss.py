@@ -8,16 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from data.arrays import FloatArray
 from data.grid import INSTRUMENTS
-from data.ingest.cells import number, plain_text, positive
+from data.ingest.cells import in_range, number, plain_text, positive
 from data.ingest.fits_table import FitsFile, Unit
-from data.ingest.raw_spectrum import RawSpectrum, lattice
+from data.ingest.raw_spectrum import NO_MASK, RawSpectrum, lattice
 
 COLUMNS = ("flux", "loglam", "ivar", "and_mask")
 FACTS = (
     "z z_err class subclass zwarning vdisp plate mjd fiberid plug_ra plug_dec ra dec "
     "sourcetype targettype objtype"
 ).split()
+LIMITS = {
+    "plate": (0, 1e6), "mjd": (0, 1e5), "fiberid": (0, 1e5),
+    "ra": (-180, 360), "dec": (-90, 90), "z": (-0.1, 20),
+}  # fmt: skip
+"""Facts outside these are damaged: no survey has them."""
+SMALLEST_SIGMA = 1e-9
+"""Noise below this is no noise in 1e-17 erg/s/cm2/A: the flux is in another unit."""
 ZWARNING_SKY = 1
 """Bit 0 of ZWARNING: a sky fibre (SDSS and DESI redshift pipelines)."""
 ZWARNING_UNPLUGGED = 128
@@ -55,7 +63,8 @@ def read_sdss(path: Path, file: FitsFile, table: Unit) -> RawSpectrum:
         ivar=columns["ivar"],
         masked=columns.get("and_mask", np.zeros(len(pixel), np.int32)) != 0,
         facts=_facts(path, facts),
-        problem=_problem(facts),
+        problem=_problem(facts) or _unit_problem(columns["flux"], columns["ivar"]),
+        remarks=() if "and_mask" in columns else (NO_MASK,),
     )
 
 
@@ -71,6 +80,7 @@ def _facts(path: Path, cells: dict[str, Any]) -> dict[str, Any]:
         "zwarning": number(cells.get("zwarning")),
         "vdisp": positive(cells.get("vdisp")),
     }
+    in_range(facts | cells, LIMITS)
     key = [number(cells.get(name)) for name in ("plate", "mjd", "fiberid")]
     if all(math.isfinite(value) for value in key):
         plate, mjd, fiber = (int(value) for value in key)
@@ -86,3 +96,17 @@ def _problem(cells: dict[str, Any]) -> str:
     if "SKY" in purposes or bits & ZWARNING_SKY:
         return "sky fibre"
     return "unplugged fibre" if bits & ZWARNING_UNPLUGGED else ""
+
+
+def _unit_problem(flux: FloatArray, ivar: FloatArray) -> str:
+    """Return why the flux can not be in its unit; empty if it can."""
+    measured = np.isfinite(flux) & np.isfinite(ivar) & (ivar > 0)
+    if not measured.any():
+        return ""
+    sigma = float(np.median(np.asarray(ivar, dtype=float)[measured])) ** -0.5
+    if sigma < SMALLEST_SIGMA:
+        return (
+            f"flux not in its unit: a noise of {sigma:.2g} is none in 1e-17 erg/s/cm2/A; "
+            "multiply flux by 1e17 and ivar by 1e-34 if they are in erg/s/cm2/A"
+        )
+    return ""

@@ -1,26 +1,34 @@
+"""Which of several spectra of one object is kept."""
+
 import numpy as np
 import pandas as pd
-import pytest
 
-from data.ingest.duplicates import best_of_object
+from data.ingest.duplicates import best_of_object, repeat_reason
 
 
-@pytest.mark.parametrize("value", [0.0, -9999.0, np.nan])
-def test_objects_of_unknown_position_are_all_kept(value):
-    rows = np.arange(1000)
-    catalog = pd.DataFrame(
-        {"object_id": rows.astype(str), "ra": value, "dec": value, "snr": rows / 10}
+def rows(**columns) -> pd.DataFrame:
+    n = len(next(iter(columns.values())))
+    usual = {"object_id": [f"o{k}" for k in range(n)], "ra": [150.0] * n, "dec": [2.0] * n}
+    return pd.DataFrame(usual | {"snr": np.arange(1.0, n + 1)} | columns)
+
+
+def test_the_highest_signal_to_noise_is_kept():
+    table = rows(ra=[150.0, 150.0, 20.0])
+    assert best_of_object(table).tolist() == [1, 1, 2]
+    assert repeat_reason(table, 0, 1) == (
+        "duplicate: o1 observes the same object with S/N 2.00, this one has 1.00"
     )
-    assert np.array_equal(best_of_object(catalog), rows)
 
 
-def test_the_best_spectrum_stands_for_its_object_and_the_first_of_equals():
-    catalog = pd.DataFrame(
-        {
-            "object_id": ["a", "b", "c", "a", "d"],
-            "ra": [10.0, 10.0 + 1.0 / 3600, 20.0, 0.0, 10.0 + 6.0 / 3600],
-            "dec": [5.0, 5.0, 5.0, 0.0, 5.0],
-            "snr": [3.0, 7.0, 1.0, 7.0, 2.0],
-        }
+def test_a_sure_redshift_comes_before_signal_to_noise():
+    table = rows(zwarning=[0, 4, np.nan])
+    assert best_of_object(table).tolist() == [0, 0, 0]
+    assert "a redshift warning" in repeat_reason(table, 1, 0)
+
+
+def test_one_identifier_at_two_places_is_told_as_a_contradiction():
+    table = rows(object_id=["a", "a"], ra=[150.0, 151.1])
+    assert best_of_object(table).tolist() == [1, 1]
+    assert repeat_reason(table, 0, 1).startswith(
+        "contradiction: a is the identifier of another place too, 1.1 degrees away"
     )
-    assert list(best_of_object(catalog)) == [1, 1, 2, 1, 4]

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from data.__main__ import main
+from data.atomic import partial_folder
 from data.ingest.batch import read_batches
 from data.survey import Survey
-from data.atomic import partial_folder
 from tests.fixtures.spectrum_files import write_desi, write_sdss
 
 N_FILE = 12
