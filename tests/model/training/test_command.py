@@ -20,6 +20,7 @@ from model.training.command import RECIPES, TrainConfig, read_recipe
 from model.training.history import read_history
 from model.training.objective import Objective
 from model.training.schedule import Clock, one_cycle
+from model.training.trainer import Trainer
 from tests.fixtures.training import (
     GRID,
     ROOT,
@@ -201,10 +202,20 @@ def test_out_of_memory_names_the_batch_that_fits(survey, tmp_path, capsys, monke
     assert "batch of 16 spectra; --batch-size 4 fits" in capsys.readouterr().err
 
 
-def test_minutes_are_kept_and_the_schedule_completes(survey, tmp_path):
-    assert _train(survey, tmp_path / "model", "--minutes", "0.1") == 0
+def test_minutes_are_kept_and_the_schedule_completes(survey, tmp_path, monkeypatch):
+    """By a clock on which a step takes a second: it ends with the step that reaches the limit."""
+    steps, step = [], Trainer._step
+
+    def ticking(self, *arguments):
+        step(self, *arguments)
+        steps.append(self)
+
+    monkeypatch.setattr(Trainer, "_step", ticking)
+    monkeypatch.setattr(Clock, "seconds", property(lambda _clock: float(len(steps))))
+    assert _train(survey, tmp_path / "model", "--minutes", "0.5") == 0
     info = json.loads((tmp_path / "model" / "model.json").read_text())
-    assert info["training"]["seconds"] >= 6
+    assert info["training"]["steps"] == len(steps) == 30
+    assert info["training"]["seconds"] == 30
     rates = [row["learning_rate"] for row in read_history(tmp_path / "model" / "history.csv")]
     assert rates[-1] == pytest.approx(1e-3 / 25 / 1e4)
 

@@ -10,7 +10,7 @@ from data.survey import Survey
 from data.survey_writer import SurveyWriter
 from model.linear.fit import fit_pca
 from model.linear.pca import PCAConfig
-from model.losses import fidelity_each
+from model.losses import fidelity_each, squared_distances
 from model.networks.redshift import redshift
 from model.networks.spender import Spender, SpenderConfig
 from model.training.component_likelihood import ComponentLikelihood
@@ -84,13 +84,20 @@ def test_decoder_reproduces_spectra_from_the_guides_latents(survey, activation):
 
 
 def test_similarity_gives_latents_the_scale_of_the_spectra(survey):
-    spread = []
+    """Distances differ by less than k0 / k1, where the loss of a pair has fallen by half."""
+    k0, k1, typical = 2.5, 5.0, []
+    flux, ivar, z = _tensors(survey, np.arange(150))
     for similarity in (0.0, 1.0):
-        settings = GuideSettings(similarity=similarity, k0=2.5, k1=5.0, scale_free=False)
-        guide = fit_guide(_spender(), survey, np.arange(150), settings=settings, seed=0)
-        spread.append(float(guide.spread))
-    assert spread[0] != spread[1]
-    assert all(np.isfinite(spread))
+        settings = GuideSettings(similarity=similarity, k0=k0, k1=k1, scale_free=False)
+        model = _spender()
+        guide = fit_guide(model, survey, np.arange(150), settings=settings, seed=0)
+        latents = guide(flux, ivar, z, grid=GRID)
+        rest = model.decode_tensor(latents).detach() / REST.n_pixel**0.5
+        distances = [squared_distances(latents) / 2, squared_distances(rest)]
+        typical.append(float((distances[0] - distances[1]).abs().median()))
+        centred = latents - latents.mean(dim=0)
+        assert float(guide.spread) == pytest.approx(float(centred.norm(dim=1).mean()), rel=1e-4)
+    assert typical[1] < k0 / k1 < typical[0]
 
 
 def test_guide_is_the_same_for_the_same_seed_and_comes_back_from_disk(survey, tmp_path):
