@@ -1,8 +1,8 @@
 """Distances and ages in a flat universe (H0 = 70 km/s/Mpc, Omega_m = 0.3), by interpolation.
 
-Own code in place of `astropy.cosmology`, which the tests compare it with (2e-5 apart): importing
-that takes far longer than everything a process of the mock survey imports otherwise, and mock
-surveys made before would change (the redshifts of their objects are drawn from these tables).
+Own code in place of `astropy.cosmology`, with which the tests compare it (2e-5 apart): importing
+that takes as long as all other imports of a process of the mock survey, and existing mock surveys
+would change, since the redshifts of their objects are drawn from these tables.
 """
 
 from __future__ import annotations
