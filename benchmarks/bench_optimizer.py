@@ -14,35 +14,31 @@ import torch
 
 from data.grid import INSTRUMENTS
 from data.mock.survey import MockSurvey
-from model.networks.spender import Spender, SpenderConfig
-from model.training.batches import Batch, BatchLoader
-from model.training.command import TrainConfig, rest_grid
-from model.training.guide import Guide, GuideSettings, fit_guide
-from model.training.objective import LossSettings, Objective
+from model.device import multiplies_bf16
+from model.networks.config import SpenderConfig
+from model.networks.spender import Spender
+from model.training.batch import Batch
+from model.training.batches import BatchLoader
+from model.training.guide import Guide
+from model.training.guide_fit import fit_guide
+from model.training.objective import Objective
 from model.training.optimizer import MuonAdamW, hidden_matrices
 from model.training.schedule import one_cycle
-from model.training.spender import choose_precision
+from model.training.settings import LossSettings
 
 GRID, CPU = INSTRUMENTS["sdss"], torch.device("cpu")
 N_LEARN, N_UNSEEN, N_STEP, BATCH = 4096, 512, 300, 64
 RATES = (1e-3, 2e-3)
-LOSSES = LossSettings(
-    similarity=1.0, consistency=1.0, augmented=0.0, k0=2.5, sigma=0.1, scale_free=False,
-    z_max=0.5, noise=0.05, mask=0.05,
-)  # fmt: skip
-HALF = choose_precision("auto", CPU) == "bf16"
+LOSSES = LossSettings(similarity=1.0, consistency=1.0, augmented=0.0)
+HALF = multiplies_bf16(CPU)
 
 
 def main() -> None:
     """Print a line for each optimiser and learning rate."""
     learn, unseen = (MockSurvey(n=n, seed=k) for n, k in ((N_LEARN, 1), (N_UNSEEN, 2)))
     torch.manual_seed(0)
-    sizes = TrainConfig(survey="", out="")
-    model = Spender(
-        SpenderConfig(n_latent=6, rest_grid=rest_grid(sizes, GRID), grids={"sdss": GRID})
-    )
-    settings = GuideSettings(similarity=1.0, k0=2.5, k1=5.0, scale_free=False)
-    guide = fit_guide(model, learn, np.arange(N_LEARN), settings=settings, seed=0)
+    model = Spender(SpenderConfig(grids={"sdss": GRID}))
+    guide = fit_guide(model, learn, np.arange(N_LEARN), losses=LOSSES, seed=0)
     assert guide is not None
     model.decoder.requires_grad_(False)  # fitted together with the guide
     loaders = [

@@ -24,8 +24,9 @@ from data.mock.survey import MockConfig, MockSurvey, mock
 from data.survey import Survey
 from model.splits import split_source
 from model.training.batches import BatchLoader
-from model.training.command import TrainConfig
-from model.training.spender import train_model
+from model.training.config import TrainConfig
+from model.training.settings import DeviceSettings, ReadingSettings, ScheduleSettings
+from model.training.spender import train_spender
 
 N_STORED, N_BIG = 8192, 1_000_000
 BATCH, WINDOW = 256, 4096
@@ -73,20 +74,16 @@ def train_on_a_million(folder: Path) -> None:
     config = TrainConfig(
         survey=Path("mock"),
         out=folder / "model",
-        minutes=2.0,
-        batch_size=32,
-        memory_gb=0.0,
-        window_rows=1024,
-        valid_max=256,
-        valid_every=20,
+        schedule=ScheduleSettings(minutes=2.0, valid_every=20),
+        reading=ReadingSettings(batch_size=32, memory_gb=0.0, window_rows=1024, valid_max=256),
+        hardware=DeviceSettings(device="cpu"),
         warm_start=False,
-        device="cpu",
     )
     start = time.perf_counter()
     splits = split_source(source, object_class="any", rest_first=2359.0)
     print(f"catalogue and splits of {N_BIG}: {time.perf_counter() - start:.0f} s")
     before = psutil.Process().memory_info().rss
-    trained = train_model(config, source, splits)
+    trained = train_spender(config, source, splits)
     assert trained is not None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     whole = N_BIG * source.grid.n_pixel * 8

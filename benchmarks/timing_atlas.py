@@ -22,14 +22,17 @@ import torch
 from data.arrays import FloatArray, IntArray
 from data.json_file import read_json, write_json
 from data.mock.survey import MockSurvey
-from model.atlas.build import EMBEDDINGS, SCHEMA_VERSION
+from model.atlas.atlas import SCHEMA_VERSION
+from model.atlas.embedding import EMBEDDINGS
 from model.atlas.encoding import latent_columns
 from model.atlas.flow import FlowConfig, LatentFlow, fit_flow
 from model.atlas.neighbours import Neighbours, find_neighbours
 from model.atlas.scores import LOF_NEIGHBOURS, SCORES, local_outlier_factor
-from model.networks.spender import Spender, SpenderConfig
+from model.networks.config import SpenderConfig
+from model.networks.spender import Spender
 from model.store.storage import load_model, save_model
-from model.training.guide import GuideSettings, fit_guide
+from model.training.guide_fit import fit_guide
+from model.training.settings import LossSettings
 
 BLOCK = 531_890
 """Objects of SDSS in Liang+2023; more are repeats of these."""
@@ -93,8 +96,8 @@ def _model_and_flow(survey: MockSurvey) -> tuple[Spender, LatentFlow]:
         torch.manual_seed(SEED)
         model = Spender(config)
     rows = np.linspace(0, len(survey) - 1, min(N_ENCODED, len(survey))).astype(np.int64)
-    settings = GuideSettings(similarity=1.0, k0=2.5, k1=5.0, scale_free=False)
-    guide = fit_guide(model, survey, rows, settings=settings, seed=SEED)
+    losses = LossSettings(similarity=1.0)
+    guide = fit_guide(model, survey, rows, losses=losses, seed=SEED)
     if guide is None:
         raise ValueError(f"a timing atlas needs more objects, got {len(survey)}")
     spectra = survey.read(rows.tolist())

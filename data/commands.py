@@ -1,4 +1,8 @@
-"""Make command lines from configuration dataclasses: each field becomes one option."""
+"""Make command lines from configuration dataclasses: each field becomes one option.
+
+A field that is itself a dataclass groups settings for the program; on the command line they stand
+beside the others, by their own names.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,12 @@ import dataclasses
 import sys
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Config = TypeVar("Config")
 
 
 def setting(
@@ -23,7 +29,7 @@ def setting(
     """Declare a field of a command's configuration.
 
     Args:
-        help: The line shown by `--help`.
+        help: The line that `--help` prints.
         default: The value when the option is not given; without one it is required.
         choices: The words allowed.
         positional: Make it a positional argument, not `--name`; a tuple takes one or more.
@@ -32,6 +38,41 @@ def setting(
     if default is dataclasses.MISSING:
         return dataclasses.field(metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def settings_of(config: type) -> dict[str, tuple[dataclasses.Field[Any], Any]]:
+    """Return field and type of every setting by its name, those of nested dataclasses included."""
+    hints = typing.get_type_hints(config)
+    settings: dict[str, tuple[dataclasses.Field[Any], Any]] = {}
+    for field in dataclasses.fields(config):
+        hint = hints[field.name]
+        if dataclasses.is_dataclass(hint):
+            settings |= settings_of(typing.cast(type, hint))
+        else:
+            settings[field.name] = (field, hint)
+    return settings
+
+
+def from_flat_values(config: type[Config], values: Mapping[str, Any]) -> Config:
+    """Build a configuration from values by name, nested dataclasses from those that are theirs."""
+    hints = typing.get_type_hints(config)
+    given: dict[str, Any] = {}
+    for field in dataclasses.fields(typing.cast(Any, config)):
+        hint = hints[field.name]
+        if dataclasses.is_dataclass(hint):
+            given[field.name] = from_flat_values(typing.cast(type, hint), values)
+        elif field.name in values:
+            given[field.name] = values[field.name]
+    return config(**given)
+
+
+def flat_values(config: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
+    """Return the values of a configuration by name, those of nested dataclasses included."""
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        values |= flat_values(value) if dataclasses.is_dataclass(value) else {field.name: value}
+    return values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,10 +131,9 @@ def run_commands(
 
 
 def _add_options(parser: argparse.ArgumentParser, config: type) -> None:
-    hints = typing.get_type_hints(config)
-    for field in dataclasses.fields(config):
+    for field, hint in settings_of(config).values():
         options: dict[str, Any] = {"help": field.metadata["help"].replace("%", "%%")}
-        kind, many = _plain_type(hints[field.name])
+        kind, many = _plain_type(hint)
         required = field.default is dataclasses.MISSING
         if kind is bool:
             options["action"] = argparse.BooleanOptionalAction

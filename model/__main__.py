@@ -7,7 +7,7 @@ from data.commands import Command, run_commands
 
 COMMANDS = (
     Command("train", "survey -> model", "model.training.command", "TrainConfig", "train"),
-    Command("atlas", "survey + model -> atlas", "model.atlas.atlas", "AtlasConfig", "build_atlas"),
+    Command("atlas", "survey + model -> atlas", "model.atlas.build", "AtlasConfig", "build_atlas"),
     Command(
         "evaluate",
         "measure a model on a survey",

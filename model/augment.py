@@ -12,6 +12,8 @@ from torch import Tensor
 from data.grid import WaveGrid
 from model.networks.redshift import redshift
 
+Z_MAX, NOISE, MASK = 0.5, 0.05, 0.05
+"""Highest new redshift; share of pixels made noisier; share of pixels masked."""
 NOISE_AMPLITUDE = 0.2
 """Standard deviation of added noise over the mean flux of the spectrum.
 
@@ -27,9 +29,9 @@ def augment(
     z: Tensor,
     grid: WaveGrid,
     generator: torch.Generator,
-    z_max: float = 0.5,
-    noise: float = 0.05,
-    mask: float = 0.05,
+    z_max: float = Z_MAX,
+    noise: float = NOISE,
+    mask: float = MASK,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Move spectra to new redshifts (Liang+2023, section 3.1), add noise, mask a block.
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
-from data.arrays import BoolArray, FloatArray
+from numpy.typing import NDArray
+from torch import Tensor
+
+from data.arrays import BoolArray, FloatArray, IntArray
 from data.grid import WaveGrid
 from data.spectra import Spectra
+
+Weights = dict[str, NDArray[Any]]
+"""The numbers of a model by name."""
 
 
 @runtime_checkable
@@ -57,5 +63,49 @@ class SpectrumModel(Protocol):
         """Decode and observe, a batch at a time: the result of `observe(decode(latents), z, grid)`.
 
         Who needs the rest frame too calls the two, so that nothing is decoded twice.
+        """
+        ...
+
+
+@runtime_checkable
+class TraceableModel(SpectrumModel, Protocol):
+    """A model that tells, by gradients, which part of a spectrum its output rests on."""
+
+    def trace(self, spectra: Spectra) -> tuple[Tensor, Tensor]:
+        """Encode and decode with what gradients need.
+
+        Returns:
+            Evidence, a tensor that requires gradients: attention weights, shape
+            (n_galaxy, n_channel, n_segment), or the flux, shape (n_galaxy, n_pixel). And the
+            rest-frame spectra computed from it, shape (n_galaxy, n_rest).
+        """
+        ...
+
+    def attention_offset(self, grid: WaveGrid) -> IntArray | None:
+        """Return how far from a segment's centre each attention channel looks, in segments.
+
+        Args:
+            grid: Observed-frame grid of the spectra.
+
+        Returns:
+            Whole segments, shape (n_channel,); None for a model without attention.
+        """
+        ...
+
+
+@runtime_checkable
+class StoredModel(SpectrumModel, Protocol):
+    """A model that can be saved."""
+
+    def to_parts(self) -> tuple[dict[str, Any], Weights]:
+        """Return the configuration (JSON-ready) and the weights."""
+        ...
+
+    @classmethod
+    def from_parts(cls, config: dict[str, Any], weights: Weights) -> Self:
+        """Return the model of which `to_parts` gave these.
+
+        Raises:
+            ValueError: A weight is missing, unexpected, or of the wrong shape.
         """
         ...

@@ -19,10 +19,8 @@ def principal_axes(latents: FloatArray) -> FloatArray:
 
     Each points towards its largest component, so that runs agree.
     """
-    covariance = np.cov(np.asarray(latents, dtype=float), rowvar=False).reshape(
-        latents.shape[1], -1
-    )
-    axes = np.linalg.eigh(covariance)[1].T[::-1]
+    centred = np.asarray(latents, dtype=float) - latents.mean(axis=0, dtype=float)
+    axes = np.linalg.eigh(centred.T @ centred / len(centred))[1].T[::-1]
     largest = np.abs(axes).argmax(axis=1)
     return axes * np.sign(axes[np.arange(len(axes)), largest])[:, None]
 

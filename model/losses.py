@@ -16,6 +16,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+CONTRAST, SLOPE = 2.5, 5.0
+"""k0 and k1 of the similarity loss in Liang+2023's Table 1."""
+TOLERANCE = 0.1
+"""sigma_s of the consistency loss, in latents (Liang+2023)."""
+N_CYCLE = 10
+"""Times that the slope rises from 0 during a training."""
 MATCHED_SIMILARITY = 0.1517
 """`similarity_loss` at k0 = 2.5 when latent and spectral distances agree: 2 sigmoid(-2.5)."""
 
@@ -42,8 +48,8 @@ def similarity_loss(
     latents: Tensor,
     rest: Tensor,
     weight: Tensor,
-    k0: float = 2.5,
-    k1: float = 5.0,
+    k0: float = CONTRAST,
+    k1: float = SLOPE,
     scale_free: bool = False,
 ) -> Tensor:
     """Return how far latent distances are from spectral distances (equations 3 and 4).
@@ -83,7 +89,7 @@ def squared_distances(points: Tensor) -> Tensor:
 
 
 def consistency_loss(
-    latents: Tensor, latents_aug: Tensor, sigma: float = 0.1, scale_free: bool = False
+    latents: Tensor, latents_aug: Tensor, sigma: float = TOLERANCE, scale_free: bool = False
 ) -> Tensor:
     """Return how far the latents of augmented spectra lie from their originals (equation 5).
 
@@ -108,7 +114,7 @@ def consistency_loss(
         return (torch.sigmoid(distance / variance) - 0.5).mean()
 
 
-def slope_schedule(progress: float, k1_max: float = 5.0, n_cycle: int = 10) -> float:
+def slope_schedule(progress: float, k1_max: float = SLOPE, n_cycle: int = N_CYCLE) -> float:
     """Return the slope k1 of the similarity loss: inverse annealing, a saw-tooth.
 
     It rises from 0 to `k1_max` in each cycle (Liang+2023, section 3.2).

@@ -78,6 +78,13 @@ def split_source(source: SpectrumSource, *, object_class: str, rest_first: float
     return splits
 
 
+def evenly(rows: IndexArray, limit: int) -> IndexArray:
+    """Return at most `limit` of some rows, evenly spaced."""
+    if len(rows) <= limit:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, limit).round().astype(np.int64)]
+
+
 def parts(catalog: pd.DataFrame, rows: IndexArray) -> NDArray[np.int8]:
     """Return 0 (train), 1 (valid) or 2 (test) of each of some catalogue rows, shape of `rows`."""
     ids = catalog["object_id"].astype(str).to_numpy()[rows]

@@ -57,13 +57,10 @@ def _tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def small_and_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Few channels, and one thread: threads that wait for each other take most of a small step."""
+def one_thread() -> Iterator[None]:
+    """One thread: threads that wait for each other take most of a small training step."""
     import torch
 
-    from tests.fixtures.training import SMALL
-
-    monkeypatch.setattr("model.networks.encoder.CHANNELS", SMALL)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

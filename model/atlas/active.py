@@ -1,4 +1,4 @@
-"""Re-ranks outliers from what a person said of some of them (Astronomaly).
+"""Re-ranks outliers by the grades a person gave to some of them (Astronomaly).
 
     score = relearn(latents, raw, rows=labelled, grades=grades, seed=0)
 

@@ -18,7 +18,6 @@ from data.arrays import FloatArray
 from data.json_file import read_json
 from data.source import open_source
 from data.spectra import SpectrumSource
-from model.atlas.build import SCHEMA_VERSION, AtlasConfig, build_atlas
 from model.atlas.embedding import Embedding
 from model.atlas.encoding import latent_columns
 from model.atlas.flow import LatentFlow
@@ -29,7 +28,8 @@ from model.store.storage import load_model
 
 T = TypeVar("T")
 
-__all__ = ["Atlas", "AtlasConfig", "build_atlas"]
+SCHEMA_VERSION = 1
+"""Version of the files of an atlas, in atlas.json."""
 
 
 class Atlas:
@@ -166,17 +166,18 @@ class Atlas:
         relative = reference.pop("relative_path", None)
         if "path" not in reference:
             return reference
-        looked = [Path(reference["path"])]
+        folders = [Path(reference["path"])]
         if relative:
-            looked.insert(0, (self.path / relative).resolve())
+            folders.insert(0, (self.path / relative).resolve())
         if self._survey:
-            looked = [self._survey.resolve()]
-        for place in dict.fromkeys(looked):
-            if (place / "survey.json").exists():
-                return reference | {"path": str(place)}
-        places = ", ".join(map(str, dict.fromkeys(looked)))
+            folders = [self._survey.resolve()]
+        folders = list(dict.fromkeys(folders))
+        for folder in folders:
+            if (folder / "survey.json").exists():
+                return reference | {"path": str(folder)}
+        tried = ", ".join(map(str, folders))
         raise ValueError(
-            f"the survey of this atlas must be at one of {places}, and is not; move it back, or "
+            f"the survey of this atlas must be at one of {tried}, and is not; move it back, or "
             f"put its new path under source.path in {self.path / 'atlas.json'}"
         )
 

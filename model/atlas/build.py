@@ -6,7 +6,6 @@ destination; when all are there the folder takes the destination's name.
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 import os
@@ -16,12 +15,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 
 from data.arrays import FloatArray
 from data.atomic import partial_folder
@@ -30,34 +27,29 @@ from data.json_file import read_json, write_json
 from data.source import open_source
 from data.spectra import SpectrumSource
 from data.survey import Survey
+from model.atlas.atlas import SCHEMA_VERSION
 from model.atlas.embedding import (
-    Embedding,
     EmbeddingConfig,
     choose_settings,
     embed_pca,
     embed_tsne,
     embed_umap,
 )
-from model.atlas.encoding import encode_source, kept, latent_columns
+from model.atlas.encoding import encode_source, latent_columns
 from model.atlas.flow import FlowConfig, FlowReport, LatentFlow, fit_flow
 from model.atlas.neighbours import Neighbours, find_neighbours
-from model.atlas.scores import LOF_NEIGHBOURS, SCORES, local_outlier_factor
+from model.atlas.scores import LOF_NEIGHBOURS, local_outlier_factor
+from model.atlas.stage import kept
+from model.atlas.writer import portable_reference, write_catalog, write_info
 from model.device import choose_device
-from model.interface import SpectrumModel
-from model.store.storage import StoredModel, load_model, read_model_info, save_model
+from model.interface import SpectrumModel, StoredModel
+from model.store.storage import load_model, read_model_info, save_model
 
-SCHEMA_VERSION = 1
 MIN_OBJECTS = 50
 STORED_NEIGHBOURS = 32
 """Neighbours of each object kept in the atlas; t-SNE uses more while it is built."""
-EMBEDDINGS = (
-    Embedding("umap", "UMAP", "umap_x", "umap_y"),
-    Embedding("tsne", "t-SNE", "tsne_x", "tsne_y"),
-    Embedding("pca", "PCA of latents", "pca_x", "pca_y"),
-)
 MODEL_FILES = ("model.safetensors", "model.json", "history.csv", "README.md")
 """What the atlas copies of a model: all but its checkpoints."""
-LIBRARIES = ("numpy", "torch", "nflows", "umap-learn", "openTSNE", "scipy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +137,10 @@ class _Builder:
             encoded["neg_log_p"] = -flow.log_p(latents).astype(np.float32)
             graph = neighbours.first(min(LOF_NEIGHBOURS, neighbours.k))
             encoded["lof"] = local_outlier_factor(latents, graph)
-            self._write(encoded, maps, notes, settings, flow, report)
+            replaced = write_catalog(self.source, encoded, maps, self.folder / "catalog.parquet")
+            if replaced:
+                notes.append(f"Columns of the survey replaced by the atlas: {', '.join(replaced)}.")
+            self._write_info(settings, notes, flow, report)
             neighbours.first(min(STORED_NEIGHBOURS, neighbours.k)).save(
                 self.folder / "neighbours.npz"
             )
@@ -191,37 +186,13 @@ class _Builder:
                 )
         return maps
 
-    def _write(
-        self,
-        encoded: pd.DataFrame,
-        maps: dict[str, FloatArray],
-        notes: list[str],
-        settings: EmbeddingConfig,
-        flow: LatentFlow,
-        report: FlowReport,
+    def _write_info(
+        self, settings: EmbeddingConfig, notes: list[str], flow: LatentFlow, report: FlowReport
     ) -> None:
-        for item in EMBEDDINGS:
-            encoded[item.x], encoded[item.y] = maps[item.name].T
-        survey = self.source.catalog.reset_index(drop=True)
-        if "snr" in survey:
-            encoded = encoded.drop(columns="snr")
-        replaced = [column for column in encoded if column in survey]
-        if replaced:
-            notes = [*notes, f"Columns of the survey replaced by the atlas: {', '.join(replaced)}."]
-        catalog = pd.concat([survey.drop(columns=replaced), encoded], axis=1)
-        _save_catalog(catalog, self.folder / "catalog.parquet")
-        info = {
-            "schema_version": SCHEMA_VERSION,
+        about = {
             "name": self.config.name or self.config.out.resolve().name,
-            "n_object": len(catalog),
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "source": _portable(self.source.reference(), self.config.out.resolve()),
-            "embeddings": [
-                asdict(item) | {"settings": _about(item.name, settings)} for item in EMBEDDINGS
-            ],
-            "scores": [score.to_dict() for score in SCORES],
-            "latent_mean": flow.mean.tolist(),
-            "latent_std": flow.std.tolist(),
+            "n_object": len(self.source),
+            "source": portable_reference(self.source, self.config.out.resolve()),
             "model": {
                 "kind": self.model.kind,
                 "n_latent": self.model.n_latent,
@@ -229,11 +200,9 @@ class _Builder:
             },
             "flow": asdict(flow.config) | asdict(report),
             "seed": self.config.seed,
-            "settings": settings.to_dict() | {"lof_neighbours": LOF_NEIGHBOURS},
-            "versions": {name: version(name) for name in LIBRARIES},
             "notes": notes,
         }
-        write_json(self.folder / "atlas.json", info)
+        write_info(self.folder / "atlas.json", about, settings, flow)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -258,13 +227,13 @@ def _working_folder(
         "schema_version": SCHEMA_VERSION,
     }
     folder = partial_folder(out)
-    said = folder / "work" / "job.json"
-    if said.exists() and json.loads(said.read_text()) == json.loads(json.dumps(job)):
+    job_file = folder / "work" / "job.json"
+    if job_file.exists() and json.loads(job_file.read_text()) == json.loads(json.dumps(job)):
         return folder
     if folder.exists():
         shutil.rmtree(folder)
-    said.parent.mkdir(parents=True)
-    write_json(said, job)
+    job_file.parent.mkdir(parents=True)
+    write_json(job_file, job)
     return folder
 
 
@@ -280,27 +249,6 @@ def _copy_model(model: Path, target: Path, *, half: bool) -> None:
             cast("StoredModel", loaded), target, half=True,
             training=info["training"], metrics=info["metrics"],
         )  # fmt: skip
-
-
-def _portable(reference: dict[str, Any], out: Path) -> dict[str, Any]:
-    """Add the survey's path seen from the atlas, so that both can move together."""
-    if "path" not in reference:
-        return reference
-    return reference | {"relative_path": os.path.relpath(reference["path"], out)}
-
-
-def _about(name: str, settings: EmbeddingConfig) -> dict[str, Any]:
-    values = settings.to_dict() | {"seed": settings.seed}
-    return {key: value for key, value in values.items() if key.startswith(name) or key == "seed"}
-
-
-def _save_catalog(catalog: pd.DataFrame, path: Path) -> None:
-    """Write a catalogue; numbers byte by byte, which compresses them to two thirds."""
-    numbers = [name for name in catalog if catalog[name].dtype.kind == "f"]
-    others = [name for name in catalog if name not in numbers]
-    catalog.to_parquet(
-        path, index=False, compression="zstd", use_byte_stream_split=numbers, use_dictionary=others
-    )
 
 
 def _save_array(values: FloatArray, path: Path) -> None:

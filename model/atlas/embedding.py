@@ -10,6 +10,7 @@ import numpy as np
 
 from data.arrays import FloatArray
 from model.atlas.neighbours import Neighbours
+from model.latent_axes import principal_axes
 
 LARGE = 200_000
 """Objects above which t-SNE uses half the perplexity, to bound its memory."""
@@ -30,6 +31,14 @@ class Embedding:
     label: str
     x: str
     y: str
+
+
+EMBEDDINGS = (
+    Embedding("umap", "UMAP", "umap_x", "umap_y"),
+    Embedding("tsne", "t-SNE", "tsne_x", "tsne_y"),
+    Embedding("pca", "PCA of latents", "pca_x", "pca_y"),
+)
+"""The maps of an atlas, in the order the explorer lists them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +103,7 @@ def embed_pca(latents: FloatArray) -> FloatArray:
     is drawn along x, with y = 0.
     """
     centred = np.asarray(latents, dtype=np.float64) - latents.mean(axis=0, dtype=np.float64)
-    _, axes = np.linalg.eigh(centred.T @ centred / len(centred))
-    axes = axes[:, ::-1][:, :2]
-    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
-    projected = centred @ axes
+    projected = centred @ np.ascontiguousarray(principal_axes(latents)[:2].T)
     if projected.shape[1] == 1:
         projected = np.hstack([projected, np.zeros_like(projected)])
     return projected.astype(np.float32)

@@ -6,25 +6,20 @@ of one block however large the survey.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from data.arrays import FloatArray
-from data.atomic import replacing
 from data.spectra import SpectrumSource
 from model.atlas.scores import spectrum_scores
+from model.atlas.stage import kept
 from model.interface import SpectrumModel
 
 BLOCK_PIXELS = 4_000_000
 """Pixels of one block, a multiple of what a survey's chunk holds (128 rows)."""
-
-
-T = TypeVar("T")
 
 
 def latent_columns(n_latent: int) -> list[str]:
@@ -91,19 +86,3 @@ def _check_latents(latents: FloatArray, source: SpectrumSource, start: int) -> N
             f"{', '.join(map(str, names))}: the model's training diverged, or it is of another "
             "kind of spectra"
         )
-
-
-def kept(
-    path: Path,
-    *,
-    make: Callable[[], T],
-    save: Callable[[T, Path], object],
-    load: Callable[[Path], T],
-) -> T:
-    """Return what a file holds; if it is not there, make it and write it atomically."""
-    if path.exists():
-        return load(path)
-    made = make()
-    with replacing(path) as partial:
-        save(made, partial)
-    return made

@@ -175,12 +175,12 @@ def _train(
                 if since >= config.patience:
                     break
     flow.load_state_dict(kept)
-    shown = train[: 4 * len(valid)]
+    sample = train[: 4 * len(valid)]
     return FlowReport(
         n_train=len(train),
         n_valid=len(valid),
         steps=step,
-        train_loss=_loss(flow, shown),
+        train_loss=_loss(flow, sample),
         valid_loss=best,
     )
 

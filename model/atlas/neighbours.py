@@ -125,7 +125,7 @@ def find_neighbours(
 
 
 def _others(order: IntArray, own: IntArray) -> BoolArray:
-    """Mark all of each row but the object itself; among many copies it may not be listed."""
+    """Mask out each row's own index, or the last neighbour if it is absent (many copies)."""
     keep = order != own[:, None]
     keep[keep.all(axis=1), -1] = False
     return keep

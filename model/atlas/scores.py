@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from data.arrays import BoolArray, FloatArray, IntArray
 from data.spectra import Spectra
 from model.atlas.neighbours import Neighbours, find_neighbours
+from model.misfit import misfit
 
 LOF_NEIGHBOURS = 20
 """Neighbours of the local outlier factor: scikit-learn's default, as in Portillo+2020."""
@@ -96,18 +97,16 @@ def spectrum_scores(
         `mask_fraction`, `snr` (median of flux over noise), float32, NaN where nothing can be
         measured, each of shape (n_galaxy,).
     """
-    good = (spectra.ivar > 0) & covered
-    residual = np.where(good, spectra.flux - reconstruction, 0).astype(np.float64)
-    chi2 = spectra.ivar * residual**2
-    n_good, n_covered = good.sum(axis=1), covered.sum(axis=1)
-    worst, where = _worst_window(chi2, good)
+    fit = misfit(spectra, reconstruction, covered)
+    good, n_covered = fit.used, covered.sum(axis=1)
+    worst, where = _worst_window(fit.pixel_chi2, good)
     peak = np.where(good, spectra.flux, -np.inf).max(axis=1)
     columns = {
-        "chi2_red": _ratio(chi2.sum(axis=1), n_good),
+        "chi2_red": fit.reduced,
         "chi2_worst": worst,
         "chi2_worst_wave": np.where(np.isfinite(worst), spectra.wave[where], np.nan),
         "peak_flux": np.where(good.any(axis=1), peak, np.nan),
-        "mask_fraction": _ratio(n_covered - n_good, n_covered),
+        "mask_fraction": _ratio(n_covered - good.sum(axis=1), n_covered),
         "snr": unmasked_median(spectra.flux * np.sqrt(spectra.ivar), good),
     }
     return {name: values.astype(np.float32) for name, values in columns.items()}

@@ -12,7 +12,8 @@ from data.spectra import Spectra, SpectrumSource
 from model.atlas.scores import unmasked_median
 from model.evaluation.best_latents import best_latents
 from model.interface import SpectrumModel
-from model.training.trained import evenly
+from model.misfit import misfit
+from model.splits import evenly
 
 SNR_EDGES = (0.0, 5.0, 10.0, 20.0, 40.0, np.inf)
 FAINT = 20.0
@@ -46,14 +47,12 @@ def measure_rows(
 def measure_spectra(model: SpectrumModel, spectra: Spectra, latents: FloatArray) -> Columns:
     """Return the columns of some spectra, reproduced from latents of shape (n_galaxy, n_latent)."""
     flux, covered = model.reconstruct(latents, spectra.z, spectra.grid)
-    good = (spectra.ivar > 0) & covered.astype(bool)
-    chi2 = (good * spectra.ivar * (spectra.flux - flux) ** 2).sum(axis=1, dtype=float)
-    used, n_pixel = good.sum(axis=1), spectra.grid.n_pixel
+    fit = misfit(spectra, flux, covered)
     return {
-        "fidelity": 0.5 * chi2 / n_pixel,
-        "noise_floor": 0.5 * used / n_pixel,
-        "chi2_red": chi2 / np.maximum(used, 1),
-        "snr": unmasked_median(spectra.flux * np.sqrt(spectra.ivar), good),
+        "fidelity": fit.fidelity,
+        "noise_floor": fit.noise_floor,
+        "chi2_red": fit.reduced,
+        "snr": unmasked_median(spectra.flux * np.sqrt(spectra.ivar), fit.used),
     }
 
 
@@ -94,7 +93,7 @@ def summarise(columns: Columns) -> dict[str, float]:
         "fidelity": float(fidelity),
         "noise_floor": float(floor),
         "over_floor": float(fidelity / floor),
-        "chi2_red_median": float(np.median(columns["chi2_red"])),
+        "chi2_red_median": float(np.nanmedian(columns["chi2_red"])),
     }
 
 

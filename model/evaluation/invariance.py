@@ -9,9 +9,9 @@ import torch
 
 from data.arrays import FloatArray, IntArray
 from data.spectra import Spectra, SpectrumSource
-from model.augment import move
+from model.augment import Z_MAX, move
 from model.interface import SpectrumModel
-from model.losses import consistency_loss, rest_weight, similarity_loss
+from model.losses import CONTRAST, SLOPE, TOLERANCE, consistency_loss, rest_weight, similarity_loss
 
 BATCH = 512
 """Objects of one batch: the batch of Liang+2023's training, over whose pairs L_sim runs."""
@@ -61,10 +61,10 @@ def measure_invariance(
     source: SpectrumSource,
     rows: IntArray,
     *,
-    z_max: float = 0.5,
-    k0: float = 2.5,
-    k1: float = 5.0,
-    sigma: float = 0.1,
+    z_max: float = Z_MAX,
+    k0: float = CONTRAST,
+    k1: float = SLOPE,
+    sigma: float = TOLERANCE,
     seed: int = 0,
 ) -> Invariance:
     """Encode objects as observed and at random other redshifts.
@@ -87,18 +87,15 @@ def measure_invariance(
     weight = rest_weight(torch.tensor(model.wave_rest, dtype=torch.float32))
     rng = np.random.default_rng(seed)
     z_new = rng.uniform(0, z_max, len(rows))
-    original, copies, similarity, counts = [], [], [], []
-    for start in range(0, len(rows), BATCH):
-        spectra = source.read(rows[start : start + BATCH].tolist())
-        latents = model.encode(spectra)
-        moved = redshifted(spectra, z_new[start : start + BATCH])
-        copies.append(model.encode(moved))
-        original.append(latents)
-        rest = torch.tensor(model.decode(latents))
-        loss = similarity_loss(torch.tensor(latents), rest, weight, k0, k1)
+    batches = [slice(start, start + BATCH) for start in range(0, len(rows), BATCH)]
+    parts = [_encode_both(model, source, rows[part], z_new[part]) for part in batches]
+    latents, copied = (np.concatenate(column) for column in zip(*parts, strict=True))
+    similarity, counts = [], []
+    for part in batches:
+        rest = torch.tensor(model.decode(latents[part]))
+        loss = similarity_loss(torch.tensor(latents[part]), rest, weight, k0, k1)
         similarity.append(float(loss))
-        counts.append(len(latents))
-    latents, copied = np.concatenate(original), np.concatenate(copies)
+        counts.append(len(rest))
     shift = rng.integers(1, len(rows), len(rows))
     others = latents[(np.arange(len(rows)) + shift) % len(rows)]
     return Invariance(
@@ -107,3 +104,11 @@ def measure_invariance(
         similarity=float(np.average(similarity, weights=counts)),
         consistency=float(consistency_loss(torch.tensor(latents), torch.tensor(copied), sigma)),
     )
+
+
+def _encode_both(
+    model: SpectrumModel, source: SpectrumSource, rows: IntArray, z_new: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return latents of some objects as observed and at other redshifts."""
+    spectra = source.read(rows.tolist())
+    return model.encode(spectra), model.encode(redshifted(spectra, z_new))

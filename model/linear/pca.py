@@ -20,10 +20,9 @@ from torch import Tensor, nn
 from data.arrays import BoolArray, FloatArray
 from data.grid import REST_RANGE, WaveGrid, log_grid
 from data.spectra import Spectra
-from model.networks.redshift import redshift
+from model.interface import Weights
+from model.networks.redshift import redshift, to_rest_frame
 from model.networks.weights import load_weights
-from model.store.storage import Weights
-from model.tracks.stack import to_rest_frame
 
 ROWS = 512
 """Spectra worked on at a time."""
@@ -95,7 +94,7 @@ class PCA(nn.Module):
         return self.rest_grid.wave
 
     def to_parts(self) -> tuple[dict[str, Any], Weights]:
-        """Return the configuration and the numbers; see `model.store.storage`."""
+        """Return the configuration and the numbers; see `StoredModel`."""
         return self.config.to_dict(), {k: v.cpu().numpy() for k, v in self.state_dict().items()}
 
     @classmethod
@@ -185,6 +184,16 @@ class PCA(nn.Module):
             moved, valid = redshift(rest(rows), z_all[rows], source=self.rest_grid, target=grid)
             flux[rows], covered[rows] = moved.cpu().numpy(), valid.cpu().numpy()
         return flux, covered
+
+    def trace(self, spectra: Spectra) -> tuple[Tensor, Tensor]:
+        """Return flux and the rest-frame spectra that follow from it; see `TraceableModel`."""
+        flux, ivar, z = self.tensors(spectra)
+        flux.requires_grad_(True)
+        latents = self.encode_tensor(flux, ivar, z, grid=spectra.grid)
+        return flux, self.decode_tensor(latents)
+
+    def attention_offset(self, grid: WaveGrid) -> None:  # noqa: ARG002 - as the interface says
+        """Return None: there is no attention."""
 
     def _latents(self, latents: FloatArray) -> Tensor:
         values = torch.tensor(latents, dtype=torch.float32, device=self.mean.device)

@@ -2,7 +2,7 @@
 
 Melchior+2022 (arXiv:2211.07890), section 3.1, after Serra+2018 (arXiv:1805.03908).
 
-    Encoder(n_latent=6, redshift_input=False)
+    Encoder(n_latent=6, channels=CHANNELS, redshift_input=False)
     encoder(flux[, z]) -> latents        encoder.features(flux) -> (values, attention)
 
 Three blocks of convolution, instance norm, PReLU and max-pool. Norm and PReLU (of slope >= 0) are
@@ -13,19 +13,25 @@ precision, everything else in float32.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from data.arrays import IntArray
 from model.networks.pooled_convolution import convolution_moments, pooled_convolution
 from model.networks.spectral_convolution import KernelSpectrum
 
 CHANNELS = (128, 256, 512)
+"""Channels of the three convolutions in Melchior+2022; half of the last ones are attention."""
 KERNELS = (5, 11, 21)
 POOLS = (5, 11)
+SEGMENT_STEP = POOLS[0] * POOLS[1]
+"""Pixels from one attention segment to the next; segment k is centred on pixel 55 k."""
 HIDDEN = (128, 64, 32)
 NORM_EPS = 1e-5
 ROWS_ON_CPU = 16
@@ -35,21 +41,28 @@ ROWS_ON_CPU = 16
 class Encoder(nn.Module):
     """Spectrum -> attended features -> latents, for spectra of any length."""
 
-    def __init__(self, n_latent: int, *, redshift_input: bool = False) -> None:
+    def __init__(
+        self,
+        n_latent: int,
+        *,
+        channels: tuple[int, ...] = CHANNELS,
+        redshift_input: bool = False,
+    ) -> None:
         """Build the network.
 
         Args:
             n_latent: Number of latents S.
+            channels: Output channels of the three convolutions, the last even.
             redshift_input: Feed z to the MLP beside the features, as in Melchior+2022;
                 Liang+2023 leaves it out.
         """
         super().__init__()
         self.redshift_input = redshift_input
-        self.conv1 = nn.Conv1d(1, CHANNELS[0], KERNELS[0], bias=False)
-        self.conv2 = nn.Conv1d(CHANNELS[0], CHANNELS[1], KERNELS[1], bias=False)
-        self.conv3 = nn.Conv1d(CHANNELS[1], CHANNELS[2], KERNELS[2], bias=False)
-        self.act1, self.act2, self.act3 = (nn.PReLU(n_channel) for n_channel in CHANNELS)
-        sizes = (CHANNELS[2] // 2 + redshift_input, *HIDDEN)
+        self.conv1 = nn.Conv1d(1, channels[0], KERNELS[0], bias=False)
+        self.conv2 = nn.Conv1d(channels[0], channels[1], KERNELS[1], bias=False)
+        self.conv3 = nn.Conv1d(channels[1], channels[2], KERNELS[2], bias=False)
+        self.act1, self.act2, self.act3 = (nn.PReLU(n_channel) for n_channel in channels)
+        sizes = (channels[2] // 2 + redshift_input, *HIDDEN)
         layers: list[nn.Module] = []
         for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
             layers += [nn.Linear(n_in, n_out), nn.PReLU(n_out)]
@@ -65,9 +78,10 @@ class Encoder(nn.Module):
         return self.latents(*self.features(flux), z)
 
     def features(self, flux: Tensor) -> tuple[Tensor, Tensor]:
-        """Return values and attention, both of shape (n_galaxy, 256, n_segment).
+        """Return values and attention, both of shape (n_galaxy, n_channel, n_segment).
 
-        Segment k is centred on pixel 55 k; attention sums to 1 over the segments.
+        n_channel is half of the last convolution's channels (256 in Melchior+2022). Segment k is
+        centred on pixel 55 k; attention sums to 1 over the segments.
         """
         n_pooled = -(-flux.shape[1] // POOLS[0])
         convolve2 = _convolution(self.conv2.weight, flux, n_pooled)
@@ -93,8 +107,41 @@ class Encoder(nn.Module):
             return self.mlp(attended)
 
 
+def attention_offset(weight: Tensor) -> IntArray:
+    """Return how far from a segment's centre each attention channel looks, in whole segments.
+
+    It is the centre of gravity of the weights' energy over the taps of the channel's kernel,
+    above the median tap: sharp in a trained network, 0 on average in an untrained one.
+
+    Args:
+        weight: Of the last convolution, shape (2 n_channel, n_in, kernel); its second half makes
+            the attention.
+
+    Returns:
+        Shape (n_channel,).
+    """
+    keys = weight.detach().cpu().numpy()[len(weight) // 2 :]
+    energy = np.square(keys, dtype=float).sum(axis=1)  # (channel, tap)
+    excess = (energy - np.median(energy, axis=1, keepdims=True)).clip(0)
+    tap = np.arange(energy.shape[1]) - energy.shape[1] // 2
+    return np.rint(excess @ tap / excess.sum(axis=1).clip(1e-30)).astype(np.int64)
+
+
+def channels_of(weights: Mapping[str, NDArray[Any] | Tensor]) -> tuple[int, ...]:
+    """Return the channels of the encoders whose weights are given, by the shapes of the kernels.
+
+    Args:
+        weights: A state dict; its names may carry any prefix.
+
+    Raises:
+        KeyError: There is no encoder among the weights.
+    """
+    kernels = {".".join(name.split(".")[-2:]): weight for name, weight in weights.items()}
+    return tuple(kernels[f"conv{number}.weight"].shape[0] for number in (1, 2, 3))
+
+
 def _first_block(flux: Tensor, weight: Tensor, slope: Tensor) -> Tensor:
-    """Return shape (n_galaxy, n_pooled, 128) from spectra."""
+    """Return shape (n_galaxy, n_pooled, n_channel) from spectra."""
     mean, variance = convolution_moments(flux, weight)
     highest = pooled_convolution(flux, weight, POOLS[0])
     return _activate(
@@ -150,23 +197,23 @@ class _PooledMoments(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, pool: int) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401
-        highest, place = functional.max_pool2d(
+        highest, winner = functional.max_pool2d(
             x.transpose(1, 2)[:, :, None], (1, pool), padding=(0, pool // 2), return_indices=True
         )
         wide = x.float()
         mean = wide.mean(dim=1, keepdim=True)
         centred = wide - mean if wide is x else wide.sub_(mean)
-        ctx.save_for_backward(x, mean, place[:, :, 0].transpose(1, 2))
+        ctx.save_for_backward(x, mean, winner[:, :, 0].transpose(1, 2))
         variance = centred.mul_(centred).mean(dim=1, keepdim=True)
         return highest[:, :, 0].transpose(1, 2).float(), mean, variance
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
-        x, mean, place = ctx.saved_tensors
+        x, mean, winner = ctx.saved_tensors
         grad_mean, grad_variance = (grad / x.shape[1] for grad in grads[1:])
         offset = grad_mean - 2 * grad_variance * mean
         grad = torch.addcmul(offset, x, 2 * grad_variance)
-        return grad.scatter_add_(1, place, grads[0]).to(x.dtype), None
+        return grad.scatter_add_(1, winner, grads[0]).to(x.dtype), None
 
 
 def pooled_moments(x: Tensor, pool: int = 1) -> tuple[Tensor, Tensor, Tensor]:

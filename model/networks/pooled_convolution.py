@@ -62,7 +62,7 @@ class _PooledConvolution(torch.autograd.Function):
     def forward(ctx: Any, flux: Tensor, weight: Tensor, pool: int, learning: bool) -> Tensor:  # noqa: ANN401
         n_pooled = (flux.shape[1] + 2 * (pool // 2) - pool) // pool + 1
         best = flux.new_empty(len(flux), n_pooled, len(weight))
-        winner = torch.zeros_like(best, dtype=torch.uint8)  # place of the maximum in its pool
+        winner = torch.zeros_like(best, dtype=torch.uint8)  # offset of the maximum in its pool
         for rows in _slices(flux):
             windows = _windows(flux[rows], kernel=weight.shape[1], pool=pool, n_pooled=n_pooled)
             torch.matmul(windows[0], weight.T, out=best[rows])

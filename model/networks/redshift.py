@@ -1,10 +1,11 @@
 """The redshift transform: a spectrum moved to another redshift and wavelength grid.
 
-Grids are uniform, so the place of a wavelength follows from arithmetic, without a search
+Grids are uniform, so the pixel of a wavelength follows from arithmetic, without a search
 (the analytic transform of Melchior+2022, section 3.2). Between two logarithmic grids of equal
 step it is one shift per spectrum.
 
     redshift(spectrum, z, source=grid, target=grid) -> (spectrum, valid)
+    to_rest_frame(flux, weight, z, grid=grid, rest_grid=grid) -> (flux, weight)
 """
 
 from __future__ import annotations
@@ -50,6 +51,28 @@ def redshift(
     return _interpolate(spectrum, stretch, source=source, target=target)
 
 
+def to_rest_frame(
+    flux: Tensor, weight: Tensor, z: Tensor, *, grid: WaveGrid, rest_grid: WaveGrid
+) -> tuple[Tensor, Tensor]:
+    """Resample observed spectra to a rest-frame grid, leaving masked pixels out.
+
+    Args:
+        flux: Shape (n_galaxy, n_pixel).
+        weight: 0 where masked, same shape.
+        z: Redshifts, float64, shape (n_galaxy,).
+        grid: Observed-frame grid.
+        rest_grid: Rest-frame grid.
+
+    Returns:
+        Weighted linear interpolation of the flux, and the interpolated weight (0 where nothing
+        was observed), shape (n_galaxy, n_rest).
+    """
+    back = 1 / (1 + z) - 1
+    total, _ = redshift(weight * flux, back, source=grid, target=rest_grid)
+    weight, _ = redshift(weight, back, source=grid, target=rest_grid)
+    return total / weight.clamp(min=torch.finfo(weight.dtype).tiny), weight
+
+
 def _interpolate(
     spectrum: Tensor, stretch: Tensor, *, source: WaveGrid, target: WaveGrid
 ) -> tuple[Tensor, Tensor]:
@@ -58,8 +81,8 @@ def _interpolate(
     if source.scale == "linear":
         position = wave * (1 / (stretch * source.step)) - source.start / source.step
     else:
-        place = (wave.log() / math.log(10) - source.start) / source.step
-        position = place - stretch.log10() / source.step
+        at_rest = (wave.log() / math.log(10) - source.start) / source.step
+        position = at_rest - stretch.log10() / source.step
     valid = (position >= 0) & (position <= source.n_pixel - 1)
     index = position.clamp(0, source.n_pixel - 2).long()
     fraction = position.sub_(index).to(spectrum.dtype)

@@ -16,7 +16,6 @@ Melchior+2022 (arXiv:2211.07890), Liang+2022 (two latents), Liang+2023 (arXiv:23
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -24,81 +23,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from data.arrays import BoolArray, FloatArray
-from data.grid import INSTRUMENTS, REST_RANGE, WaveGrid, linear_grid
+from data.arrays import BoolArray, FloatArray, IntArray
+from data.grid import WaveGrid
 from data.spectra import Spectra
 from model.losses import fit_amplitude
-from model.networks.decoder import Activation, Decoder, LineSpread
-from model.networks.encoder import Encoder
+from model.networks.config import SpenderConfig
+from model.networks.decoder import Decoder, LineSpread
+from model.networks.encoder import Encoder, attention_offset, channels_of
 from model.networks.redshift import redshift
 from model.networks.weights import load_weights
 
 BATCH = 128
 """Spectra encoded or decoded at once by the NumPy methods."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpenderConfig:
-    """What a SPENDER is built from; the defaults are Liang+2023's.
-
-    Attributes:
-        n_latent: Number of latents S.
-        rest_grid: Rest-frame grid of the decoder.
-        grids: Observed-frame grid of each instrument; each gets an encoder (and line-spread
-            function) of its own, the decoder is shared.
-        hidden: Sizes of the decoder's hidden layers.
-        activation: Of the decoder: `leaky_relu` (Liang+2023) or `speculator` (Melchior+2022).
-        redshift_input: Feed z to the encoder's MLP (Melchior+2022).
-        lsf_size: Pixels of the learnt line-spread kernel; 0 for none.
-    """
-
-    n_latent: int = 6
-    rest_grid: WaveGrid = field(default_factory=lambda: linear_grid(*REST_RANGE, 7000))
-    grids: dict[str, WaveGrid] = field(default_factory=lambda: {"sdss": INSTRUMENTS["sdss"]})
-    hidden: tuple[int, ...] = (256, 512, 1024)
-    activation: Activation = "leaky_relu"
-    redshift_input: bool = False
-    lsf_size: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what no network can be built from."""
-        if self.n_latent < 1:
-            raise ValueError(f"n_latent must be at least 1, got {self.n_latent}")
-        if not self.hidden or min(self.hidden) < 1:
-            raise ValueError(f"hidden must be sizes of at least one layer, got {self.hidden}")
-        if self.activation not in ("speculator", "leaky_relu"):
-            raise ValueError(
-                f"activation must be 'speculator' or 'leaky_relu', got {self.activation!r}"
-            )
-        if not self.grids:
-            raise ValueError("grids must name at least one instrument, got none")
-        if self.lsf_size < 0 or (self.lsf_size and self.lsf_size % 2 == 0):
-            raise ValueError(f"lsf_size must be 0 (none) or odd, got {self.lsf_size}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the configuration as JSON-ready values."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        grids = {name: grid.to_dict() for name, grid in self.grids.items()}
-        return values | {
-            "rest_grid": self.rest_grid.to_dict(),
-            "grids": grids,
-            "hidden": list(self.hidden),
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> SpenderConfig:
-        """Return the configuration that `to_dict` gave."""
-        unknown = set(values) - {item.name for item in fields(cls)}
-        if unknown:
-            raise ValueError(f"unknown settings of a SPENDER: {', '.join(sorted(unknown))}")
-        values = dict(values)
-        if "rest_grid" in values:
-            values["rest_grid"] = WaveGrid(**values["rest_grid"])
-        if "grids" in values:
-            values["grids"] = {name: WaveGrid(**grid) for name, grid in values["grids"].items()}
-        if "hidden" in values:
-            values["hidden"] = tuple(values["hidden"])
-        return cls(**values)
 
 
 class Reconstruction(NamedTuple):
@@ -142,7 +78,11 @@ class Spender(nn.Module):
         self.rest_grid = config.rest_grid
         self.encoders = nn.ModuleDict(
             {
-                name: Encoder(config.n_latent, redshift_input=config.redshift_input)
+                name: Encoder(
+                    config.n_latent,
+                    channels=config.channels,
+                    redshift_input=config.redshift_input,
+                )
                 for name in config.grids
             }
         )
@@ -275,14 +215,34 @@ class Spender(nn.Module):
                 valid[rows] = batch_valid.cpu().numpy()
         return flux, valid
 
+    def trace(self, spectra: Spectra) -> tuple[Tensor, Tensor]:
+        """Return attention weights and the rest-frame spectra that follow; see `TraceableModel`."""
+        encoder: Any = self.encoders[self.instrument(spectra.grid)]
+        with torch.no_grad():
+            values, attention = encoder.features(self._tensor(spectra.flux))
+        attention = attention.detach().requires_grad_(True)
+        latents = encoder.latents(values, attention, self._tensor(spectra.z))
+        return attention, self.decode_tensor(latents)
+
+    def attention_offset(self, grid: WaveGrid) -> IntArray:
+        """Return how far off its segments each channel looks; see `TraceableModel`."""
+        encoder: Any = self.encoders[self.instrument(grid)]
+        return attention_offset(encoder.conv3.weight)
+
     def to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return configuration and weights, for `model.store.storage`."""
+        """Return configuration and weights, for `StoredModel`."""
         weights = {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}
         return self.config.to_dict(), weights
 
     @classmethod
     def from_parts(cls, config: dict[str, Any], weights: dict[str, NDArray[Any]]) -> Self:
-        """Return the model of which `to_parts` gave these; refuses what does not fit."""
+        """Return the model of which `to_parts` gave these; refuses what does not fit.
+
+        Files written before the configuration held the encoder's channels tell them by the shapes
+        of their weights.
+        """
+        if "channels" not in config:
+            config = config | {"channels": channels_of(weights)}
         with torch.device("meta"):
             model = cls(SpenderConfig.from_dict(config))
         load_weights(model, weights)

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from data.atomic import replacing
 from data.grid import WaveGrid
+from model.networks.config import SpenderConfig
 from model.networks.encoder import CHANNELS, HIDDEN
-from model.networks.spender import Spender, SpenderConfig
+from model.networks.spender import Spender
 from model.networks.weights import load_weights
 
 LINEAR_LAYERS = (0, 3, 6, 9)
@@ -70,13 +71,20 @@ def write_spender_checkpoint(model: Spender, path: Path | str) -> None:
         path: The .pt file; replaced when complete.
 
     Raises:
-        ValueError: spender has no such network (several instruments, or z in the encoder).
+        ValueError: spender has no such network (several instruments, z in the encoder, or other
+            channels).
     """
     config, path = model.config, Path(path)
-    if len(config.grids) != 1 or config.redshift_input or len(config.hidden) != 3:
+    if (
+        len(config.grids) != 1
+        or config.redshift_input
+        or config.channels != CHANNELS
+        or len(config.hidden) != 3
+    ):
         raise ValueError(
-            "spender's checkpoints hold one instrument, no redshift input and three hidden layers, "
-            f"got {list(config.grids)}, redshift_input={config.redshift_input}, {config.hidden}"
+            "spender's checkpoints hold one instrument, no redshift input, an encoder of "
+            f"{CHANNELS} channels and three hidden layers, got {list(config.grids)}, "
+            f"redshift_input={config.redshift_input}, {config.channels}, {config.hidden}"
         )
     weights = {key: value.detach().cpu().clone() for key, value in model.state_dict().items()}
     state = {theirs: weights[ours] for theirs, ours in _names(config).items()}
@@ -174,15 +182,17 @@ def _names(config: SpenderConfig) -> dict[str, str]:
         names[f"encoder.conv{i}.0.weight"] = f"{encoder}.conv{i}.weight"
         names[f"encoder.conv{i}.2.weight"] = f"{encoder}.act{i}.weight"
     for part, ours in (("encoder", f"{encoder}.mlp"), ("decoder", "decoder.mlp")):
-        for place, layer in enumerate(LINEAR_LAYERS):
+        for number, layer in enumerate(LINEAR_LAYERS):
             for kind in ("weight", "bias"):
-                names[f"{part}.mlp.{layer}.{kind}"] = f"{ours}.{2 * place}.{kind}"
-    for place in range(len(HIDDEN)):
-        names[f"encoder.mlp.{3 * place + 1}.weight"] = f"{encoder}.mlp.{2 * place + 1}.weight"
+                names[f"{part}.mlp.{layer}.{kind}"] = f"{ours}.{2 * number}.{kind}"
+    for number in range(len(HIDDEN)):
+        names[f"encoder.mlp.{3 * number + 1}.weight"] = f"{encoder}.mlp.{2 * number + 1}.weight"
     if config.activation == "speculator":
-        for place in range(len(LINEAR_LAYERS)):
+        for number in range(len(LINEAR_LAYERS)):
             for kind in ("beta", "gamma"):
-                names[f"decoder.mlp.{3 * place + 1}.{kind}"] = f"decoder.mlp.{2 * place + 1}.{kind}"
+                names[f"decoder.mlp.{3 * number + 1}.{kind}"] = (
+                    f"decoder.mlp.{2 * number + 1}.{kind}"
+                )
     if config.lsf_size:
         names["encoder.instrument.lsf.weight"] = f"line_spreads.{name}.kernel"
     return names

@@ -4,54 +4,28 @@
     load_model(path, device="cpu") -> SpectrumModel
     read_model_info(path) -> dict of model.json
 
-A class of models is stored by two methods: `to_parts() -> (config, weights)`, JSON-ready values
-and NumPy arrays; and the classmethod `from_parts(config, weights)`, which refuses what does not
-fit.
+A class of models is stored by the two methods of `StoredModel`.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, Self, cast, runtime_checkable
+from typing import Any, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save_file
 
 from data.atomic import replacing
 from data.json_file import read_json, write_json
-from model.interface import SpectrumModel
+from model.interface import SpectrumModel, StoredModel
+from model.kinds import KINDS
 
 SCHEMA_VERSION = 1
-KINDS: dict[str, tuple[str, str]] = {
-    "spender": ("model.networks.spender", "Spender"),
-    "pca": ("model.linear.pca", "PCA"),
-}
-"""Module and class of each kind of model, imported when one is loaded."""
-
-Weights = dict[str, NDArray[Any]]
-
-
-@runtime_checkable
-class StoredModel(SpectrumModel, Protocol):
-    """A model that can be saved."""
-
-    def to_parts(self) -> tuple[dict[str, Any], Weights]:
-        """Return the configuration (JSON-ready) and the weights."""
-        ...
-
-    @classmethod
-    def from_parts(cls, config: dict[str, Any], weights: Weights) -> Self:
-        """Return the model of which `to_parts` gave these.
-
-        Raises:
-            ValueError: A weight is missing, unexpected, or of the wrong shape.
-        """
-        ...
 
 
 def save_model(
@@ -92,20 +66,18 @@ def save_model(
     write_json(path / "model.json", info)
 
 
-def load_model(path: Path | str, *, device: str = "cpu") -> SpectrumModel:
+def load_model(path: Path | str, *, device: torch.device | str = "cpu") -> SpectrumModel:
     """Open a model.
 
     Args:
         path: Folder that `save_model` wrote.
-        device: Where a network shall run, as torch names it.
+        device: Where a network shall run.
 
     Raises:
         ValueError: The folder is missing, incomplete, damaged, or of an unknown kind or version.
     """
     path = Path(path)
     info = read_model_info(path)
-    module, name = KINDS[info["kind"]]
-    cls = cast("type[StoredModel]", getattr(import_module(module), name))
     try:
         content = (path / "model.safetensors").read_bytes()
         weights = {key: _restored(value) for key, value in load(content).items()}
@@ -119,7 +91,7 @@ def load_model(path: Path | str, *, device: str = "cpu") -> SpectrumModel:
             "copy both files again"
         )
     try:
-        model = cls.from_parts(info["config"], weights)
+        model = KINDS[info["kind"]].from_parts(info["config"], weights)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path / 'model.json'} does not fit its weights: {error}") from error
     return cast("Any", model).to(device) if hasattr(model, "to") else model

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from data.arrays import FloatArray
 from data.grid import WaveGrid
 from data.spectra import Spectra
-from model.networks.redshift import redshift
+from model.networks.redshift import to_rest_frame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,28 +38,6 @@ class Stack:
         """Inverse variance of the mean, 0 where there is none, shape (n_rest,)."""
         good = (self.error > 0) & np.isfinite(self.error)
         return np.where(good, 1 / np.where(good, self.error, 1) ** 2, 0)
-
-
-def to_rest_frame(
-    flux: Tensor, weight: Tensor, z: Tensor, *, grid: WaveGrid, rest_grid: WaveGrid
-) -> tuple[Tensor, Tensor]:
-    """Resample observed spectra to a rest-frame grid, leaving masked pixels out.
-
-    Args:
-        flux: Shape (n_galaxy, n_pixel).
-        weight: 0 where masked, same shape.
-        z: Redshifts, float64, shape (n_galaxy,).
-        grid: Observed-frame grid.
-        rest_grid: Rest-frame grid.
-
-    Returns:
-        Weighted linear interpolation of the flux, and the interpolated weight (0 where nothing
-        was observed), shape (n_galaxy, n_rest).
-    """
-    back = 1 / (1 + z) - 1
-    total, _ = redshift(weight * flux, back, source=grid, target=rest_grid)
-    weight, _ = redshift(weight, back, source=grid, target=rest_grid)
-    return total / weight.clamp(min=torch.finfo(weight.dtype).tiny), weight
 
 
 def stack_spectra(spectra: Spectra, *, rest_grid: WaveGrid, noise_floor: float = 0.1) -> Stack:

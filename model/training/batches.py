@@ -1,13 +1,11 @@
-"""Batches of spectra in a random order that disks like: every spectrum exactly once per epoch.
+"""Batches of spectra in random order: every spectrum exactly once per epoch.
 
-Rows are stored in compressed blocks. An epoch visits the blocks in random order, gathers them into
-windows of some thousand rows, and shuffles within a window: each block is read once, in one piece,
-and memory holds two windows however large the survey. Spectra that fit are kept on the device.
+Spectra that fit are kept on the device, others are read window by window (see `epoch_order`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,70 +15,14 @@ import torch
 from torch import Tensor
 
 from data.arrays import IndexArray
-from data.spectra import Spectra, SpectrumSource
+from data.spectra import SpectrumSource
+from model.training.batch import Batch
+from model.training.epoch_order import epoch_order
+from model.training.pieces import Piece, keep_rows, take_rows
 from model.training.prefetch import ahead
 
 _DEFAULT_BLOCK = 128
 _QUEUED_BATCHES = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Batch:
-    """Some spectra on the device; `counted` is 0 for rows that only fill a process's share.
-
-    Attributes:
-        flux: Normalised flux, float32, shape (n_galaxy, n_pixel).
-        ivar: Inverse variance of `flux`, 0 where masked or not counted, same shape.
-        z: Redshifts, float32, shape (n_galaxy,).
-        rows: Row numbers in the source, int64 on the CPU, shape (n_galaxy,).
-        counted: 1 or 0, float32, shape (n_galaxy,).
-        n_global: Spectra counted in this batch, all processes together.
-    """
-
-    flux: Tensor
-    ivar: Tensor
-    z: Tensor
-    rows: Tensor
-    counted: Tensor
-    n_global: int
-
-    def part(self, chosen: slice) -> Batch:
-        """Return some of the spectra as a batch of one process."""
-        return Batch(
-            flux=self.flux[chosen],
-            ivar=self.ivar[chosen],
-            z=self.z[chosen],
-            rows=self.rows[chosen],
-            counted=self.counted[chosen],
-            n_global=len(self.rows[chosen]),
-        )
-
-
-def epoch_order(
-    rows: IndexArray, *, block_rows: int, window_rows: int, seed: int, epoch: int
-) -> tuple[IndexArray, IndexArray]:
-    """Shuffle rows for one epoch: random blocks into windows, random order within a window.
-
-    Args:
-        rows: Rows to visit, shape (n,).
-        block_rows: Rows stored together.
-        window_rows: Rows gathered before they are shuffled.
-        seed: Seed of the training.
-        epoch: Number of the epoch; with `seed` it determines the order.
-
-    Returns:
-        The rows in the order of the visit, shape (n,), and the positions where a window starts,
-        with n at the end.
-    """
-    rng = np.random.default_rng((seed, epoch))
-    _, block, size = np.unique(rows // block_rows, return_inverse=True, return_counts=True)
-    shuffled = rng.permutation(len(size))
-    window_of_block = np.empty(len(size), dtype=np.int64)
-    window_of_block[shuffled] = (np.cumsum(size[shuffled]) - 1) // window_rows
-    window = window_of_block[block]
-    visit = np.lexsort((rng.random(len(rows)), window))
-    starts = np.flatnonzero(np.diff(window[visit], prepend=-1))
-    return rows[visit], np.append(starts, len(rows))
 
 
 class BatchLoader:
@@ -171,8 +113,8 @@ class BatchLoader:
         for number in range(first, len(self)):
             share = self._share(len(order), number)
             rows = order[share.positions]
-            place = torch.from_numpy(np.searchsorted(self.rows, rows)).to(self.device)
-            flux, ivar, z = (tensor.index_select(0, place) for tensor in self._kept)
+            index = torch.from_numpy(np.searchsorted(self.rows, rows)).to(self.device)
+            flux, ivar, z = (tensor.index_select(0, index) for tensor in self._kept)
             yield _batch(flux, ivar, z, rows, share)
 
     def _from_source(self, order: IndexArray, windows: IndexArray, first: int) -> Iterator[Batch]:
@@ -184,13 +126,13 @@ class BatchLoader:
         window = np.searchsorted(windows, positions, side="right") - 1
         numbers = np.unique(window)
 
-        def read(number: int) -> _Piece:
+        def read(number: int) -> Piece:
             rows = np.unique(order[positions[window == number]])
-            return _Piece(rows, self.source.read(rows))
+            return Piece(rows, self.source.read(rows))
 
         with ThreadPoolExecutor(1) as reader:
             following = reader.submit(read, numbers[0])
-            held: list[_Piece] = []
+            held: list[Piece] = []
             done = 0
             for number, next_number in zip(numbers, [*numbers[1:], None], strict=True):
                 held.append(following.result())
@@ -198,9 +140,9 @@ class BatchLoader:
                     following = reader.submit(read, next_number)
                 while done < len(shares) and shares[done].positions.max() < windows[number + 1]:
                     rows = order[shares[done].positions]
-                    yield _batch(*_take(held, rows), rows, shares[done])
+                    yield _batch(*take_rows(held, rows), rows, shares[done])
                     done += 1
-                held = _keep(held, order, shares[done : done + 1])
+                held = keep_rows(held, order[shares[done].positions]) if done < len(shares) else []
 
     def _load_all(self) -> tuple[Tensor, Tensor, Tensor]:
         """Read all rows, block by block, into tensors on the device."""
@@ -232,40 +174,6 @@ class _Share:
     n_global: int
 
 
-@dataclass(frozen=True)
-class _Piece:
-    """Spectra read from the source and their rows, increasing."""
-
-    rows: IndexArray
-    spectra: Spectra
-
-
-def _take(pieces: list[_Piece], rows: IndexArray) -> tuple[Tensor, Tensor, Tensor]:
-    """Gather rows that lie in one or several pieces."""
-    n_pixel = pieces[0].spectra.grid.n_pixel
-    flux = np.empty((len(rows), n_pixel), dtype=np.float32)
-    ivar, z = np.empty_like(flux), np.empty(len(rows), dtype=np.float32)
-    for piece in pieces:
-        place = np.searchsorted(piece.rows, rows).clip(max=len(piece.rows) - 1)
-        here = piece.rows[place] == rows
-        flux[here] = piece.spectra.flux[place[here]]
-        ivar[here] = piece.spectra.ivar[place[here]]
-        z[here] = piece.spectra.z[place[here]]
-    return torch.from_numpy(flux), torch.from_numpy(ivar), torch.from_numpy(z)
-
-
-def _keep(pieces: list[_Piece], order: IndexArray, following: list[_Share]) -> list[_Piece]:
-    """Keep of the pieces what the next batch needs, so that their memory can go."""
-    if not following:
-        return []
-    rows = np.unique(order[following[0].positions])
-    rows = rows[np.isin(rows, np.concatenate([piece.rows for piece in pieces]))]
-    if not len(rows):
-        return []
-    flux, ivar, z = (tensor.numpy() for tensor in _take(pieces, rows))
-    return [_Piece(rows, Spectra(grid=pieces[0].spectra.grid, flux=flux, ivar=ivar, z=z))]
-
-
 def _batch(flux: Tensor, ivar: Tensor, z: Tensor, rows: IndexArray, share: _Share) -> Batch:
     counted = torch.ones(len(rows), device=flux.device)
     if share.n_own < len(rows):
@@ -284,17 +192,6 @@ def _batch(flux: Tensor, ivar: Tensor, z: Tensor, rows: IndexArray, share: _Shar
 def _ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
     """Make batches in a thread, in pinned memory for a GPU, a few ahead of their use."""
     if device.type == "cuda":
-        batches = (_map_tensors(batch, Tensor.pin_memory) for batch in batches)
+        batches = (batch.map_tensors(Tensor.pin_memory) for batch in batches)
     for batch in ahead(batches, n_ahead=_QUEUED_BATCHES):
-        yield _map_tensors(batch, lambda tensor: tensor.to(device, non_blocking=True))
-
-
-def _map_tensors(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
-    return Batch(
-        flux=function(batch.flux),
-        ivar=function(batch.ivar),
-        z=function(batch.z),
-        rows=batch.rows,
-        counted=function(batch.counted),
-        n_global=batch.n_global,
-    )
+        yield batch.map_tensors(lambda tensor: tensor.to(device, non_blocking=True))

@@ -65,10 +65,10 @@ class ComponentLikelihood:
         spectra = source.read(rows.tolist())
         n = len(spectra)
         z = torch.tensor(spectra.z, dtype=torch.float64)
-        ramp = torch.arange(len(basis), dtype=torch.float64)  # becomes a pixel's place in it
-        place, valid = redshift(ramp.expand(n, -1), z, source=pca.rest_grid, target=source.grid)
-        index = place.long().clamp_max(len(basis) - 2)
-        fraction = (place - index).to(basis.dtype)[..., None]
+        ramp = torch.arange(len(basis), dtype=torch.float64)  # resampled: where each pixel lies
+        position, valid = redshift(ramp.expand(n, -1), z, source=pca.rest_grid, target=source.grid)
+        index = position.long().clamp_max(len(basis) - 2)
+        fraction = (position - index).to(basis.dtype)[..., None]
         seen = torch.lerp(basis[index], basis[index + 1], fraction)  # (galaxy, pixel, basis)
         weight = torch.tensor(spectra.ivar) * valid
         design = seen[:, :, 1:]  # (n_galaxy, n_pixel, n_component)

@@ -1,4 +1,4 @@
-"""What went wrong in a training step, said so that the user can mend it."""
+"""Errors of a training step, with what the user can do about them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from data.spectra import SpectrumSource
 from model.losses import fidelity_each
-from model.training.batches import Batch
+from model.training.batch import Batch
 from model.training.objective import Objective
 
 

@@ -1,71 +1,25 @@
-"""Latents that a decoder understands, found before there is an encoder.
+"""The guide: a small network that gives target latents to the encoder.
 
-A SPENDER trained from nothing spends most of its time on a bad start: while the encoder is blind
-the decoder learns only the mean, and while the decoder is poor the encoder has nothing to learn
-from. Here a small network from principal components to latents stands in for the encoder, and is
-trained together with the decoder in the space of the components (`ComponentLikelihood`), in
-minutes. The decoder keeps what it learnt; the small network, the guide, then tells the encoder
-where each spectrum belongs, at whatever redshift it is shown, until the losses take over.
+It takes the principal components of a spectrum, at whatever redshift it is observed. `guide_fit`
+trains it together with the decoder before there is an encoder; afterwards the encoder is drawn
+to its latents for the first part of the training (`schedule.guidance`).
 
-    guide = fit_guide(model, source, rows, settings=..., seed=1)    # changes model.decoder
     guide(flux, ivar, z, grid=grid) -> latents
 """
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from data.arrays import IntArray
 from data.grid import WaveGrid
-from data.spectra import SpectrumSource
-from model.linear.fit import fit_pca
-from model.linear.pca import PCA, ROWS, PCAConfig
-from model.losses import rest_weight, similarity_loss
-from model.networks.decoder import LineSpread, Speculator
-from model.networks.spender import Spender
+from model.linear.pca import PCA, PCAConfig
 from model.store.checkpoints import read_checkpoint, write_checkpoint
-from model.training.component_likelihood import ComponentLikelihood
-from model.training.schedule import one_cycle
 
-MAX_COMPONENT, GALAXIES_PER_COMPONENT = 48, 10
-MIN_GALAXY = 30
-MAX_GALAXY, MAX_GALAXY_PCA = 32_768, 8_192
 HIDDEN = 256
-BATCH = 256
-MIN_STEP, MAX_STEP = 500, 16_000
-N_CHECK = 20
-"""Times that the held-out spectra are looked at; the best state is kept."""
-HELD_OUT = 0.1
-MIN_SPREAD = 1e-3
-RATE, WEIGHT_DECAY = 1e-3, 1e-2
-BRIGHT = 10.0
-"""Fidelities count by their logarithm above about this: a freak must not rule the many."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GuideSettings:
-    """What the latents of a guide shall be like.
-
-    Attributes:
-        similarity: Weight of the similarity loss.
-        k0: Its contrast.
-        k1: Its highest slope.
-        scale_free: Divide its distances by their means.
-        max_galaxy: Spectra to learn from at most.
-    """
-
-    similarity: float
-    k0: float
-    k1: float
-    scale_free: bool
-    max_galaxy: int = MAX_GALAXY
+"""Units of each hidden layer."""
 
 
 class Guide(nn.Module):
@@ -137,161 +91,3 @@ class Guide(nn.Module):
         guide.load_state_dict(tensors)
         guide.seconds = state["seconds"]
         return guide.requires_grad_(False).eval()
-
-
-def fit_guide(
-    model: Spender,
-    source: SpectrumSource,
-    rows: IntArray,
-    *,
-    settings: GuideSettings,
-    seed: int,
-    progress: bool = False,
-) -> Guide | None:
-    """Fit the decoder of a model and a guide to some spectra.
-
-    Args:
-        model: Its decoder is changed in place; its encoders stay as they are.
-        source: Where the spectra are.
-        rows: Spectra to learn from; with fewer than 30 nothing is done.
-        settings: What the latents shall be like.
-        seed: Of everything random.
-        progress: Show bars.
-
-    Returns:
-        The guide, or None where there are too few spectra.
-    """
-    if len(rows) < MIN_GALAXY:
-        logging.getLogger(__name__).info("too few spectra for a start from the data: random start")
-        return None
-    rng = np.random.default_rng(seed)
-    if len(rows) > settings.max_galaxy:
-        rows = np.sort(rng.choice(rows, settings.max_galaxy, replace=False))
-    n_component = min(MAX_COMPONENT, len(rows) // GALAXIES_PER_COMPONENT)
-    pca = fit_pca(
-        source,
-        rows,
-        config=PCAConfig(n_latent=n_component, rest_grid=model.rest_grid),
-        seed=seed,
-        max_galaxy=MAX_GALAXY_PCA,
-        n_iteration=6,
-        progress=progress,
-    )
-    likelihood = ComponentLikelihood(pca, source, rows, progress=progress)
-    finite = likelihood.finite()
-    rows, likelihood = rows[finite], likelihood.only(finite)
-    if len(rows) < MIN_GALAXY:
-        return None  # the training names the spectra at fault
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        guide = Guide(pca, model.n_latent)
-        head = nn.Linear(_last_linear(model).in_features, n_component)
-    blocks = np.array_split(rows, -(-len(rows) // ROWS))
-    spectra = (source.read(block.tolist()) for block in blocks)
-    coefficients = torch.cat(
-        [
-            guide.components(*map(torch.tensor, (item.flux, item.ivar, item.z)), grid=source.grid)
-            for item in spectra
-        ]
-    )
-    _Fit(model, guide, head, likelihood, coefficients, settings, seed).run(progress)
-    _set_last_layer(model, head, pca)
-    for line_spread in model.line_spreads.values():
-        assert isinstance(line_spread, LineSpread)
-        line_spread.start_sharp()  # what the decoder was fitted to is blurred already
-    return guide.requires_grad_(False).eval()
-
-
-class _Fit:
-    """Trains guide and decoder together in the space of the components."""
-
-    def __init__(
-        self,
-        model: Spender,
-        guide: Guide,
-        head: nn.Linear,
-        likelihood: ComponentLikelihood,
-        coefficients: Tensor,
-        settings: GuideSettings,
-        seed: int,
-    ) -> None:
-        self.guide, self.settings = guide, settings
-        self.likelihood, self.coefficients = likelihood, coefficients
-        self.decode = nn.Sequential(*list(model.decoder.mlp)[:-2], head)
-        self.networks = nn.ModuleList([guide.network, self.decode])
-        self.generator = torch.Generator().manual_seed(seed)
-        shuffled = torch.randperm(len(likelihood), generator=self.generator)
-        n_held = round(HELD_OUT * len(likelihood))
-        self.held_out, self.learn = shuffled[:n_held], shuffled[n_held:]
-        weight = rest_weight(torch.tensor(model.wave_rest, dtype=torch.float32))
-        axes = guide.pca.components * guide.pca.variance.sqrt()[:, None]
-        metric = (axes * (weight / len(weight))) @ axes.T  # |x'_i - x'_j|^2 by coefficients
-        self.root = torch.linalg.cholesky(
-            metric + 1e-6 * metric.diagonal().max() * torch.eye(len(metric))
-        )
-
-    def run(self, progress: bool) -> None:
-        n_learn = len(self.learn)
-        n_step = int(np.clip(0.5 * n_learn, MIN_STEP, MAX_STEP))
-        size = min(BATCH, n_learn)
-        optimizer = torch.optim.AdamW(
-            self.networks.parameters(), lr=RATE, weight_decay=WEIGHT_DECAY
-        )
-        best, state = np.inf, {}
-        for step in tqdm(range(n_step), desc="start from the data", disable=not progress):
-            done = step / n_step
-            rate, beta = one_cycle(done, max_rate=RATE)
-            for group in optimizer.param_groups:
-                group["lr"], group["betas"] = rate, (beta, group["betas"][1])
-            rows = self.learn[torch.randint(n_learn, (size,), generator=self.generator)]
-            optimizer.zero_grad()
-            self._loss(rows, self.settings.k1 * min(1.0, 2 * done)).backward()
-            nn.utils.clip_grad_norm_(self.networks.parameters(), 1.0)
-            optimizer.step()
-            if (step + 1) % max(1, n_step // N_CHECK) == 0:
-                with torch.no_grad():
-                    loss = float(self._loss(self.held_out, self.settings.k1))
-                if loss < best:
-                    best = loss
-                    state = {k: v.clone() for k, v in self.networks.state_dict().items()}
-        self.networks.load_state_dict(state)
-        self.networks.zero_grad()  # what is left would count as part of the training's gradient
-        with torch.no_grad():
-            latents = self.guide.of_components(self.coefficients)
-            self.guide.spread.copy_((latents - latents.mean(dim=0)).norm(dim=1).mean())
-            self.guide.spread.clamp_(min=MIN_SPREAD)
-
-    def _loss(self, rows: Tensor, k1: float) -> Tensor:
-        settings = self.settings
-        latents = self.guide.of_components(self.coefficients[rows])
-        decoded = self.decode(latents)
-        fidelity = self.likelihood.fidelity(decoded, rows).clamp_min(0)
-        loss = BRIGHT * torch.log1p(fidelity / BRIGHT).mean()
-        if settings.similarity:
-            scaled = decoded @ self.root
-            loss = loss + settings.similarity * similarity_loss(
-                latents,
-                scaled,
-                torch.full_like(scaled[0], scaled.shape[1]),
-                settings.k0,
-                k1,
-                settings.scale_free,
-            )
-        return loss
-
-
-def _last_linear(model: Spender) -> nn.Linear:
-    layer = model.decoder.mlp[-2]
-    assert isinstance(layer, nn.Linear)
-    return layer
-
-
-@torch.no_grad()
-def _set_last_layer(model: Spender, head: nn.Linear, pca: PCA) -> None:
-    """Let the decoder's last layer give spectra where `head` gives coefficients."""
-    last, activation = _last_linear(model), model.decoder.mlp[-1]
-    axes = (pca.components * pca.variance.sqrt()[:, None]).T  # (n_rest, n_component)
-    last.weight.copy_(axes @ head.weight)
-    last.bias.copy_(pca.mean + axes @ head.bias - model.decoder.offset)
-    if isinstance(activation, Speculator):
-        activation.gamma.fill_(1.0)  # the identity, to be bent by the training

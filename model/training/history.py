@@ -89,11 +89,11 @@ def read_history(path: Path) -> list[Row]:
 class ProgressBar:
     """Live progress of a training: share done, time left, losses, spectra per second."""
 
-    def __init__(self, *, shown: bool, start: float = 0.0) -> None:
+    def __init__(self, *, visible: bool, start: float = 0.0) -> None:
         """Start the bar.
 
         Args:
-            shown: False in all processes but the first.
+            visible: False in all processes but the first.
             start: Share done by earlier runs.
         """
         self._bar = tqdm(
@@ -101,7 +101,7 @@ class ProgressBar:
             initial=start,
             miniters=0,
             desc="train",
-            disable=not shown,
+            disable=not visible,
             file=sys.stderr,
             mininterval=0.5 if sys.stderr.isatty() else 30,
             bar_format="{desc} {percentage:5.1f}%|{bar:20}| {elapsed}<{remaining}{postfix}",

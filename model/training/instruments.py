@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 
 from data.grid import WaveGrid
-from model.networks.spender import Spender, SpenderConfig
+from model.networks.config import SpenderConfig
+from model.networks.spender import Spender
 from model.networks.weights import load_weights
 from model.store.storage import load_model
 

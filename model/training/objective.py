@@ -11,8 +11,6 @@ once, in one form or the other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
@@ -20,8 +18,9 @@ from data.grid import WaveGrid
 from model.augment import augment
 from model.losses import consistency_loss, fidelity_each, rest_weight, similarity_loss
 from model.networks.spender import Spender
-from model.training.batches import Batch
+from model.training.batch import Batch
 from model.training.guide import Guide
+from model.training.settings import LossSettings
 
 GUIDE_WEIGHT = 0.5
 GUIDE_TOLERANCE = 0.05
@@ -30,36 +29,8 @@ GUIDE_AUGMENTED = 0.5
 """Share of spectra encoded in their augmented form while the guide leads alone."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LossSettings:
-    """Weights and constants of the losses.
-
-    Attributes:
-        similarity: Weight of the similarity loss; 0 leaves it out.
-        consistency: Weight of the consistency loss; 0 leaves it out.
-        augmented: Share of spectra that the encoder sees augmented while the decoder must
-            reproduce the original: redshift as data augmentation for the fidelity.
-        k0: Contrast of the similarity loss.
-        sigma: Tolerance of the consistency loss, unit of the latents.
-        scale_free: Divide distances by their scale in the batch.
-        z_max: Augmented redshifts are uniform in 0..z_max.
-        noise: Share of pixels that augmentation makes noisier.
-        mask: Share of pixels that augmentation masks.
-    """
-
-    similarity: float
-    consistency: float
-    augmented: float
-    k0: float
-    sigma: float
-    scale_free: bool
-    z_max: float
-    noise: float
-    mask: float
-
-
 class Objective(nn.Module):
-    """A model and its losses."""
+    """A model and its losses; `settings.augmented` must be settled (0 to 1)."""
 
     weight_rest: Tensor
 
@@ -98,53 +69,63 @@ class Objective(nn.Module):
             world: Number of processes.
             guidance: How much the guide leads, 0 to 1; without one it does not.
         """
-        settings, model = self.settings, self.model
         share = len(batch.z) * world / batch.n_global
         led = self.guide is not None and guidance > 0
         seen, moved = self._augmented(batch, generator, alone=led and guidance == 1)
-        latents = model.encode_tensor(*seen, grid=self.grid)
+        latents = self.model.encode_tensor(*seen, grid=self.grid)
         encoded, goal = [latents.float()], None
         if self.guide is not None and led:
             goal = self.guide(batch.flux, batch.ivar, batch.z, grid=self.grid)
             latents = encoded[0] + guidance * (goal - encoded[0])
-        rest = model.decode_tensor(latents).float()
-        flux, valid = model.observe_tensor(rest, batch.z, self.grid)
-        fidelity = fidelity_each(batch.flux, batch.ivar, flux, valid).mean() * share
-        losses = {"fidelity": fidelity}
-        if settings.similarity:
-            losses["similarity"] = similarity_loss(
-                gather(latents.float(), batch, world),
-                gather(rest, batch, world),
-                self.weight_rest,
-                settings.k0,
-                k1,
-                settings.scale_free,
-            )
+        rest = self.model.decode_tensor(latents).float()
+        flux, valid = self.model.observe_tensor(rest, batch.z, self.grid)
+        losses = {"fidelity": fidelity_each(batch.flux, batch.ivar, flux, valid).mean() * share}
+        if self.settings.similarity:
+            losses["similarity"] = self._similarity(latents, rest, batch, k1, world)
         if moved is not None:
-            latents_moved = model.encode_tensor(*moved, grid=self.grid).float()
+            latents_moved = self.model.encode_tensor(*moved, grid=self.grid).float()
             latents_moved = torch.where(batch.counted[:, None] > 0, latents_moved, encoded[0])
             losses["consistency"] = share * consistency_loss(
-                encoded[0], latents_moved, settings.sigma, settings.scale_free
+                encoded[0], latents_moved, self.settings.sigma, self.settings.scale_free
             )
             encoded.append(latents_moved)
-        total = fidelity
-        for name in ("similarity", "consistency"):
-            if name in losses:
-                total = total + getattr(settings, name) * losses[name]
+        total = self._weighted_sum(losses)
         if self.guide is not None and goal is not None:
             away = [_away(points, goal, self.guide.spread) for points in encoded]
             losses["guide"] = share * (torch.stack(away) * batch.counted).mean()
             total = total + guidance * (losses["guide"] - total)
         return {"loss": total, **losses}
 
-    def rest(self, guidance: float) -> None:
-        """Drop the gradients of what stays as it is while the guide leads alone.
+    def clear_decoder_gradients(self, guidance: float) -> None:
+        """Clear decoder gradients in the guide-only phase (zeros would shrink Adam's variance).
 
-        They are 0, and to Adam a long row of zeros is a reason for huge steps afterwards.
+        Args:
+            guidance: How much the guide leads, 0 to 1; 1 is the guide-only phase.
         """
         if self.guide is not None and guidance == 1:
-            for resting in (self.model.decoder, self.model.line_spreads):
-                resting.zero_grad()
+            for part in (self.model.decoder, self.model.line_spreads):
+                part.zero_grad()
+
+    def _weighted_sum(self, losses: dict[str, Tensor]) -> Tensor:
+        """Return fidelity and what the settings add to it."""
+        total = losses["fidelity"]
+        for name in ("similarity", "consistency"):
+            if name in losses:
+                total = total + getattr(self.settings, name) * losses[name]
+        return total
+
+    def _similarity(
+        self, latents: Tensor, rest: Tensor, batch: Batch, k1: float, world: int
+    ) -> Tensor:
+        """Return the similarity loss over the batch of all processes."""
+        return similarity_loss(
+            gather(latents.float(), batch, world),
+            gather(rest, batch, world),
+            self.weight_rest,
+            self.settings.k0,
+            k1,
+            self.settings.scale_free,
+        )
 
     def _augmented(
         self, batch: Batch, generator: torch.Generator, *, alone: bool

@@ -8,17 +8,19 @@ from data.spectra import SpectrumSource
 from model.linear.fit import fit_pca
 from model.linear.pca import PCAConfig
 from model.splits import Splits
-from model.training.command import TrainConfig, rest_grid
+from model.training.config import TrainConfig
 from model.training.trained import Trained
 
 
-def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> Trained:
+def train_pca(config: TrainConfig, source: SpectrumSource, splits: Splits) -> Trained:
     """Fit the components to the training set."""
     start = time.monotonic()
     model = fit_pca(
         source,
         splits.train,
-        config=PCAConfig(n_latent=config.latents, rest_grid=rest_grid(config, source.grid)),
+        config=PCAConfig(
+            n_latent=config.network.latents, rest_grid=config.network.rest_grid(source.grid)
+        ),
         seed=config.seed,
         progress=True,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,21 @@ from accelerate.state import AcceleratorState
 
 from data.grid import INSTRUMENTS, WaveGrid
 from data.spectra import SpectrumSource
-from model.networks.spender import Activation, Spender, SpenderConfig
+from model.device import choose_device, choose_precision
+from model.networks.config import SpenderConfig
+from model.networks.decoder import Activation
+from model.networks.spender import Spender
 from model.networks.weights import load_weights
-from model.splits import Splits
+from model.splits import Splits, evenly
 from model.training.batches import BatchLoader
-from model.training.command import CHECKPOINT, GUIDE, TrainConfig, rest_grid
-from model.training.guide import MAX_GALAXY, Guide, GuideSettings, fit_guide
+from model.training.config import CHECKPOINT, GUIDE, TrainConfig
+from model.training.guide import Guide
+from model.training.guide_fit import MAX_GALAXY, fit_guide
 from model.training.instruments import start_from_model, train_only
-from model.training.objective import LossSettings, Objective
-from model.training.trained import Trained, evenly
-from model.training.trainer import Trainer, TrainerSettings
+from model.training.objective import Objective
+from model.training.settings import ScheduleSettings
+from model.training.trained import Trained
+from model.training.trainer import Trainer
 
 MIN_STEPS = 3000
 DEFAULT_EPOCHS = 100
@@ -34,40 +40,35 @@ SMALL_SURVEY, SMALL_AUGMENTED = 5000, 0.5
 """Fewer spectra are overfitted unless the encoder sees half of them augmented."""
 
 
-def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> Trained | None:
+def train_spender(config: TrainConfig, source: SpectrumSource, splits: Splits) -> Trained | None:
     """Train, and return the weights that validated best."""
-    device = choose_device(config.device)
-    precision = choose_precision(config.precision, device)
+    device = choose_device(config.hardware.device)
+    precision = choose_precision(config.hardware.precision, device)
     AcceleratorState._reset_state()  # noqa: SLF001 - a process may train again, more precisely
     accelerator = Accelerator(
         cpu=device.type == "cpu", mixed_precision={"fp32": "no"}.get(precision, precision)
     )
-    batch_size = config.batch_size or choose_batch_size(len(splits.train), device)
+    batch_size = config.reading.batch_size or choose_batch_size(len(splits.train), device)
     train, valid = _loaders(config, source, splits, accelerator, batch_size)
-    model = _new_model(config, source.grid)
-    guide = None
-    if config.start_from:
-        model = start_from_model(model, Path(config.start_from))
-        train_only(model, source.grid)
-    elif config.warm_start:
-        guide = _start_from_data(config, model, source, splits, accelerator)
-    objective = Objective(model, source.grid, _loss_settings(config, len(splits.train)), guide)
+    model, guide = _start(config, source, splits, accelerator)
+    settled = _settled(config, n_train=len(splits.train), n_batch=len(train))
+    spent = guide.seconds if guide else 0.0
+    n_step, limit = _length(config.schedule, len(train), spent)
     trainer = Trainer(
-        objective,
+        Objective(model, source.grid, settled.losses, guide),
+        config=settled,
         accelerator=accelerator,
-        train=train,
-        valid=valid,
-        settings=_trainer_settings(config, len(train), guide.seconds if guide else 0.0),
-        folder=config.out,
+        train_batches=train,
+        valid_batches=valid,
+        n_step=n_step,
+        limit=limit,
         facts={
             "config": config.to_dict(),
             "objects": _digest(source, splits),
             "guided": guide is not None,
         },
-        compiled=config.compiled,
     )
-    best = trainer.run()
-    position = trainer.position
+    best = trainer.train()
     if not accelerator.is_main_process:
         return None
     with torch.device("meta"):
@@ -75,46 +76,25 @@ def train_model(config: TrainConfig, source: SpectrumSource, splits: Splits) -> 
     load_weights(model, best)
     return Trained(
         model=model.to(accelerator.device).eval(),
-        seconds=position.seconds + (guide.seconds if guide else 0.0),
-        facts={
-            "steps": position.step,
-            "epochs": round(position.epoch + position.batch / len(train), 2),
-            "batch_size": batch_size,
-            "best_step": position.best_step,
-            "best_validation_loss": position.best_loss,
-            "precision": precision,
-            "device": str(accelerator.device),
-            "processes": accelerator.num_processes,
-            "kept_on_device": train.kept,
-        },
+        seconds=trainer.state.position.seconds + spent,
+        facts=_facts(trainer, precision),
     )
 
 
-def choose_device(name: str) -> torch.device:
-    """Return the device of a setting: `auto` is a CUDA GPU where there is one.
-
-    Raises:
-        ValueError: There is no such device.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("--device cuda needs a GPU that torch can use, none is found; use cpu")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def choose_precision(name: str, device: torch.device) -> str:
-    """Return the precision of a setting: `auto` is bf16 where the device multiplies in it.
-
-    Raises:
-        ValueError: The device does not offer it.
-    """
-    if name == "fp16" and device.type == "cpu":
-        raise ValueError("--precision fp16 needs a GPU; use bf16 or fp32 on a CPU")
-    if name != "auto":
-        return name
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    multiplies = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
-    return "bf16" if multiplies else "fp32"
+def _facts(trainer: Trainer, precision: str) -> dict[str, Any]:
+    """Return what model.json says of the course of a training."""
+    position, batches = trainer.state.position, trainer.train_batches
+    return {
+        "steps": position.step,
+        "epochs": round(position.epoch + position.batch / len(batches), 2),
+        "batch_size": batches.batch_size,
+        "best_step": position.best_step,
+        "best_validation_loss": position.best_loss,
+        "precision": precision,
+        "device": str(trainer.accelerator.device),
+        "processes": trainer.accelerator.num_processes,
+        "kept_on_device": batches.kept,
+    }
 
 
 def choose_batch_size(n_train: int, device: torch.device) -> int:
@@ -123,20 +103,37 @@ def choose_batch_size(n_train: int, device: torch.device) -> int:
     return max(2, min(largest, 2 ** int(math.log2(max(n_train / 4, 2)))))
 
 
+def _start(
+    config: TrainConfig, source: SpectrumSource, splits: Splits, accelerator: Accelerator
+) -> tuple[Spender, Guide | None]:
+    """Return the model that the training starts from, and its guide if it has one."""
+    model = _new_model(config, source.grid)
+    if config.start_from:
+        model = start_from_model(model, Path(config.start_from))
+        train_only(model, source.grid)
+        return model, None
+    if config.warm_start:
+        return model, _start_from_data(config, model, source, splits, accelerator)
+    return model, None
+
+
 def _new_model(config: TrainConfig, grid: WaveGrid) -> Spender:
+    """Return a network of random weights for an instrument."""
     name = next((name for name, known in INSTRUMENTS.items() if known == grid), "survey")
-    activation: Activation = "speculator" if config.activation == "speculator" else "leaky_relu"
+    network = config.network
+    activation: Activation = "speculator" if network.activation == "speculator" else "leaky_relu"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         return Spender(
             SpenderConfig(
-                n_latent=config.latents,
-                rest_grid=rest_grid(config, grid),
+                n_latent=network.latents,
+                rest_grid=network.rest_grid(grid),
                 grids={name: grid},
-                hidden=config.hidden,
+                channels=network.channels,
+                hidden=network.hidden,
                 activation=activation,
-                redshift_input=config.redshift_input,
-                lsf_size=config.lsf_size,
+                redshift_input=network.redshift_input,
+                lsf_size=network.lsf_size,
             )
         )
 
@@ -154,21 +151,19 @@ def _start_from_data(
         return Guide.load(path) if path.is_file() else None
     path.unlink(missing_ok=True)  # of a training that was given up
     start = time.monotonic()
-    most = int(GALAXIES_PER_MINUTE * config.minutes) or MAX_GALAXY
-    settings = GuideSettings(
-        similarity=config.similarity,
-        k0=config.k0,
-        k1=config.k1,
-        scale_free=config.scale_free,
-        max_galaxy=min(max(most, 1000), MAX_GALAXY),
-    )
-    main = accelerator.is_main_process
+    most = int(GALAXIES_PER_MINUTE * config.schedule.minutes) or MAX_GALAXY
     guide = fit_guide(
-        model, source, splits.train, settings=settings, seed=config.seed, progress=main
+        model,
+        source,
+        splits.train,
+        losses=config.losses,
+        seed=config.seed,
+        max_galaxy=min(max(most, 1000), MAX_GALAXY),
+        progress=accelerator.is_main_process,
     )
     if guide is not None:
         guide.seconds = time.monotonic() - start
-        if main:
+        if accelerator.is_main_process:
             guide.save(path)
     return guide
 
@@ -186,50 +181,43 @@ def _loaders(
     accelerator: Accelerator,
     batch_size: int,
 ) -> tuple[BatchLoader, BatchLoader]:
+    """Return the batches to learn from and those of the validation."""
+    reading = config.reading
     options: dict[str, Any] = {
         "batch_size": batch_size,
         "seed": config.seed,
         "device": accelerator.device,
-        "window_rows": config.window_rows,
+        "window_rows": reading.window_rows,
         "rank": accelerator.process_index,
         "world": accelerator.num_processes,
-        "keep_bytes": None if config.memory_gb < 0 else int(config.memory_gb * 1e9),
+        "keep_bytes": None if reading.memory_gb < 0 else int(reading.memory_gb * 1e9),
     }
-    valid = BatchLoader(source, evenly(splits.valid, config.valid_max), **options)
+    valid = BatchLoader(source, evenly(splits.valid, reading.valid_max), **options)
     return BatchLoader(source, splits.train, **options), valid
 
 
-def _loss_settings(config: TrainConfig, n_train: int) -> LossSettings:
-    few = SMALL_AUGMENTED if n_train < SMALL_SURVEY else 0.0
-    return LossSettings(
-        similarity=config.similarity,
-        consistency=config.consistency,
-        augmented=few if config.augmented < 0 else config.augmented,
-        k0=config.k0,
-        sigma=config.sigma,
-        scale_free=config.scale_free,
-        z_max=config.z_max,
-        noise=config.noise,
-        mask=config.mask,
-    )
+def _settled(config: TrainConfig, *, n_train: int, n_batch: int) -> TrainConfig:
+    """Return the settings with what they leave to the size of the survey."""
+    losses, schedule = config.losses, config.schedule
+    if losses.augmented < 0:
+        few = n_train < SMALL_SURVEY
+        losses = replace(losses, augmented=SMALL_AUGMENTED if few else 0.0)
+    if not schedule.valid_every:
+        schedule = replace(schedule, valid_every=min(max(n_batch, 20), 1000))
+    return replace(config, losses=losses, schedule=schedule)
 
 
-def _trainer_settings(config: TrainConfig, n_batch: int, spent: float) -> TrainerSettings:
-    """Settle the number of steps: epochs, or minutes, or 100 epochs and at least 3000 steps."""
-    n_step = config.epochs * n_batch or None
-    if n_step is None and not config.minutes:
+def _length(
+    schedule: ScheduleSettings, n_batch: int, spent: float
+) -> tuple[int | None, float | None]:
+    """Return steps and seconds: epochs, or minutes, or 100 epochs and at least 3000 steps.
+
+    Args:
+        schedule: Epochs and minutes asked for.
+        n_batch: Batches of an epoch.
+        spent: Seconds that the start from the data took.
+    """
+    n_step = schedule.epochs * n_batch or None
+    if n_step is None and not schedule.minutes:
         n_step = max(DEFAULT_EPOCHS * n_batch, MIN_STEPS)
-    return TrainerSettings(
-        n_step=n_step,
-        limit=max(config.minutes * 60 - spent, 1.0) if config.minutes else None,
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        clip=config.clip,
-        k1_max=config.k1,
-        k1_cycles=config.k1_cycles,
-        valid_every=config.valid_every or min(max(n_batch, 20), 1000),
-        patience=config.patience,
-        checkpoint_seconds=config.checkpoint_minutes * 60,
-        seed=config.seed,
-        tensorboard=config.tensorboard,
-    )
+    return n_step, max(schedule.minutes * 60 - spent, 1.0) if schedule.minutes else None

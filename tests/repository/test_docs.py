@@ -1,6 +1,5 @@
 """Every command and every setting is documented."""
 
-import dataclasses
 import re
 from importlib import import_module
 
@@ -8,6 +7,7 @@ import pytest
 
 from data.__main__ import COMMANDS as DATA_COMMANDS
 from data.__main__ import main as data_main
+from data.commands import settings_of
 from model.__main__ import COMMANDS as MODEL_COMMANDS
 from model.__main__ import main as model_main
 from tests.fixtures.paths import ROOT
@@ -24,7 +24,8 @@ def test_every_setting_is_shown_by_help(package, command, capsys):
     with pytest.raises(SystemExit, match="0"):
         main([command.name, "--help"])
     shown = re.sub(r"\s+", " ", capsys.readouterr().out)
-    for field in dataclasses.fields(getattr(import_module(command.module), command.config)):
+    settings = settings_of(getattr(import_module(command.module), command.config))
+    for field, _ in settings.values():
         assert field.metadata.get("help"), f"{command.name}: {field.name} has no help line"
         name = (
             field.name.upper()

@@ -11,7 +11,8 @@ from data.mock.survey import MockSurvey
 from data.spectra import Spectra
 from model.evaluation.best_latents import best_latents
 from model.linear.pca import PCA, PCAConfig
-from model.networks.spender import Spender, SpenderConfig
+from model.networks.config import SpenderConfig
+from model.networks.spender import Spender
 
 GRID = INSTRUMENTS["sdss"]
 

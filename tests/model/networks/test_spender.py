@@ -10,11 +10,12 @@ from torch.nn import functional
 from data.grid import INSTRUMENTS, REST_RANGE, linear_grid, log_grid
 from data.spectra import Spectra
 from model.interface import SpectrumModel
+from model.networks.config import SpenderConfig
 from model.networks.decoder import LineSpread, Speculator
 from model.networks.encoder import Encoder
 from model.networks.pooled_convolution import convolution_moments, pooled_convolution
 from model.networks.spectral_convolution import KernelSpectrum
-from model.networks.spender import Spender, SpenderConfig
+from model.networks.spender import Spender
 
 SDSS, BOSS, DESI = (INSTRUMENTS[name] for name in ("sdss", "boss", "desi"))
 SMALL = SpenderConfig(n_latent=3, rest_grid=linear_grid(*REST_RANGE, 700), hidden=(8, 16))
@@ -346,6 +347,8 @@ def test_wrong_shapes_are_refused(rng):
         ({"activation": "relu"}, "activation must be"),
         ({"grids": {}}, "at least one instrument"),
         ({"lsf_size": 4}, "odd"),
+        ({"channels": (8, 16)}, "channels must be three"),
+        ({"channels": (8, 16, 33)}, "the last even"),
     ],
 )
 def test_impossible_configurations_are_refused(settings, message):
@@ -355,7 +358,12 @@ def test_impossible_configurations_are_refused(settings, message):
 
 def test_configuration_survives_json():
     config = SpenderConfig(
-        n_latent=2, hidden=(8,), grids={"desi": DESI, "sdss": SDSS}, lsf_size=5, redshift_input=True
+        n_latent=2,
+        channels=(8, 16, 32),
+        hidden=(8,),
+        grids={"desi": DESI, "sdss": SDSS},
+        lsf_size=5,
+        redshift_input=True,
     )
     assert SpenderConfig.from_dict(config.to_dict()) == config
     with pytest.raises(ValueError, match="unknown settings of a SPENDER: depth"):

@@ -15,8 +15,9 @@ from model.losses import (
     rest_weight,
     similarity_loss,
 )
+from model.networks.config import SpenderConfig
 from model.networks.redshift import redshift
-from model.networks.spender import Spender, SpenderConfig
+from model.networks.spender import Spender
 from model.store.spender_files import read_spender_checkpoint, write_spender_checkpoint
 
 SDSS = INSTRUMENTS["sdss"]

@@ -8,7 +8,8 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from data.grid import INSTRUMENTS, REST_RANGE, linear_grid
-from model.networks.spender import Spender, SpenderConfig
+from model.networks.config import SpenderConfig
+from model.networks.spender import Spender
 from model.store.storage import load_model, read_model_info, save_model
 
 LATENTS = np.array([[0.1, -0.5], [2.0, 0.3]], dtype=np.float32)
@@ -44,6 +45,20 @@ def test_loaded_is_saved(model, tmp_path):
     assert info["training"] == {"seed": 1}
     assert info["metrics"] == {"fidelity": 0.4}
     assert info["config"]["rest_grid"]["n_pixel"] == 300
+
+
+def test_width_of_the_encoder_is_recorded_and_read_off_older_files(tmp_path):
+    config = SpenderConfig(n_latent=2, channels=(4, 6, 8), hidden=(8,))
+    model = Spender(config)
+    save_model(model, tmp_path)
+    info = read_model_info(tmp_path)
+    assert info["config"]["channels"] == [4, 6, 8]
+    del info["config"]["channels"]  # as before it was recorded
+    (tmp_path / "model.json").write_text(json.dumps(info))
+    older = load_model(tmp_path)
+    assert isinstance(older, Spender)
+    assert older.config == config
+    assert np.array_equal(older.decode(LATENTS), model.decode(LATENTS))
 
 
 def test_loading_draws_no_random_numbers(model, tmp_path):

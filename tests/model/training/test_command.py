@@ -1,5 +1,4 @@
 import csv
-import dataclasses
 import json
 import signal
 import subprocess
@@ -12,11 +11,13 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from data.commands import from_flat_values, settings_of
 from data.survey import Survey
 from model.__main__ import main
 from model.interface import SpectrumModel
+from model.store.checkpoints import read_checkpoint, write_checkpoint
 from model.store.storage import load_model
-from model.training.command import RECIPES, TrainConfig, read_recipe
+from model.training.config import RECIPES, TrainConfig, read_recipe
 from model.training.history import read_history
 from model.training.objective import Objective
 from model.training.schedule import Clock, one_cycle
@@ -32,7 +33,7 @@ from tests.fixtures.training import (
     write_survey,
 )
 
-pytestmark = pytest.mark.usefixtures("small_and_alone")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_killed_training_resumes_to_bitwise_the_same_losses(survey, tmp_path):
         process.kill()
         assert process.wait() == -signal.SIGKILL
         assert not (killed / "model.json").exists()
-    resumed = [*command(survey, killed)[:3], str(survey), "--out", str(killed)]
+    resumed = [*command(survey, killed)[:4], str(survey), "--out", str(killed)]
     done = subprocess.run([*resumed, "--resume"], env=environment(), cwd=ROOT, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     assert losses(killed) == losses(whole)
@@ -277,9 +278,10 @@ def test_command_line_comes_before_recipe_before_default(tmp_path):
     recipe.write_text('latents = 3\nlearning_rate = 1\nhidden = [8, 9]\nactivation = "speculator"')
     given = {"survey": Path("s"), "out": tmp_path / "m", "config": str(recipe)}
     config = TrainConfig.from_options(**given, latents=6)
-    assert (config.latents, config.learning_rate, config.hidden) == (6, 1.0, (8, 9))
-    assert config.activation == "speculator"
-    assert config.k0 == TrainConfig(survey=Path("s"), out=Path("m")).k0
+    assert (config.network.latents, config.network.hidden) == (6, (8, 9))
+    assert config.optimizer.learning_rate == 1.0
+    assert config.network.activation == "speculator"
+    assert config.losses.k0 == TrainConfig(survey=Path("s"), out=Path("m")).losses.k0
 
 
 @pytest.mark.parametrize(
@@ -309,7 +311,12 @@ def test_unknown_recipe_names_the_known_ones():
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 def test_recipe_holds_settings(path):
-    assert TrainConfig(survey=Path("s"), out=Path("m"), **read_recipe(path.stem))
+    recipe = read_recipe(path.stem)
+    values = {"survey": Path("s"), "out": Path("m")} | recipe
+    config = from_flat_values(TrainConfig, values).to_dict()
+    assert {name: config[name] for name in recipe} == {
+        name: list(value) if isinstance(value, tuple) else value for name, value in recipe.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -339,6 +346,21 @@ def test_finished_and_unfinished_folders_are_protected(survey, tmp_path, capsys)
     assert _train(survey, out, "--epochs", "2", "--resume") == 2
     assert "keeps its settings; epochs was 1, got 2" in capsys.readouterr().err
     assert _train(survey, out, "--epochs", "1", "--resume") == 0
+
+
+def test_checkpoint_that_does_not_tell_the_width_is_gone_on_with(survey, tmp_path):
+    """Before the encoder's channels were a setting, checkpoints did not hold them."""
+    out = tmp_path / "model"
+    assert _train(survey, out, "--epochs", "1") == 0
+    finished = load_file(out / "model.safetensors")
+    (out / "model.json").unlink()
+    checkpoint = out / "checkpoints" / "last.safetensors"
+    tensors, state = read_checkpoint(checkpoint)
+    del state["config"]["channels"]
+    write_checkpoint(checkpoint, tensors, state)
+    assert main(["train", str(survey), "--out", str(out), "--resume"]) == 0
+    again = load_file(out / "model.safetensors")
+    assert all(np.array_equal(again[name], weight) for name, weight in finished.items())
 
 
 def test_resuming_on_other_objects_is_refused(survey, tmp_path, capsys):
@@ -383,4 +405,4 @@ def test_history_survives_a_line_cut_short(tmp_path):
 
 
 def test_every_setting_has_a_help_line():
-    assert all(field.metadata["help"] for field in dataclasses.fields(TrainConfig))
+    assert all(field.metadata["help"] for field, _ in settings_of(TrainConfig).values())

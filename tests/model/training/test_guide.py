@@ -11,14 +11,17 @@ from data.survey_writer import SurveyWriter
 from model.linear.fit import fit_pca
 from model.linear.pca import PCAConfig
 from model.losses import fidelity_each, squared_distances
+from model.networks.config import SpenderConfig
 from model.networks.redshift import redshift
-from model.networks.spender import Spender, SpenderConfig
+from model.networks.spender import Spender
 from model.training.component_likelihood import ComponentLikelihood
-from model.training.guide import Guide, GuideSettings, fit_guide
+from model.training.guide import Guide
+from model.training.guide_fit import fit_guide
+from model.training.settings import LossSettings
 
 GRID = WaveGrid(scale="log", start=3.6, step=4e-4, n_pixel=500)
 REST = linear_grid(3000.0, 6500.0, 700)
-SETTINGS = GuideSettings(similarity=0.0, k0=2.5, k1=5.0, scale_free=False)
+LOSSES = LossSettings()
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ def test_parabola_is_the_fidelity_pixel_by_pixel(survey, rng):
 @pytest.mark.parametrize("activation", ["leaky_relu", "speculator"])
 def test_decoder_reproduces_spectra_from_the_guides_latents(survey, activation):
     model, rows = _spender(activation), np.arange(len(survey))
-    guide = fit_guide(model, survey, rows, settings=SETTINGS, seed=0)
+    guide = fit_guide(model, survey, rows, losses=LOSSES, seed=0)
     flux, ivar, z = _tensors(survey, rows)
     latents = guide(flux, ivar, z, grid=GRID)
     assert latents.shape == (150, 2)
@@ -88,9 +91,9 @@ def test_similarity_gives_latents_the_scale_of_the_spectra(survey):
     k0, k1, typical = 2.5, 5.0, []
     flux, ivar, z = _tensors(survey, np.arange(150))
     for similarity in (0.0, 1.0):
-        settings = GuideSettings(similarity=similarity, k0=k0, k1=k1, scale_free=False)
+        losses = LossSettings(similarity=similarity, k0=k0, k1=k1)
         model = _spender()
-        guide = fit_guide(model, survey, np.arange(150), settings=settings, seed=0)
+        guide = fit_guide(model, survey, np.arange(150), losses=losses, seed=0)
         latents = guide(flux, ivar, z, grid=GRID)
         rest = model.decode_tensor(latents).detach() / REST.n_pixel**0.5
         distances = [squared_distances(latents) / 2, squared_distances(rest)]
@@ -104,7 +107,7 @@ def test_guide_is_the_same_for_the_same_seed_and_comes_back_from_disk(survey, tm
     weights, guides = [], []
     for _ in range(2):
         model = _spender()
-        guides.append(fit_guide(model, survey, np.arange(120), settings=SETTINGS, seed=1))
+        guides.append(fit_guide(model, survey, np.arange(120), losses=LOSSES, seed=1))
         weights.append(model.decoder.mlp[-2].weight.detach().clone())
     assert torch.equal(weights[0], weights[1])
     guides[0].seconds = 7.5
@@ -118,7 +121,7 @@ def test_guide_is_the_same_for_the_same_seed_and_comes_back_from_disk(survey, tm
 
 def test_a_handful_of_spectra_leaves_the_model_as_it_was(survey):
     model = _spender()
-    assert fit_guide(model, survey, np.arange(10), settings=SETTINGS, seed=1) is None
+    assert fit_guide(model, survey, np.arange(10), losses=LOSSES, seed=1) is None
     assert torch.equal(model.decoder.mlp[-2].weight, _spender().decoder.mlp[-2].weight)
 
 

@@ -17,7 +17,8 @@ from data.spectra import Spectra
 from data.survey import Survey
 from data.survey_writer import SurveyWriter
 from model.__main__ import main
-from model.networks.spender import Spender, SpenderConfig
+from model.networks.config import SpenderConfig
+from model.networks.spender import Spender
 from model.store.storage import load_model
 from model.training.history import read_history
 from model.training.instruments import add_instrument, train_only
@@ -29,7 +30,7 @@ N_GALAXY = 80
 OPTIONS = (*TINY, "--noise", "0.02", "--similarity", "1", "--warm-start")
 
 
-pytestmark = pytest.mark.usefixtures("small_and_alone")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def _write_survey(path: Path, grid: WaveGrid, seed: int) -> Path:

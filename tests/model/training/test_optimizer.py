@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from data.grid import INSTRUMENTS, linear_grid
-from model.networks.spender import Spender, SpenderConfig
+from model.networks.config import SpenderConfig
+from model.networks.spender import Spender
 from model.training.optimizer import ADAM_SIZE, MuonAdamW, hidden_matrices, orthogonal
 
 

@@ -1,0 +1,27 @@
+"""What the processes of one training must agree on."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast, reduce
+from torch import Tensor
+
+
+def agree(accelerator: Accelerator, progress: float, stop: bool) -> tuple[float, bool]:
+    """Return progress and stop signal as the first process sees them: clocks differ."""
+    if accelerator.num_processes == 1:
+        return progress, stop
+    values = torch.tensor([progress, float(stop)], dtype=torch.float64)
+    values = broadcast(values.to(accelerator.device))
+    return float(values[0]), bool(values[1])
+
+
+def mean_over_processes(accelerator: Accelerator, losses: dict[str, Tensor]) -> dict[str, float]:
+    """Return the losses averaged over the processes."""
+    stacked = torch.stack([value.detach().double() for value in losses.values()])
+    if accelerator.num_processes > 1:
+        stacked = cast(Tensor, reduce(stacked, reduction="mean"))
+    return dict(zip(losses, stacked.tolist(), strict=True))
