@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,12 +24,9 @@ from data.arrays import FloatArray, IntArray
 from data.grid import WaveGrid
 from data.spectra import Spectra, SpectrumSource
 from model.attribution.target import Target
-from model.interface import SpectrumModel
-from model.linear.pca import PCA
-from model.networks.spender import Spender
+from model.interface import SpectrumModel, TraceableModel
+from model.networks.encoder import SEGMENT_STEP
 
-SEGMENT_STEP = 55
-"""Pixels from one attention segment to the next; segment k is centred on pixel 55 k."""
 RECEPTIVE_FIELD = 1209
 """Pixels of the spectrum that one segment depends on."""
 ROWS = 64
@@ -94,7 +90,7 @@ def attribute(model: SpectrumModel, spectra: Spectra, target: Target) -> Attribu
     """Attribute a scalar of the rest-frame model to the observed spectra.
 
     Args:
-        model: A SPENDER (Grad-FAM), or another differentiable model (input x gradient).
+        model: With attention (Grad-FAM), or another differentiable one (input x gradient).
         spectra: Observed spectra; a few at a time, the map is 256 x 72 numbers each.
         target: The scalar.
 
@@ -102,26 +98,23 @@ def attribute(model: SpectrumModel, spectra: Spectra, target: Target) -> Attribu
         ValueError: The target is outside the model's wavelengths, or the model is of a kind
             that can not be differentiated.
     """
-    if isinstance(model, Spender):
-        parts = [_grad_fam(model, spectra.take(rows), target) for rows in _batches(len(spectra))]
-        value, maps = (np.concatenate(part) for part in zip(*parts, strict=True))
-        offset = channel_offset(model, spectra.grid)
+    if not isinstance(model, TraceableModel):
+        raise ValueError(f"attention of a {model.kind} model can not be computed")
+    parts = [_contributions(model, spectra.take(rows), target) for rows in _batches(len(spectra))]
+    value, contributions = (np.concatenate(part) for part in zip(*parts, strict=True))
+    offset = model.attention_offset(spectra.grid)
+    if offset is None:
         return Attribution(
-            method="grad-fam",
-            value=value,
-            wave=segment_wave(spectra.grid, maps.shape[2]),
-            projection=_moved(maps, offset).sum(axis=1),
-            map=maps,
-            offset=offset,
+            method="input x gradient", value=value, wave=spectra.wave, projection=contributions
         )
-    if isinstance(model, PCA):
-        parts = [_input_gradient(model, spectra.take(rows), target)
-                 for rows in _batches(len(spectra))]  # fmt: skip
-        value, products = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return Attribution(
-            method="input x gradient", value=value, wave=spectra.wave, projection=products
-        )
-    raise ValueError(f"attention of a {model.kind} model can not be computed")
+    return Attribution(
+        method="grad-fam",
+        value=value,
+        wave=segment_wave(spectra.grid, contributions.shape[2]),
+        projection=_moved(contributions, offset).sum(axis=1),
+        map=contributions,
+        offset=offset,
+    )
 
 
 def order_by_channel(
@@ -143,24 +136,6 @@ def order_by_channel(
     return rows[order], peaks[order]
 
 
-def channel_offset(model: Spender, grid: WaveGrid) -> IntArray:
-    """Return how far from a segment's centre each attention channel looks, in segments.
-
-    It is the centre of gravity of the weights' energy over the taps of the channel's kernel,
-    above the median tap: sharp in a trained network, 0 on average in an untrained one.
-
-    Returns:
-        Whole segments, shape (n_channel,).
-    """
-    encoder: Any = model.encoders[model.instrument(grid)]
-    weight = encoder.conv3.weight.detach().cpu().numpy()
-    keys = weight[len(weight) // 2 :]  # (channel, input, tap): the second half is the attention
-    energy = np.square(keys, dtype=float).sum(axis=1)
-    excess = (energy - np.median(energy, axis=1, keepdims=True)).clip(0)
-    tap = np.arange(energy.shape[1]) - energy.shape[1] // 2
-    return np.rint(excess @ tap / excess.sum(axis=1).clip(1e-30)).astype(np.int64)
-
-
 def segment_wave(grid: WaveGrid, n_segment: int) -> FloatArray:
     """Return the observed wavelengths of the segments' centres, Angstrom, shape (n_segment,).
 
@@ -172,33 +147,20 @@ def segment_wave(grid: WaveGrid, n_segment: int) -> FloatArray:
 
 def _moved(maps: FloatArray, offset: IntArray) -> FloatArray:
     """Move the rows of each channel by its offset, 0 where nothing comes."""
-    place = np.arange(maps.shape[2]) - offset[:, None]  # (channel, segment): where it comes from
-    inside = (place >= 0) & (place < maps.shape[2])
+    origin = np.arange(maps.shape[2]) - offset[:, None]  # (channel, segment): where it comes from
+    inside = (origin >= 0) & (origin < maps.shape[2])
     channel = np.arange(len(offset))[:, None]
-    return np.where(inside, maps[:, channel, place.clip(0, maps.shape[2] - 1)], 0)
+    return np.where(inside, maps[:, channel, origin.clip(0, maps.shape[2] - 1)], 0)
 
 
-def _grad_fam(model: Spender, spectra: Spectra, target: Target) -> tuple[FloatArray, FloatArray]:
-    encoder: Any = model.encoders[model.instrument(spectra.grid)]
-    flux = torch.tensor(spectra.flux, dtype=torch.float32, device=model.device)
-    z = torch.tensor(spectra.z, dtype=torch.float32, device=model.device)
-    with torch.no_grad():
-        values, attention = encoder.features(flux)
-    attention = attention.detach().requires_grad_(True)
-    rest = model.decode_tensor(encoder.latents(values, attention, z))
+def _contributions(
+    model: TraceableModel, spectra: Spectra, target: Target
+) -> tuple[FloatArray, FloatArray]:
+    """Return the scalar of some spectra, and evidence times gradient, in the evidence's shape."""
+    evidence, rest = model.trace(spectra)
     value = target.value(rest, model.wave_rest)
-    (gradient,) = torch.autograd.grad(value.sum(), attention)
-    return value.detach().cpu().numpy(), (gradient * attention.detach()).cpu().numpy()
-
-
-def _input_gradient(model: PCA, spectra: Spectra, target: Target) -> tuple[FloatArray, FloatArray]:
-    flux = torch.tensor(spectra.flux, dtype=torch.float32).requires_grad_(True)
-    ivar = torch.tensor(spectra.ivar, dtype=torch.float32)
-    z = torch.tensor(spectra.z, dtype=torch.float64)
-    rest = model.decode_tensor(model.encode_tensor(flux, ivar, z, grid=spectra.grid))
-    value = target.value(rest, model.wave_rest)
-    (gradient,) = torch.autograd.grad(value.sum(), flux)
-    return value.detach().numpy(), (gradient * flux.detach()).numpy()
+    (gradient,) = torch.autograd.grad(value.sum(), evidence)
+    return value.detach().cpu().numpy(), (gradient * evidence.detach()).cpu().numpy()
 
 
 def _batches(n_galaxy: int) -> list[slice]:
