@@ -5,6 +5,7 @@ python -m model evaluate SURVEY MODEL      -> a table, evaluation.json, two figu
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from data.commands import setting
 from data.json_file import write_json
 from data.source import open_source
 from data.spectra import SpectrumSource
+from model.augment import Z_MAX
 from model.device import choose_device
 from model.evaluation.fidelity import (
     by_group,
@@ -32,10 +34,10 @@ from model.evaluation.fidelity import (
 from model.evaluation.figures import draw_distances, draw_example
 from model.evaluation.invariance import Invariance, measure_invariance
 from model.interface import SpectrumModel
-from model.splits import split_source
+from model.losses import CONTRAST, SLOPE, TOLERANCE
+from model.splits import evenly, split_source
 from model.store.card import EVALUATION, write_card
 from model.store.storage import load_model, read_model_info
-from model.training.trained import evenly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,9 @@ class EvaluateConfig:
     survey: Path = setting(help="survey folder to measure on", positional=True)
     model: Path = setting(help="model folder", positional=True)
     out: Path | None = setting(
-        help="folder of evaluation.json and the figures (default: MODEL/evaluation)", default=None
+        help="folder of evaluation.json and the figures (default: MODEL/evaluation); needed for "
+        "a model inside an atlas, which stays as it was built",
+        default=None,
     )
     part: str = setting(
         help="objects of the invariance and the bins: the test part, or all (a survey the model "
@@ -55,10 +59,10 @@ class EvaluateConfig:
     )
     object_class: str = setting(help="class to measure on (any = all)", default="GALAXY")
     most: int = setting(help="objects of a part at most, evenly spaced", default=10_000)
-    z_max: float = setting(help="redshifted copies lie at 0..z_max", default=0.5)
-    k0: float = setting(help="contrast of the similarity loss", default=2.5)
-    k1: float = setting(help="slope of the similarity loss", default=5.0)
-    sigma: float = setting(help="tolerance of the consistency loss, in latents", default=0.1)
+    z_max: float = setting(help="redshifted copies lie at 0..z_max", default=Z_MAX)
+    k0: float = setting(help="contrast of the similarity loss", default=CONTRAST)
+    k1: float = setting(help="slope of the similarity loss", default=SLOPE)
+    sigma: float = setting(help="tolerance of the consistency loss, in latents", default=TOLERANCE)
     seed: int = setting(help="of the redshifts and the random pairs", default=0)
     device: str = setting(
         help="where the model runs", default="auto", choices=("auto", "cpu", "cuda")
@@ -74,7 +78,12 @@ class EvaluateConfig:
 
 
 def evaluate(config: EvaluateConfig) -> None:
-    """Measure a model, print the tables, save them as JSON and the figures as PNG."""
+    """Measure a model, print the tables, save them as JSON and the figures as PNG.
+
+    Raises:
+        ValueError: Model and survey do not fit, or there is no place for the results.
+    """
+    out = _output_folder(config)
     source = open_source({"kind": "survey", "path": str(config.survey)})
     info = read_model_info(config.model)
     model = load_model(config.model, device=choose_device(config.device))
@@ -87,7 +96,6 @@ def evaluate(config: EvaluateConfig) -> None:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {name: version(name) for name in ("torch", "numpy")},
     }  # fmt: skip
-    out = config.out or (config.model / EVALUATION).parent
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / EVALUATION.name, result)
     if config.out is None:
@@ -95,6 +103,25 @@ def evaluate(config: EvaluateConfig) -> None:
     draw_distances(invariance, out / "latent_distances.png", title=config.model.name)
     draw_example(model, source, rows, out / "reconstruction.png", z_max=config.z_max)
     sys.stdout.write(_as_text(result) + f"\nsaved in {out}\n")
+
+
+def _output_folder(config: EvaluateConfig) -> Path:
+    """Return where results go; a model that belongs to an atlas is not written to.
+
+    Raises:
+        ValueError: The model's folder must not or can not be changed, and no other is given.
+    """
+    if config.out is not None:
+        return config.out
+    model = config.model.resolve()
+    if (model.parent / "atlas.json").exists():
+        raise ValueError(
+            f"{config.model} is part of an atlas, which stays as it was built; give --out FOLDER "
+            "for the results"
+        )
+    if model.is_dir() and not os.access(model, os.W_OK):
+        raise ValueError(f"{config.model} can not be written to; give --out FOLDER for the results")
+    return (config.model / EVALUATION).parent
 
 
 def measure_model(

@@ -1,4 +1,5 @@
 import json
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -139,6 +140,24 @@ def test_mistakes_end_with_status_2(tiny, tmp_path, capsys):
         error = capsys.readouterr().err
         assert says in error
         assert not (tmp_path / "x").exists()
+
+
+def test_model_of_an_atlas_is_left_as_it_is(tiny, tmp_path, capsys):
+    """Such is the demo's, which is part of the program."""
+    model = tiny / "atlas" / "model"
+    before = sorted(model.rglob("*"))
+    arguments = ["evaluate", str(tiny / "survey"), str(model), "--part", "all"]
+    assert main(arguments) == 2
+    assert "is part of an atlas" in capsys.readouterr().err
+    assert main([*arguments, "--out", str(tmp_path / "results")]) == 0
+    assert (tmp_path / "results" / "evaluation.json").is_file()
+    assert sorted(model.rglob("*")) == before
+
+
+def test_model_that_can_not_be_written_to_needs_another_folder(tiny, capsys, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    assert main(["evaluate", str(tiny / "survey"), str(tiny / "pca")]) == 2
+    assert "can not be written to; give --out" in capsys.readouterr().err
 
 
 def test_evaluation_of_the_atlas_copy_of_a_model_is_the_same(tiny, measured):
