@@ -11,9 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from data.arrays import FloatArray
+from data.arrays import BoolArray, FloatArray
 from data.spectra import Spectra
 from model.interface import SpectrumModel
+from model.misfit import misfit
 
 N_ITERATION = 12
 DIFFERENCE = 0.01
@@ -44,7 +45,7 @@ def best_latents(
     for _ in range(n_iteration):
         slopes = np.stack(
             [
-                _fit(model, latents + shift, spectra)[0] - flux
+                _observed(model, latents + shift, spectra)[0] - flux
                 for shift in np.diag(DIFFERENCE * spread)
             ],
             axis=1,
@@ -67,9 +68,15 @@ def _fit(
     model: SpectrumModel, latents: FloatArray, spectra: Spectra
 ) -> tuple[FloatArray, FloatArray, NDArray[np.float64]]:
     """Return flux, weights and chi2 of latents."""
-    flux, covered = model.reconstruct(latents.astype(np.float32), spectra.z, spectra.grid)
-    weight = spectra.ivar * covered
-    return flux, weight, (weight * (spectra.flux - flux) ** 2).sum(axis=1, dtype=np.float64)
+    flux, covered = _observed(model, latents, spectra)
+    return flux, spectra.ivar * covered, misfit(spectra, flux, covered).chi2
+
+
+def _observed(
+    model: SpectrumModel, latents: FloatArray, spectra: Spectra
+) -> tuple[FloatArray, BoolArray]:
+    """Return the model flux of latents, and where it reaches."""
+    return model.reconstruct(latents.astype(np.float32), spectra.z, spectra.grid)
 
 
 def _damped(curvature: NDArray[np.float64], damping: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -78,11 +78,11 @@ def draw_example(
     axes.set_title(f"{name}, z = {one.z[0]:.4f}: observed, reconstruction, redshifted copies")
     axes.legend(frameon=False, fontsize=8)
     axes = figure.add_subplot(grid[:, 3])
-    place = embed_pca(latents)
-    axes.scatter(*place[: len(sample)].T, s=3, color="0.75", rasterized=True)
-    axes.scatter(*place[len(sample) :].T, marker="^", c=copies.z, norm=norm, cmap=colours, s=50,
+    positions = embed_pca(latents)
+    axes.scatter(*positions[: len(sample)].T, s=3, color="0.75", rasterized=True)
+    axes.scatter(*positions[len(sample) :].T, marker="^", c=copies.z, norm=norm, cmap=colours, s=50,
                  edgecolor="k", linewidth=0.5)  # fmt: skip
-    axes.scatter(*place[row], marker="o", facecolor="none", edgecolor="k", s=90, linewidth=1.5)
+    axes.scatter(*positions[row], marker="o", facecolor="none", edgecolor="k", s=90, linewidth=1.5)
     axes.set_title("latents, first two principal axes", fontsize=10)
     _save(figure, path)
 
@@ -98,15 +98,15 @@ def _draw_spectra(
     wave = one.wave / (1 + one.z[0])
     flux = np.where(one.ivar[0] > 0, one.flux[0], np.nan)
     low, high = window or (float(wave[0]), float(wave[-1]))
-    shown, model_shown = (wave > low) & (wave < high), (wave_rest > low) & (wave_rest < high)
-    axes.plot(wave[shown], flux[shown], color="k", linewidth=0.6, label="observed")
+    inside, model_inside = (wave > low) & (wave < high), (wave_rest > low) & (wave_rest < high)
+    axes.plot(wave[inside], flux[inside], color="k", linewidth=0.6, label="observed")
     colours = colormaps["viridis"](np.asarray(z_copies) / max(float(np.max(z_copies)), 1e-9))
     for spectrum, z, colour in zip(rest[1:], z_copies, colours, strict=True):
-        axes.plot(wave_rest[model_shown], spectrum[model_shown], color=colour, linewidth=0.9,
+        axes.plot(wave_rest[model_inside], spectrum[model_inside], color=colour, linewidth=0.9,
                   label=f"as if at z = {z:.2f}")  # fmt: skip
-    axes.plot(wave_rest[model_shown], rest[0][model_shown], color="#D55E00", linewidth=1.2,
+    axes.plot(wave_rest[model_inside], rest[0][model_inside], color="#D55E00", linewidth=1.2,
               label="reconstruction")  # fmt: skip
-    finite = np.concatenate([flux[shown][np.isfinite(flux[shown])], rest[0][model_shown]])
+    finite = np.concatenate([flux[inside][np.isfinite(flux[inside])], rest[0][model_inside]])
     if len(finite):
         bottom, top = np.percentile(finite, [0.5, 99.7])
         axes.set_ylim(min(bottom, 0) - 0.05, top * 1.15 + 0.05)

@@ -23,17 +23,14 @@ from scipy.spatial import KDTree
 
 from data.arrays import BoolArray, FloatArray, IntArray
 from model.atlas.neighbours import Neighbours
-from model.latent_axes import combine, middle, principal_axes
+from model.latent_axes import middle, principal_axes
+from model.tracks.knots import ENOUGH, count_support, even_knots
 from model.tracks.track import Track
-
-__all__ = ["Track", "TrackMaker", "combine", "even_knots", "principal_axes"]
 
 BARYCENTRE = 24
 """Objects nearest on the map whose latents are averaged to lift a drawn knot."""
 MEMBERS = 100
 """Objects kept with each knot: those whose spectra stand behind it."""
-ENOUGH = 5
-"""A knot with fewer objects around it is an extrapolation."""
 PATH_NEIGHBOURS = 12
 """Edges of each object that shortest paths may take."""
 
@@ -66,8 +63,8 @@ class TrackMaker:
     ) -> Track:
         """Lift a path drawn on a map.
 
-        Each of `n_knot` places, equally spaced along the path, becomes the mean of the latents
-        of the nearest objects on the map, nearer ones counting more.
+        `n_knot` points are spaced equally along the path; the latents of each are the mean of the
+        nearest objects on the map, nearer ones counting more.
 
         Args:
             path: Points of the path on the map, in order, shape (n_point, 2), 2 at least.
@@ -75,7 +72,7 @@ class TrackMaker:
             name: What to call it.
             embedding: Name of the map.
             rows: Row of each object in `plane`, if not all objects have a position; None = all.
-            n_knot: Places along the path.
+            n_knot: Knots along the path.
 
         Raises:
             ValueError: The path has no length.
@@ -87,7 +84,7 @@ class TrackMaker:
         weight = (1 - (distances / scale) ** 2).clip(1e-3) ** 2  # Tukey's biweight
         latents = np.einsum("kn,knl->kl", weight, self.latents[near].astype(float))
         latents /= weight.sum(axis=1, keepdims=True)
-        support = _support(plane, positions)
+        support = count_support(plane, positions)
         recipe = {"kind": "drawn", "embedding": embedding, "path": np.asarray(path).tolist()}
         return self._track(name, recipe, latents, positions=positions, support=support)
 
@@ -212,7 +209,7 @@ class TrackMaker:
         support: IntArray | None = None,
         within: Sequence[IntArray] | None = None,
     ) -> Track:
-        around = _support(self._tree, latents)
+        around = count_support(self._tree, latents)
         support = around if support is None else support
         if within is None:
             found: Any = self._tree.query(latents, min(MEMBERS, len(self.ids)))[1]
@@ -246,40 +243,6 @@ class TrackMaker:
         # A distance of 0 would mean "no edge" to the sparse graph.
         length = np.maximum(graph.distances.astype(float).ravel(), 1e-9)
         return csr_array((length, graph.indices.ravel(), starts), shape=(n, n))
-
-
-def even_knots(path: FloatArray, n_knot: int) -> FloatArray:
-    """Return points equally spaced along a path, both ends included.
-
-    Args:
-        path: Corners, in order, shape (n_point, n_dimension).
-        n_knot: Points wanted, 2 at least.
-
-    Raises:
-        ValueError: The path has no length.
-    """
-    if path.ndim != 2 or len(path) < 2 or not np.isfinite(path).all() or n_knot < 2:
-        raise ValueError(
-            f"a path needs two finite points or more and two knots, got {path.shape}, {n_knot}"
-        )
-    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
-    if along[-1] <= 0:
-        raise ValueError("a path must have a length; draw from one place to another")
-    wanted = np.linspace(0, along[-1], n_knot)
-    return np.stack([np.interp(wanted, along, column) for column in path.T], axis=1)
-
-
-def _support(tree: KDTree, points: FloatArray) -> IntArray:
-    """Count the objects around each point, as far as its nearest objects have theirs.
-
-    The radius is twice the distance at which the nearest objects themselves (median of them)
-    have enough others: narrow in dense parts, wide in sparse ones, so that a gap shows in both.
-    """
-    enough = min(ENOUGH, tree.n - 1)
-    near = np.asarray(tree.query(points, enough)[1]).reshape(len(points), -1)
-    usual = np.asarray(tree.query(np.asarray(tree.data)[near.ravel()], enough + 1)[0])[:, -1]
-    radius = 2 * np.median(usual.reshape(near.shape), axis=1)
-    return np.asarray(tree.query_ball_point(points, radius, return_length=True), dtype=np.int64)
 
 
 def _nearest(latents: FloatArray, rows: IntArray, at: FloatArray) -> IntArray:

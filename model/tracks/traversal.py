@@ -81,18 +81,18 @@ def traverse(
     ends = np.percentile((latents - held) @ axes.T, PERCENTILES, axis=0)
     # The start may lie outside: what is below it does not rise above it, and the other way round.
     steps = np.stack([*ends[:2].clip(max=0), np.zeros(n_latent), *ends[2:].clip(min=0)], axis=1)
-    places = held + steps[:, :, None] * axes[:, None, :]
-    spectra = model.decode(places.reshape(-1, n_latent).astype(np.float32))
+    knots = held + steps[:, :, None] * axes[:, None, :]
+    spectra = model.decode(knots.reshape(-1, n_latent).astype(np.float32))
     return Traversal(
         wave=model.wave_rest,
         steps=steps,
         spectra=spectra.reshape(n_latent, steps.shape[1], -1),
-        table=_changes(model, latents, places),
+        table=_changes(model, latents, knots),
     )
 
 
-def _changes(model: SpectrumModel, latents: FloatArray, places: FloatArray) -> pd.DataFrame:
-    ends = [_features(model, places[:, at].astype(np.float32)) for at in (0, -1)]
+def _changes(model: SpectrumModel, latents: FloatArray, knots: FloatArray) -> pd.DataFrame:
+    ends = [_features(model, knots[:, at].astype(np.float32)) for at in (0, -1)]
     sample = _features(model, latents[:: max(1, len(latents) // SAMPLE)])
     table = {}
     for column in FEATURES:
@@ -103,7 +103,7 @@ def _changes(model: SpectrumModel, latents: FloatArray, places: FloatArray) -> p
         relative = change / spread if spread > 0 else np.full(len(change), np.nan)
         table[column] = [_sign(value) for value in relative]
         table[f"{column}_change"], table[f"{column}_relative"] = change, relative
-    return pd.DataFrame(table, index=pd.RangeIndex(len(places), name="latent"))
+    return pd.DataFrame(table, index=pd.RangeIndex(len(knots), name="latent"))
 
 
 def _features(model: SpectrumModel, latents: FloatArray) -> pd.DataFrame:

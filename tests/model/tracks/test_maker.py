@@ -10,8 +10,11 @@ from data.grid import linear_grid
 from data.spectra import Spectra
 from model.atlas.atlas import Atlas
 from model.atlas.neighbours import find_neighbours
-from model.tracks.maker import Track, TrackMaker, combine, even_knots, principal_axes
+from model.latent_axes import combine, principal_axes
+from model.tracks.knots import even_knots
+from model.tracks.maker import TrackMaker
 from model.tracks.stack import stack_spectra
+from model.tracks.track import Track
 from model.tracks.traversal import FEATURES, traverse
 from model.tracks.trends import line_width, observed_trends, stack_members, trends
 from tests.fixtures.atlas import rest_spectrum
