@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.arrays import BoolArray, FloatArray
 from data.spectra import Spectra
@@ -19,11 +20,11 @@ class Misfit(NamedTuple):
         used: Pixels that are neither masked nor outside the rest range, same shape.
     """
 
-    pixel_chi2: FloatArray
+    pixel_chi2: NDArray[np.float64]
     used: BoolArray
 
     @property
-    def chi2(self) -> FloatArray:
+    def chi2(self) -> NDArray[np.float64]:
         """Chi2 of each spectrum, shape (n_galaxy,)."""
         return self.pixel_chi2.sum(axis=1)
 
