@@ -44,7 +44,7 @@ def relearn(
         rows: Labelled rows, shape (n_label,).
         grades: Their grades, 0 to 5, shape (n_label,).
         seed: Seed of the forest.
-        alpha: How quickly the labels' say fades with distance.
+        alpha: How quickly the influence of labels falls with distance.
 
     Returns:
         Scores from 0 to 5, float32, NaN where `raw` is, shape (n_galaxy,).

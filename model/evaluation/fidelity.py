@@ -1,4 +1,4 @@
-"""How well spectra are reproduced beside what noise allows, of each object and of groups."""
+"""Fidelity of reconstructions beside that of noise alone, of each object and of groups."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from model.splits import evenly
 
 SNR_EDGES = (0.0, 5.0, 10.0, 20.0, 40.0, np.inf)
 FAINT = 20.0
-"""S/N below which noise rules the fidelity."""
+"""S/N below which noise dominates the fidelity."""
 SNR_BINS = [f"S/N {low:g} to {high:g}" for low, high in pairwise(SNR_EDGES)]
 ROWS = 256
 MOST_BEST = 512

@@ -97,8 +97,7 @@ def _improve(model: PCA, rest: Tensor, weight: Tensor, latents: Tensor) -> None:
         normal += weighted_products(weight[part].T, design[part])
         right += (weight[part] * rest[part]).T @ design[part]
     seen = normal[:, 0, 0]
-    # A pixel that few objects show must not invent large components: one typical object's
-    # worth of evidence says 0.
+    # A prior of 0 with the weight of one typical object, for pixels that few objects cover.
     one_object = seen.mean() / len(rest)
     ridge = one_object * torch.cat([torch.full((1,), 1e-6), latents.var(dim=0)])
     normal = normal + torch.diag(ridge.clamp(min=1e-20))

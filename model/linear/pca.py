@@ -132,7 +132,7 @@ class PCA(nn.Module):
         Returns:
             Flux, and weights (0 where nothing was observed), shape (n_galaxy, n_rest).
         """
-        flux = torch.where(ivar > 0, flux, 0)  # whatever lies under a mask: it may overflow
+        flux = torch.where(ivar > 0, flux, 0)  # a value under a mask may overflow
         weight = ivar / (1 + ivar * flux**2 / self.config.max_snr**2)
         return to_rest_frame(flux, weight, z, grid=grid, rest_grid=self.rest_grid)
 

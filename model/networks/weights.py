@@ -1,4 +1,4 @@
-"""Weights into a network: every name and every shape must fit, nothing is dropped silently."""
+"""Loads weights into a network; names and shapes must match exactly."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def _features(model: SpectrumModel, latents: FloatArray) -> pd.DataFrame:
     middle = _mean(wave, rest, NORM_RANGE)
     measured["blue"] = _mean(wave, rest, BLUE) / middle
     measured["red"] = _mean(wave, rest, RED) / middle
-    # A line too weak to have a width is as narrow as none.
+    # Only emission lines have a width.
     measured["fwhm_halpha"] = measured["fwhm_halpha"].where(measured["ew_halpha"] > 0)
     return measured
 

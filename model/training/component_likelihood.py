@@ -41,7 +41,7 @@ class ComponentLikelihood:
     def __init__(
         self, pca: PCA, source: SpectrumSource, rows: IntArray, *, progress: bool = False
     ) -> None:
-        """Read spectra and keep what matters of them.
+        """Read spectra and keep the coefficients of their parabolas.
 
         Args:
             pca: Mean, components and their spread.
@@ -85,12 +85,12 @@ class ComponentLikelihood:
         self.floor[part] = 0.5 * (weight * residual.square()).sum(dim=1) / self.n_pixel
 
     def finite(self) -> BoolArray:
-        """Return which spectra make sense, shape (n_galaxy,)."""
+        """Return which spectra give finite numbers, shape (n_galaxy,)."""
         parts = (self.best, self.slope, self.information.flatten(1), self.floor[:, None])
         return torch.stack([part.isfinite().all(dim=1) for part in parts]).all(dim=0).numpy()
 
     def only(self, chosen: BoolArray) -> ComponentLikelihood:
-        """Return that of some of the spectra."""
+        """Return the likelihood of some of the spectra."""
         part = copy(self)
         if not chosen.all():
             rows = torch.from_numpy(np.flatnonzero(chosen))

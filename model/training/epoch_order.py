@@ -1,4 +1,4 @@
-"""A random order of spectra that disks like.
+"""A random order of spectra that is read from disk in few, long pieces.
 
 Rows are stored in compressed blocks. An epoch visits the blocks in random order, gathers them into
 windows of some thousand rows, and shuffles within a window: each block is read once, in one piece,

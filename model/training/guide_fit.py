@@ -1,8 +1,8 @@
 """Pre-trains the decoder, together with a guide that provides target latents for the encoder.
 
-A SPENDER trained from nothing spends most of its time on a bad start: while the encoder is blind
-the decoder learns only the mean, and while the decoder is poor the encoder has nothing to learn
-from. Here a small network from principal components to latents, the guide, stands in for the
+A SPENDER trained from random weights starts slowly: while the latents carry no information the
+decoder learns only the mean spectrum, and while the decoder is poor the encoder gets no useful
+gradient. Here a small network from principal components to latents, the guide, stands in for the
 encoder, and is trained together with the decoder in the space of the components
 (`ComponentLikelihood`), in minutes.
 

@@ -1,8 +1,9 @@
 """Spectra of another instrument enter the latent space of a trained model.
 
 Each instrument has an encoder (and a line-spread function) of its own, all share one decoder
-(Melchior+2022, section 3). A newcomer's encoder is trained while decoder and other encoders stay as
-they are, so that a galaxy has the same latents whoever observed it, and old latents stay valid.
+(Melchior+2022, section 3). The encoder of a new instrument is trained with the decoder and the
+other encoders frozen, so that a galaxy has the same latents in every instrument, and old latents
+stay valid.
 
     model = start_from_model(new, path)      # trained weights, with an encoder for new's instrument
     train_only(model, grid)                  # where others share the decoder

@@ -3,10 +3,10 @@
 Fidelity, similarity and consistency of Liang+2023 (arXiv:2302.02496, equations 1-5), batch means.
 With several processes the pairwise similarity runs over the batch of all of them.
 
-While a guide (`model.training.guide`) leads, the encoder is also drawn to its latents, for spectra
-as observed and as augmented alike, and the decoder learns from latents between the guide's and the
-encoder's. As long as it leads alone the decoder stays as it is, and each spectrum is encoded
-once, in one form or the other.
+While the guide (`model.training.guide`) has a weight, `guidance` > 0, a further loss pulls the
+encoder's latents of observed and augmented spectra towards the guide's, and the decoder gets
+latents interpolated between the two. While the weight is 1 the decoder is frozen, and each
+spectrum is encoded once, as observed or augmented.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ GUIDE_WEIGHT = 0.5
 GUIDE_TOLERANCE = 0.05
 """Distance from the guide's latents that does not matter, over the spread of the latents."""
 GUIDE_AUGMENTED = 0.5
-"""Share of spectra encoded in their augmented form while the guide leads alone."""
+"""Share of spectra encoded in their augmented form while the guide's weight is 1."""
 
 
 class Objective(nn.Module):
@@ -43,7 +43,7 @@ class Objective(nn.Module):
             model: The autoencoder to train.
             grid: Observed-frame grid of the batches.
             settings: Weights and constants of the losses.
-            guide: Where the latents shall lie in the beginning.
+            guide: Gives target latents at the beginning of the training.
         """
         super().__init__()
         self.model, self.grid, self.settings, self.guide = model, grid, settings, guide
@@ -67,7 +67,7 @@ class Objective(nn.Module):
             k1: Slope of the similarity loss.
             generator: Random numbers of the augmentation.
             world: Number of processes.
-            guidance: How much the guide leads, 0 to 1; without one it does not.
+            guidance: Weight of the guide, 0 to 1; ignored without one.
         """
         share = len(batch.z) * world / batch.n_global
         led = self.guide is not None and guidance > 0
@@ -100,7 +100,7 @@ class Objective(nn.Module):
         """Clear decoder gradients in the guide-only phase (zeros would shrink Adam's variance).
 
         Args:
-            guidance: How much the guide leads, 0 to 1; 1 is the guide-only phase.
+            guidance: Weight of the guide, 0 to 1; 1 is the guide-only phase.
         """
         if self.guide is not None and guidance == 1:
             for part in (self.model.decoder, self.model.line_spreads):

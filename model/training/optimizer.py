@@ -72,7 +72,7 @@ class MuonAdamW(torch.optim.AdamW):
     def _orthogonal_step(self, matrix: Parameter, grad: Tensor, rate: float, decay: float) -> None:
         state = self.state[matrix]
         if "momentum" not in state:
-            state.clear()  # of a checkpoint from before this optimiser
+            state.clear()  # of a checkpoint that plain AdamW wrote
             state["step"] = torch.zeros(())  # AdamW looks for it in every state it loads
             state["momentum"] = torch.zeros_like(grad)
         state["step"] += 1

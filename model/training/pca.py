@@ -1,4 +1,4 @@
-"""Trains a PCA: the linear model beside which a network has to prove itself."""
+"""Trains a PCA, the linear model that a network is compared with."""
 
 from __future__ import annotations
 

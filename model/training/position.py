@@ -1,4 +1,4 @@
-"""Where a training is, and what it has summed up since its last validation."""
+"""Progress of a training: counters, and sums since the last validation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Position:
-    """Where a training is; with the tensors, all that a resumed one needs.
+    """Progress of a training; with the tensors, all that a resumed one needs.
 
     Attributes:
         step: Optimiser steps done.

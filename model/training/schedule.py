@@ -1,4 +1,4 @@
-"""How far a training is, and the learning rate that belongs there."""
+"""Progress of a training, and learning rate and guidance as functions of it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GUIDED_SHARE, FREE_SHARE = 0.4, 0.7
 
 
 def guidance(progress: float) -> float:
-    """Return how much a guide leads: fully at first, less and less, then not at all.
+    """Return the weight of the guide: 1 up to 40 % of the training, falling to 0 at 70 %.
 
     Args:
         progress: Share of the training that is done, 0 to 1.

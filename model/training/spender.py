@@ -35,7 +35,7 @@ MIN_STEPS = 3000
 DEFAULT_EPOCHS = 100
 CPU_BATCH, GPU_BATCH = 64, 512
 GALAXIES_PER_MINUTE = 600
-"""Of a training limited by the clock, for the start from the data: a tenth of the time."""
+"""Spectra of the warm start for each minute of a training: it takes a tenth of the time then."""
 SMALL_SURVEY, SMALL_AUGMENTED = 5000, 0.5
 """Fewer spectra are overfitted unless the encoder sees half of them augmented."""
 
@@ -72,7 +72,7 @@ def train_spender(config: TrainConfig, source: SpectrumSource, splits: Splits) -
     if not accelerator.is_main_process:
         return None
     with torch.device("meta"):
-        model = Spender(model.config)  # what was compiled is so for the training's batches only
+        model = Spender(model.config)  # compiled networks are made for the training's batches
     load_weights(model, best)
     return Trained(
         model=model.to(accelerator.device).eval(),

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as an event, so that a step is never cut in two."""
+"""Ctrl-C and SIGTERM as an event, so that a training step always completes."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ class Trainer:
         k1, led = self.config.losses.slope(progress), guidance(progress)
         self.objective.train()
         try:
-            if self._untried:  # what does not fit must not fail hours later
+            if self._untried:  # fail now, not hours later, if an unguided step does not fit
                 self._trial(batch, len(batch.z))
                 self._untried = False
             losses = self._losses(batch, k1, self.state.position.step, led)
@@ -217,7 +217,7 @@ class Trainer:
         if not math.isfinite(valid["loss"]):
             raise ValueError("the validation loss is not finite; lower --learning-rate")
         led = self._plain.guide is not None and guidance(progress) > 0
-        if position.judge(valid["loss"], patient=led):  # led: more is to be learnt afterwards
+        if position.judge(valid["loss"], patient=led):  # guided: the losses improve later
             self.state.keep_best()
         if history is not None:
             history.add(self._row(valid, progress, seconds))
