@@ -14,11 +14,11 @@ import torch
 
 from data.grid import INSTRUMENTS
 from data.mock.survey import MockSurvey
+from model.batches.batch import Batch
+from model.batches.loader import BatchLoader
 from model.device import multiplies_bf16
 from model.networks.config import SpenderConfig
 from model.networks.spender import Spender
-from model.training.batch import Batch
-from model.training.batches import BatchLoader
 from model.training.guide import Guide
 from model.training.guide_fit import fit_guide
 from model.training.objective import Objective

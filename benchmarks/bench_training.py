@@ -22,8 +22,8 @@ from torch.utils.data import DataLoader
 from benchmarks.pairs import time_pairs
 from data.mock.survey import MockConfig, MockSurvey, mock
 from data.survey import Survey
+from model.batches.loader import BatchLoader
 from model.splits import split_source
-from model.training.batches import BatchLoader
 from model.training.config import TrainConfig
 from model.training.settings import DeviceSettings, ReadingSettings, ScheduleSettings
 from model.training.spender import train_spender

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 
 from data.spectra import SpectrumSource
+from model.batches.batch import Batch
 from model.losses import fidelity_each
-from model.training.batch import Batch
 from model.training.objective import Objective
 
 

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from data.grid import WaveGrid
 from model.augment import augment
+from model.batches.batch import Batch
 from model.losses import consistency_loss, fidelity_each, rest_weight, similarity_loss
 from model.networks.spender import Spender
-from model.training.batch import Batch
 from model.training.guide import Guide
 from model.training.settings import LossSettings
 

@@ -15,13 +15,13 @@ from accelerate.state import AcceleratorState
 
 from data.grid import INSTRUMENTS, WaveGrid
 from data.spectra import SpectrumSource
+from model.batches.loader import BatchLoader
 from model.device import choose_device, choose_precision
 from model.networks.config import SpenderConfig
 from model.networks.decoder import Activation
 from model.networks.spender import Spender
 from model.networks.weights import load_weights
 from model.splits import Splits, evenly
-from model.training.batches import BatchLoader
 from model.training.config import CHECKPOINT, GUIDE, TrainConfig
 from model.training.guide import Guide
 from model.training.guide_fit import MAX_GALAXY, fit_guide

@@ -16,9 +16,9 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from model.batches.batch import Batch
+from model.batches.loader import BatchLoader
 from model.losses import SLOPE
-from model.training.batch import Batch
-from model.training.batches import BatchLoader
 from model.training.config import CHECKPOINT, TrainConfig
 from model.training.failures import is_out_of_memory, not_finite, out_of_memory
 from model.training.history import History, ProgressBar

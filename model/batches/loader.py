@@ -16,10 +16,10 @@ from torch import Tensor
 
 from data.arrays import IndexArray
 from data.spectra import SpectrumSource
-from model.training.batch import Batch
-from model.training.epoch_order import epoch_order
-from model.training.pieces import Piece, keep_rows, take_rows
-from model.training.prefetch import ahead
+from model.batches.batch import Batch
+from model.batches.epoch_order import epoch_order
+from model.batches.pieces import Piece, keep_rows, take_rows
+from model.batches.prefetch import ahead
 
 _DEFAULT_BLOCK = 128
 _QUEUED_BATCHES = 4

@@ -13,8 +13,8 @@ from data.grid import WaveGrid
 from data.spectra import Spectra
 from data.survey import Survey
 from data.survey_writer import SurveyWriter
-from model.training.batches import BatchLoader
-from model.training.epoch_order import epoch_order
+from model.batches.epoch_order import epoch_order
+from model.batches.loader import BatchLoader
 
 CPU = torch.device("cpu")
 GRID = WaveGrid(scale="log", start=3.6, step=1e-3, n_pixel=7)
