@@ -102,12 +102,10 @@ def spectrum_figure(
     """
     item, shift = inspection, 1.0 if frame == "observed" else 1.0 / (1.0 + inspection.z)
     flux = smooth(np.where(item.masked, np.nan, item.flux), item.ivar, smoothing)
-    wave = item.wave * shift
+    wave, noise = item.wave * shift, item.noise
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    above.fill_between(
-        wave, flux - item.noise, flux + item.noise, color=LIGHT.noise, alpha=0.35, lw=0
-    )
+    above.fill_between(wave, flux - noise, flux + noise, color=LIGHT.noise, alpha=0.35, lw=0)
     above.step(wave, flux, where="mid", color=LIGHT.text, lw=0.6, label="data")
     above.plot(wave, item.model, color=LIGHT.model, lw=1.1, label="reconstruction")
     below.step(wave, item.residual, where="mid", color=LIGHT.text, lw=0.5)

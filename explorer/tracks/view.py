@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -38,7 +38,8 @@ from explorer.tracks.spectra import TrackSpectra
 from explorer.tracks.trends import TrackTrends
 from model.tracks.track import Track
 
-TAB = "Tracks"
+Result = TypeVar("Result")
+
 SPECTRA, TRENDS, PLANES = "spectra", "trends", "planes"
 
 
@@ -140,14 +141,7 @@ class TracksView(pn.viewable.Viewer):
     def make(self, make: Callable[[], Track]) -> None:
         """Make a track, decode it and show it."""
         dataset = self._state.dataset
-
-        def work() -> Decoded | ValueError:
-            try:
-                return decode(dataset, make())
-            except ValueError as error:
-                return error
-
-        self._decoding.submit(work, self._decode_done)
+        self._decoding.submit(_or_error(lambda: decode(dataset, make())), self._decode_done)
 
     def _decode_done(self, result: Decoded | ValueError) -> None:
         if isinstance(result, ValueError):
@@ -167,7 +161,7 @@ class TracksView(pn.viewable.Viewer):
         self._draw_measured()
         self._place()
         dataset, track = self._state.dataset, decoded.track
-        self._observing.submit(lambda: _observed_or_error(dataset, track), self._observe_done)
+        self._observing.submit(_or_error(lambda: observe(dataset, track)), self._observe_done)
         self._make_sample()
 
     def _observe_done(self, result: Observed | ValueError) -> None:
@@ -249,8 +243,13 @@ class TracksView(pn.viewable.Viewer):
         return as_fits(named, self.observed, wave=wave)
 
 
-def _observed_or_error(dataset: Any, track: Track) -> Observed | ValueError:  # noqa: ANN401
-    try:
-        return observe(dataset, track)
-    except ValueError as error:
-        return error
+def _or_error(work: Callable[[], Result]) -> Callable[[], Result | ValueError]:
+    """Return work that returns its `ValueError` instead of raising it: the page explains it."""
+
+    def attempt() -> Result | ValueError:
+        try:
+            return work()
+        except ValueError as error:
+            return error
+
+    return attempt
