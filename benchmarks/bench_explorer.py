@@ -25,7 +25,7 @@ from benchmarks.explorer_page import ExplorerPage, box_of
 from benchmarks.explorer_soak import soak
 from benchmarks.plain_page import PlainPage
 from benchmarks.timing_atlas import BLOCK, timing_atlas
-from tests.browser import CHROMIUM, FLAGS, VIEWPORT, serving
+from tests.browser.chromium import CHROMIUM, FLAGS, VIEWPORT, serving
 
 Times = dict[str, list[float]]
 

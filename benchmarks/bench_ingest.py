@@ -18,7 +18,7 @@ from data.grid import INSTRUMENTS
 from data.ingest import fits_table
 from data.ingest.batch import Criteria, read_batch
 from data.ingest.command import IngestConfig, ingest
-from tests.conftest import REAL_SPECTRA
+from tests.fixtures.paths import REAL_SPECTRA
 
 N_FILE = 60
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.browser import Watched
+from tests.browser.chromium import Watched
 
 _SCRIPT = """
 window.timing = {input: 0, first: null, answers: null};

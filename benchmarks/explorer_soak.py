@@ -10,7 +10,7 @@ import pandas as pd
 import psutil
 
 from benchmarks.explorer_page import ExplorerPage
-from tests.browser import VIEWPORT
+from tests.browser.chromium import VIEWPORT
 
 N_VISITOR = 10
 WARM_UP = 0.25

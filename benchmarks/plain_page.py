@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.browser import Watched
+from tests.browser.chromium import Watched
 
 _SCRIPT = """
 window.timing = {input: 0, first: null};
