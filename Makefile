@@ -1,27 +1,39 @@
 # make explore   set up, then open the app          make test    set up, then run every test
-# make check     linters, types, tests              make bench   benchmarks, side by side with peers
+# make check     linters, types, docs, tests        make bench   benchmarks, side by side with peers
+# make docs      the documentation, as a web site
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 5006
 ATLAS ?=
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 PIP_FLAGS := --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: explore test check bench clean
+.PHONY: explore test check lint docs bench clean
 .DEFAULT_GOAL := explore
 
 explore: $(VENV)/.run
 	$(BIN)/panel serve launch.py --port $(PORT) --show $(if $(ATLAS),--args $(ATLAS))
 
+# Both parts are run and reported, whatever the first one says.
 test: $(VENV)/.test chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m 'not ui'
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m ui  # alone: a browser shares no processor with other tests
+	@unit=passed; browser=passed; \
+	$(PYTEST) -n auto --dist loadfile -m 'not ui' || unit=FAILED; \
+	$(PYTEST) -m ui || browser=FAILED; \
+	echo "unit part: $$unit, browser part: $$browser"; \
+	[ "$$unit $$browser" = "passed passed" ]
 
-check: $(VENV)/.test
+check: lint docs
+	$(MAKE) test
+
+lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(MAKE) test
+
+docs: $(VENV)/.test
+	$(BIN)/sphinx-build --fail-on-warning --quiet docs docs/_build/html
+	@echo "The documentation is in docs/_build/html/index.html"
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
@@ -37,7 +49,7 @@ $(VENV)/.run: $(VENV)/.venv requirements.txt constraints.txt
 	$(BIN)/pip install $(PIP_FLAGS) -r requirements.txt
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.run requirements-test.txt
+$(VENV)/.test: $(VENV)/.run requirements-test.txt constraints.txt
 	$(BIN)/pip install $(PIP_FLAGS) -r requirements-test.txt
 	@touch $@
 
@@ -62,4 +74,4 @@ demo: $(VENV)/.run
 	rm -rf data/demo && mv $(DEMO)/atlas data/demo
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache docs/_build

@@ -28,7 +28,7 @@ KNOWN = {
 """Imports that close a circle; to go."""
 
 
-def _packages(path: Path) -> set[str]:
+def imported_packages(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -44,7 +44,7 @@ def test_package_imports_only_what_lies_below(package: str) -> None:
     modules = sorted((ROOT / package).rglob("*.py"))
     assert modules
     for path in modules:
-        wrong = _packages(path) & FORBIDDEN[package]
+        wrong = imported_packages(path) & FORBIDDEN[package]
         assert not wrong, f"{path.relative_to(ROOT)} must not import {sorted(wrong)}"
 
 
