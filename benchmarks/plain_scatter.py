@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import panel as pn
 import pyarrow.parquet as pq
 from bokeh.models import ColumnDataSource
@@ -19,7 +19,7 @@ from bokeh.transform import linear_cmap
 def scatter(path: Path, *, width: int, height: int) -> pn.pane.Bokeh:
     """Return UMAP positions coloured by redshift, every point sent to the browser."""
 
-    def read() -> dict[str, np.ndarray]:
+    def read() -> dict[str, Any]:
         table = pq.read_table(path / "catalog.parquet", columns=["umap_x", "umap_y", "z"])
         x, y, z = (column.to_numpy().astype("float32") for column in table.columns)
         return {"x": x, "y": y, "z": z}
