@@ -112,7 +112,7 @@ def run_commands(
             description=command.help,
         )
         if argv[:1] == [command.name]:
-            _add_options(subparser, getattr(import_module(command.module), command.config))
+            add_options(subparser, getattr(import_module(command.module), command.config))
     options = vars(parser.parse_args(argv))
     name = options.pop("command")
     chosen = next(item for item in commands if item.name == name)
@@ -130,7 +130,8 @@ def run_commands(
     return 0
 
 
-def _add_options(parser: argparse.ArgumentParser, config: type) -> None:
+def add_options(parser: argparse.ArgumentParser, config: type) -> None:
+    """Add an option to a parser for each setting of a configuration."""
     for field, hint in settings_of(config).values():
         options: dict[str, Any] = {"help": field.metadata["help"].replace("%", "%%")}
         kind, many = _plain_type(hint)
