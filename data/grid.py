@@ -101,7 +101,12 @@ class WaveGrid:
 
 
 def linear_grid(first: float, last: float, n_pixel: int) -> WaveGrid:
-    """Return a linear grid from `first` to `last` (Angstrom, both included)."""
+    """Return a linear grid from `first` to `last` (Angstrom, both included).
+
+    Example:
+        >>> linear_grid(4000, 4002, 3).wave
+        array([4000., 4001., 4002.])
+    """
     return WaveGrid(
         scale="linear", start=first, step=(last - first) / (n_pixel - 1), n_pixel=n_pixel
     )

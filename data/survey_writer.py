@@ -36,7 +36,8 @@ class SurveyWriter:
     that is stopped leaves its partial folder, and the next one continues after the last line of
     the journal; any other writer removes it. Use as a context manager.
 
-    Example:
+    Example::
+
         with SurveyWriter(out, grid=INSTRUMENTS["sdss"], info={"instrument": "sdss"}) as writer:
             writer.append(catalog_rows, flux, ivar)
     """

@@ -18,6 +18,11 @@ def principal_axes(latents: FloatArray) -> FloatArray:
     """Return the unit axes of the latents' variance, largest first, shape (n_latent, n_latent).
 
     Each points towards its largest component, so that runs agree.
+
+    Example:
+        >>> principal_axes(np.array([[0.0, 0.0], [1.0, 10.0], [2.0, 20.0]])).round(2)
+        array([[ 0.1,  1. ],
+               [ 1. , -0.1]])
     """
     centred = np.asarray(latents, dtype=float) - latents.mean(axis=0, dtype=float)
     axes = np.linalg.eigh(centred.T @ centred / len(centred))[1].T[::-1]

@@ -59,7 +59,7 @@ def similarity_loss(
     Args:
         latents: Shape (n_galaxy, n_latent).
         rest: Rest-frame models x', shape (n_galaxy, n_rest).
-        weight: Weight w' of the rest-frame pixels in |x'_i - x'_j|^2, shape (n_rest,).
+        weight: Weight w' of the rest-frame pixels in `|x'_i - x'_j|^2`, shape (n_rest,).
         k0: Contrast.
         k1: Slope.
         scale_free: Divide either distance by its mean over the pairs of the batch first, so that
@@ -77,9 +77,14 @@ def similarity_loss(
 
 
 def squared_distances(points: Tensor) -> Tensor:
-    """Return |x_i - x_j|^2 of all pairs, shape (n, n), from points of shape (n, n_feature).
+    """Return `|x_i - x_j|^2` of all pairs, shape (n, n), from points of shape (n, n_feature).
 
     The points are centred first: without it nearly equal spectra lose two digits.
+
+    Example:
+        >>> squared_distances(torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
+        tensor([[ 0., 25.],
+                [25.,  0.]])
     """
     points = points - points.mean(dim=0).detach()
     gram = points @ points.T

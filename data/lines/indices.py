@@ -31,7 +31,12 @@ class LineIndex:
 
 
 def air_to_vacuum(wave: FloatArray | float) -> FloatArray:
-    """Return vacuum wavelengths of air wavelengths (Angstrom; Morton 1991, ApJS 77, 119)."""
+    """Return vacuum wavelengths of air wavelengths (Angstrom; Morton 1991, ApJS 77, 119).
+
+    Example:
+        >>> air_to_vacuum(6562.80).round(2)
+        np.float64(6564.61)
+    """
     wave = np.asarray(wave, dtype=float)
     wavenumber2 = (1e4 / wave) ** 2
     vacuum = wave

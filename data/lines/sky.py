@@ -57,6 +57,11 @@ def mask(grid: WaveGrid, *, reach: float = REACH) -> BoolArray:
 
     Returns:
         True where a pixel centre is within `reach` of a line, shape (n_pixel,).
+
+    Example:
+        >>> from data.grid import linear_grid
+        >>> mask(linear_grid(5570.0, 5590.0, 5))  # [O I] at 5578.9 Angstrom in vacuum
+        array([False,  True,  True, False, False])
     """
     waves: NDArray[Any] = np.array([line.wave for line in SKY_LINES])
     after = np.searchsorted(waves, grid.wave)

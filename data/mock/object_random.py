@@ -19,8 +19,10 @@ class ObjectRandom:
     seed, object and purpose, so a draw needs no state.
 
     Example:
-        random = ObjectRandom(seed=1, index=np.arange(3))
-        random.uniform("mass")
+        >>> random = ObjectRandom(seed=1, index=np.array([7, 8]))
+        >>> last = ObjectRandom(seed=1, index=np.array([8]))
+        >>> random.uniform("mass")[1] == last.uniform("mass")[0]
+        np.True_
     """
 
     def __init__(self, *, seed: int, index: IntArray) -> None:

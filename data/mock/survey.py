@@ -36,6 +36,11 @@ class MockSurvey:
 
     Object i depends on (seed, i, instrument, outliers) alone: whatever is asked for, in whatever
     order, it is the same to the last bit on one machine.
+
+    Example:
+        >>> survey = MockSurvey(n=1_000_000, seed=1)
+        >>> survey.read([123_456, 7]).flux.shape
+        (2, 3921)
     """
 
     def __init__(

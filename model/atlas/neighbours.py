@@ -100,6 +100,10 @@ def find_neighbours(
 
     Raises:
         ValueError: `k` does not fit, or latents are not finite.
+
+    Example:
+        >>> find_neighbours(np.array([[0.0], [1.0], [3.0]]), k=1).indices.ravel()
+        array([1, 0, 1], dtype=int32)
     """
     n_galaxy = len(latents)
     if not 1 <= k < n_galaxy:

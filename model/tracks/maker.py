@@ -1,10 +1,12 @@
 """Tracks: paths through latent space, decoded, compared with what lies along them.
 
 Four ways to make one, all by `TrackMaker`:
-  drawn          a path drawn on a map, lifted to latents by local barycentres
-  centroids      binned centroids of a class (Portillo+2020, section 3.2)
-  shortest_path  from object to object on the graph of nearest neighbours
-  one_latent     one latent varied, the others held (Portillo+2020, 3.2.5)
+
+- `drawn`: a path drawn on a map, lifted to latents by local barycentres
+- `centroids`: binned centroids of a class (Portillo+2020, section 3.2)
+- `shortest_path`: from object to object on the graph of nearest neighbours
+- `one_latent`: one latent varied, the others held (Portillo+2020, 3.2.5)
+
 UMAP's inverse is never used: the decoder does that better.
 """
 
