@@ -15,6 +15,8 @@ from tests.fixtures.paths import ROOT
 COMMANDS = [("data", command) for command in DATA_COMMANDS] + [
     ("model", command) for command in MODEL_COMMANDS
 ]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "data").rglob("README.md")]
+PAGES += [path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts]
 NAMES = [f"{package} {command.name}" for package, command in COMMANDS]
 
 
@@ -36,8 +38,21 @@ def test_every_setting_is_shown_by_help(package, command, capsys):
 
 
 @pytest.mark.parametrize(("package", "command"), COMMANDS, ids=NAMES)
-def test_every_command_is_in_the_readme(package, command):
-    assert f"python -m {package} {command.name}" in (ROOT / "README.md").read_text()
+def test_every_command_is_shown_at_work(package, command):
+    assert any(f"python -m {package} {command.name}" in path.read_text() for path in PAGES)
+
+
+@pytest.mark.parametrize("package", ["data", "model"])
+def test_reference_pages_are_made_from_the_code(package):
+    reference = ROOT / "docs" / "reference"
+    assert f"<!-- commands of {package} -->" in (reference / "commands.md").read_text()
+    assert f"<!-- modules of {package} -->" in (reference / f"{package}.md").read_text()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files(path):
+    for link in re.findall(r"\]\(([^)#:\s]+)[)#]", path.read_text()):
+        assert (path.parent / link).exists(), f"{path.relative_to(ROOT)} links to {link}"
 
 
 def test_every_module_of_the_code_map_exists():
