@@ -33,7 +33,7 @@ def _command(package: str, command: Command) -> str:
     name = f"python -m {package} {command.name}"
     parser = argparse.ArgumentParser(prog=name, add_help=False)
     add_options(parser, getattr(import_module(command.module), command.config))
-    rows = [_option(action) for action in parser._actions]
+    rows = [_option(action) for action in parser._actions]  # noqa: SLF001 - argparse lists them nowhere else
     table = "\n".join(["| option | what it does |", "|---|---|", *rows])
     return f"## `{name}`\n\n{command.help[:1].upper()}{command.help[1:]}.\n\n{table}"
 
