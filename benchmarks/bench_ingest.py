@@ -18,6 +18,7 @@ from data.grid import INSTRUMENTS
 from data.ingest import fits_table
 from data.ingest.batch import Criteria, read_batch
 from data.ingest.command import IngestConfig, ingest
+from data.ingest.sample_cuts import SampleCuts
 from tests.fixtures.paths import REAL_SPECTRA
 
 N_FILE = 60
@@ -31,7 +32,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     paths = sorted((REAL_SPECTRA / "sdss").glob("*.fits"))
     paths = [path for path in paths[:: max(len(paths) // N_FILE, 1)] if _specutils_can_read(path)]
-    criteria = Criteria(grid=INSTRUMENTS["boss"], classes=(), catalog=None, match="id")
+    criteria = Criteria(grid=INSTRUMENTS["boss"], cuts=SampleCuts(classes=()))
 
     def theirs() -> None:
         for path in paths:

@@ -18,8 +18,10 @@ from data.grid import INSTRUMENTS, WaveGrid
 from data.ingest.cells import plain_text
 from data.ingest.file_list import file_state, printable_name
 from data.ingest.formats import read_file
+from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
 from data.ingest.prepare import pixel_shift, prepare
 from data.ingest.raw_spectrum import RawSpectrum
+from data.ingest.sample_cuts import SampleCuts
 from data.processes import start_pool
 
 if TYPE_CHECKING:  # importing pandas would double the time in which a reading process starts
@@ -68,20 +70,23 @@ class Criteria:
 
     Attributes:
         grid: Observed-frame grid of the survey.
-        classes: Classes accepted, upper case; empty accepts every one.
         catalog: The user's catalogue, or none.
+        cuts: What the sample asks of its objects.
+        mask: Which bits of a file's mask leave a pixel out.
     """
 
     grid: WaveGrid
-    classes: tuple[str, ...]
-    catalog: CatalogChoice | None
+    catalog: CatalogChoice | None = None
+    cuts: SampleCuts = SampleCuts()
+    mask: MaskPolicy = DEFAULT_POLICY
 
 
 @dataclass
 class FileContents:
     """What some files hold: accepted objects (catalogue rows, spectra) and rejected ones.
 
-    `states` are those of the files before they were read (`file_list.file_state`).
+    `states` are those of the files before they were read (`file_list.file_state`); `masked` tells
+    how many pixels of accepted spectra each bit of their masks leaves out, of how many (`""`).
     """
 
     files: list[str]
@@ -91,6 +96,7 @@ class FileContents:
     ivar: list[NDArray[np.float32]] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
     remarks: Counter[str] = field(default_factory=Counter)
+    masked: Counter[str] = field(default_factory=Counter)
 
 
 def read_batch(files: list[str], criteria: Criteria) -> FileContents:
@@ -100,7 +106,7 @@ def read_batch(files: list[str], criteria: Criteria) -> FileContents:
         printed = printable_name(name)
         contents.states.append(file_state(name))
         try:
-            for raw in read_file(Path(name)):
+            for raw in read_file(Path(name), criteria.mask):
                 _take(raw, printed, criteria, contents)
         except (ValueError, OSError) as error:
             contents.rejected.append(Rejection(printed, "", plain_text(_reason(error))))
@@ -140,26 +146,13 @@ def read_batches(
         pool.shutdown(cancel_futures=True)
 
 
-def rejection_reason(raw: RawSpectrum, *, z: float, kind: str, classes: tuple[str, ...]) -> str:
-    """Return why an object is rejected; empty if it is accepted."""
-    if raw.problem:
-        return raw.problem
-    if classes and not kind:
-        return "no class: --classes all takes such objects, --catalog can give it"
-    if classes and kind not in classes:
-        return f"class not wanted: {kind}"
-    if not np.isfinite(z):
-        return f"no redshift: z must be finite, got {z}; --catalog can give it"
-    return "" if z > 0 else f"redshift not positive: z must be > 0, got {z:.6g}"
-
-
 def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContents) -> None:
     """Add one object to the accepted or to the rejected ones."""
     facts = dict(raw.facts)
     object_id = facts["object_id"] = plain_text(facts["object_id"])
     if criteria.catalog is not None:
         facts |= _from_catalog(facts, criteria.catalog)
-    problem = rejection_reason(raw, z=facts["z"], kind=facts["class"], classes=criteria.classes)
+    problem = raw.problem or criteria.cuts.reason(facts)
     shift = pixel_shift(INSTRUMENTS[raw.instrument], criteria.grid)
     if not problem and shift is None:
         problem = f"other grid: {raw.instrument} pixels do not fit; ingest them with --instrument"
@@ -178,6 +171,11 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
     except ValueError as error:
         contents.rejected.append(Rejection(file, object_id, str(error)))
         return
+    if problem := criteria.cuts.noise_reason(ready.snr):
+        contents.rejected.append(Rejection(file, object_id, problem))
+        return
+    contents.masked.update(raw.masked_by)
+    contents.masked[""] += raw.n_measured
     measures = {"snr": ready.snr, "norm": ready.norm, "mask_fraction": ready.mask_fraction}
     contents.rows.append(facts | measures | {"instrument": raw.instrument, "file": file})
     contents.remarks.update(raw.remarks)
@@ -240,6 +238,7 @@ def _one_by_one(files: list[str], criteria: Criteria) -> FileContents:
         whole.ivar += part.ivar
         whole.rejected += part.rejected
         whole.remarks += part.remarks
+        whole.masked += part.masked
     pool.shutdown()
     return whole
 

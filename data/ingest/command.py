@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import platform
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import islice
@@ -35,7 +36,9 @@ from data.ingest.duplicates import best_of_object, repeat_reason
 from data.ingest.external_catalog import Catalog, Match
 from data.ingest.file_list import FileList, batches, find_files
 from data.ingest.formats import read_file
+from data.ingest.pixel_mask import mask_policy
 from data.ingest.resume import Done, digest, finish_stopped, note_of, take_up
+from data.ingest.sample_cuts import SampleCuts, sample_cuts
 from data.survey_writer import SurveyWriter
 
 MAX_FILES, MAX_BYTES = 128, 64_000_000
@@ -70,8 +73,26 @@ class IngestConfig:
         help="whose redshift and class are taken where both have one",
         choices=("file", "catalog"),
     )
+    sample: Literal["", "liang2023", "portillo2020", "nicolaou2025"] = setting(
+        default="", help="the sample of a paper; the cuts below change it",
+        choices=("liang2023", "portillo2020", "nicolaou2025"),
+    )  # fmt: skip
     classes: tuple[str, ...] = setting(
-        default=("GALAXY",), help="pipeline classes to accept; `all` accepts every one"
+        default=(), help="pipeline classes to accept; `all` accepts every one; without it GALAXY"
+    )
+    z: tuple[float, ...] = setting(default=(), help="lowest and highest redshift")
+    z_err: float | None = setting(default=None, help="redshift errors must be below this")
+    zwarn: Literal["any", "0"] = setting(
+        default="any", help="0 takes redshifts without warning only", choices=("any", "0")
+    )
+    snr: float | None = setting(default=None, help="lowest median signal to noise per pixel")
+    primary: bool = setting(
+        default=False, help="only the survey's best observation of each object (SPECPRIMARY)"
+    )
+    good_plates: bool = setting(default=False, help="only plates of quality `good`")
+    mask_bits: tuple[str, ...] = setting(
+        default=("default",),
+        help="bits of the files' masks that leave a pixel out: default, all, none, or their names",
     )
     instrument: Literal["auto", "sdss", "boss", "desi"] = setting(
         default="auto",
@@ -86,9 +107,27 @@ class IngestConfig:
         """Refuse settings out of range."""
         if self.jobs < 0:
             raise ValueError(f"--jobs must be 0 or more, got {self.jobs}")
+        if self.z and not (len(self.z) == 2 and self.z[0] < self.z[1]):
+            raise ValueError(f"--z takes the lowest and the highest redshift, got {self.z}")
+        mask_policy(self.mask_bits)
         wrong = [pair for pair in self.column if not all(pair.partition("="))]
         if wrong:
             raise ValueError(f"--column takes STANDARD=COLUMN, as in z=redshift, got {wrong[0]!r}")
+
+    @property
+    def cuts(self) -> SampleCuts:
+        """What is asked of the objects."""
+        classes = tuple(name.upper() for name in self.classes)
+        return sample_cuts(
+            self.sample,
+            classes=(() if "ALL" in classes else classes) if classes else None,
+            z=(self.z[0], self.z[1]) if self.z else None,
+            z_err=self.z_err,
+            clean_z=True if self.zwarn == "0" else None,
+            snr=self.snr,
+            primary=True if self.primary else None,
+            good_plate=True if self.good_plates else None,
+        )
 
     @property
     def catalog_choice(self) -> CatalogChoice | None:
@@ -114,13 +153,13 @@ def ingest(config: IngestConfig) -> None:
     catalog = open_catalog(choice) if choice else None
     for line in catalog.told if catalog else ():
         _say(f"catalogue: {line}")
-    classes = tuple(name.upper() for name in config.classes)
     auto = config.instrument == "auto"
     instrument = _choose_instrument(found.files) if auto else config.instrument
     criteria = Criteria(
         grid=INSTRUMENTS[instrument],
-        classes=() if "ALL" in classes else classes,
         catalog=choice,
+        cuts=config.cuts,
+        mask=mask_policy(config.mask_bits),
     )
     asked, content = _asked(config, criteria), digest(config.catalog)
     if config.resume and finish_stopped(config.out, settings=asked, content=content):
@@ -146,6 +185,7 @@ def ingest(config: IngestConfig) -> None:
         _write_rejected(rejected, writer.file("rejected.csv"))
     n_accepted = json.loads((config.out / "survey.json").read_text())["n_object"]
     _report(rejected, n_accepted=n_accepted, found=found)
+    _say(_mask_cost(done.masked))
     for remark, count in done.remarks.most_common():
         _say(f"WARNING: {count} spectra: {remark}")
     _say(f"survey {config.out}; what was rejected, one a line: {config.out / 'rejected.csv'}")
@@ -163,7 +203,8 @@ def _asked(config: IngestConfig, criteria: Criteria) -> dict[str, Any]:
     return {
         "inputs": [str(path.resolve()) for path in config.path],
         "grid": criteria.grid.to_dict(),
-        "classes": list(criteria.classes),
+        "cuts": {name: _plain(value) for name, value in asdict(criteria.cuts).items()},
+        "mask": asdict(criteria.mask),
         "catalog": str(config.catalog.resolve()) if config.catalog else None,
         "match": config.match,
         "table": config.table,
@@ -191,6 +232,7 @@ def _append_all(
             _append(writer, contents)
             rejected += contents.rejected
             done.remarks.update(contents.remarks)
+            done.masked.update(contents.masked)
             progress.update(len(contents.files))
     return rejected
 
@@ -270,7 +312,7 @@ def _info(config: IngestConfig, instrument: str, *, n_file: int) -> dict[str, An
             "inputs": [str(path.resolve()) for path in config.path],
             "catalog": str(config.catalog.resolve()) if config.catalog else None,
             "match": config.match,
-            "classes": list(config.classes),
+            "classes": list(config.cuts.classes),
             "n_file": n_file,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "software": {name: version(name) for name in SOFTWARE}
@@ -291,6 +333,21 @@ def _report(rejected: Sequence[Rejection], *, n_accepted: int, found: FileList) 
     if found.n_repeat:
         lines.append(f"{found.n_repeat:>9} paths given more than once were read once")
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _mask_cost(masked: Counter[str]) -> str:
+    """Return one line on what the masks leave out."""
+    n_pixel = max(masked[""], 1)
+    bits = [(name, count) for name, count in masked.most_common() if name and count]
+    told = ", ".join(f"{name} {count / n_pixel:.2%}" for name, count in bits[:6])
+    return f"masks leave out of {masked['']:,} measured pixels: {told or 'none'} (--mask-bits)"
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - of any setting
+    """Return a setting as JSON has it: no infinite numbers, no tuples."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _write_rejected(rejected: Sequence[Rejection], path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from data.arrays import IndexArray
 from data.grid import INSTRUMENTS
 from data.ingest.cells import number, plain_text, positive
 from data.ingest.file_list import companions
+from data.ingest.pixel_mask import MaskPolicy
 from data.ingest.raw_spectrum import NO_MASK, RawSpectrum, lattice
 from data.sky import SAME_OBJECT, separations
 
@@ -21,12 +23,22 @@ ARMS = ("B", "R", "Z")
 GRID = INSTRUMENTS["desi"]
 REDSHIFT_TABLES = ("REDSHIFTS", "ZBEST")
 """HDUs with the redshifts, in the file of the spectra or in one beside it."""
+WHOLE_FACTS = (
+    "tileid", "petal_loc", "night", "fiber", "healpix", "desi_target", "bgs_target",
+    "sv1_desi_target", "sv2_desi_target", "sv3_desi_target", "sv3_bgs_target",
+)  # fmt: skip
+"""Columns of FIBERMAP that are kept as whole numbers, where a file has them."""
+TEXT_FACTS = ("survey", "program")
 N_TARGET = 100
 """Targets read at a time, so that memory does not grow with the file."""
 
 
-def read_desi(path: Path) -> Iterator[RawSpectrum]:
+def read_desi(path: Path, policy: MaskPolicy) -> Iterator[RawSpectrum]:
     """Yield the objects of a coadd or spectra file; exposures of one target are coadded.
+
+    Args:
+        path: The file.
+        policy: Which bits of its mask leave a pixel out.
 
     Raises:
         ValueError: A part that is needed is missing or damaged.
@@ -52,13 +64,18 @@ def read_desi(path: Path) -> Iterator[RawSpectrum]:
         for start in range(0, len(targets), N_TARGET):
             rows = np.flatnonzero(np.isin(fibermap["targetid"], targets[start : start + N_TARGET]))
             fibers = fibermap[rows]
-            flux, ivar = _coadd_arms(file, names, rows=rows, n_row=len(fibermap))
+            flux, ivar, counts = _coadd_arms(
+                file, names, rows=rows, n_row=len(fibermap), policy=policy
+            )
             if "fiberstatus" in (fibermap.dtype.names or ()):  # one row an exposure
                 ivar[fibers["fiberstatus"] != 0] = 0
             for target in targets[start : start + N_TARGET]:
                 own = fibers["targetid"] == target
-                yield _coadd_exposures(
-                    flux[own], ivar[own], fibers[own], redshifts.get(target), remarks
+                yield replace(
+                    _coadd_exposures(flux[own], ivar[own], fibers[own], redshifts.get(target)),
+                    masked_by={"MASK": int(counts[own, 1].sum())},
+                    n_measured=int(counts[own, 0].sum()),
+                    remarks=remarks,
                 )
 
 
@@ -67,7 +84,6 @@ def _coadd_exposures(
     ivar: NDArray[Any],
     fibers: NDArray[Any],
     redshift: np.void | None,
-    remarks: tuple[str, ...],
 ) -> RawSpectrum:
     """Return one object from its exposures, shape (n_exposure, n_pixel), weighted by ivar."""
     fiber = fibers[0]
@@ -81,7 +97,6 @@ def _coadd_exposures(
         masked=weight == 0,
         facts=_facts(fiber, redshift),
         problem=_problem(fiber, measured=bool(np.any(weight > 0))) or _scattered(fibers),
-        remarks=remarks,
     )
 
 
@@ -104,8 +119,15 @@ def _coadd_arms(
     *,
     rows: IndexArray,
     n_row: int,
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return flux and ivar of some rows on the grid, arms weighted by ivar, (n, n_pixel)."""
+    policy: MaskPolicy,
+) -> tuple[NDArray[Any], NDArray[Any], IndexArray]:
+    """Return some rows on the grid, arms weighted by ivar.
+
+    Returns:
+        Flux and ivar, shape (n, n_pixel), and of each row how many pixels of its arms are measured
+        and how many of them the mask leaves out, shape (n, 2).
+    """
+    counts = np.zeros((len(rows), 2), dtype=np.int64)
     weight, weighted = np.zeros((2, len(rows), GRID.n_pixel))
     for arm in ARMS:
         pixel = lattice(file[f"{arm}_WAVELENGTH"].read(), GRID)
@@ -118,13 +140,20 @@ def _coadd_arms(
         flux = _rows_of(file[f"{arm}_FLUX"], rows).astype(float)
         ivar = _rows_of(file[f"{arm}_IVAR"], rows).astype(float)
         good = np.isfinite(flux) & np.isfinite(ivar) & (ivar > 0)
+        counts[:, 0] += good.sum(axis=1)
         if f"{arm}_MASK" in names:
-            good &= _rows_of(file[f"{arm}_MASK"], rows) == 0
+            flagged = good & policy.masked(_rows_of(file[f"{arm}_MASK"], rows), desi=True)
+            counts[:, 1] += flagged.sum(axis=1)
+            good &= ~flagged
         flux, ivar = np.where(good, flux, 0), np.where(good, ivar, 0)
         inside = (pixel >= 0) & (pixel < GRID.n_pixel)
         weight[:, pixel[inside]] += ivar[:, inside]
         weighted[:, pixel[inside]] += (flux * ivar)[:, inside]
-    return np.divide(weighted, weight, out=np.zeros_like(weighted), where=weight > 0), weight
+    return (
+        np.divide(weighted, weight, out=np.zeros_like(weighted), where=weight > 0),
+        weight,
+        counts,
+    )
 
 
 def _rows_of(image: fitsio.hdu.ImageHDU, rows: IndexArray) -> NDArray[Any]:
@@ -183,7 +212,11 @@ def _facts(fiber: np.void, redshift: np.void | None) -> dict[str, Any]:
         "subclass": plain_text(_cell(redshift, "subtype") or ""),
         "zwarning": number(_cell(redshift, "zwarn")),
     }
-    return facts
+    cells = {name: _cell(fiber, name) for name in (*WHOLE_FACTS, *TEXT_FACTS)}
+    exposure = number(_cell(fiber, "coadd_exptime"))
+    facts |= {"exptime": exposure} if np.isfinite(exposure) else {}
+    facts |= {name: int(cells[name]) for name in WHOLE_FACTS if cells[name] is not None}
+    return facts | {name: plain_text(cells[name]) for name in TEXT_FACTS if cells[name] is not None}
 
 
 def _problem(fiber: np.void, *, measured: bool) -> str:

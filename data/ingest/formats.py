@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data.ingest.fits_table import FitsFile
+from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
 from data.ingest.raw_spectrum import RawSpectrum
 from data.ingest.sdss import read_sdss
 
 
-def read_file(path: Path) -> Iterator[RawSpectrum]:
+def read_file(path: Path, policy: MaskPolicy = DEFAULT_POLICY) -> Iterator[RawSpectrum]:
     """Yield the objects of a file.
+
+    Args:
+        path: The file.
+        policy: Which bits of its mask leave a pixel out.
 
     Raises:
         ValueError: The file is damaged, or in no known format.
@@ -25,13 +30,13 @@ def read_file(path: Path) -> Iterator[RawSpectrum]:
         if table is None:
             raise ValueError("no spectrum: the FITS file has no extension")
         if {"flux", "loglam"} & table.header.columns.keys():
-            yield read_sdss(path, file, table)
+            yield read_sdss(path, file, table, policy)
             return
         name = table.header.cards.get("EXTNAME", "").upper()
     if name == "FIBERMAP" or name.endswith("_WAVELENGTH"):
         from data.ingest.desi import read_desi  # imports fitsio, which SDSS files do not need
 
-        yield from read_desi(path)
+        yield from read_desi(path, policy)
         return
     raise ValueError(
         "unknown format: neither SDSS/BOSS (columns flux, loglam, ivar in HDU 1) "

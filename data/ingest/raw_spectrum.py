@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,11 @@ class RawSpectrum:
         pixel: Pixel indices in the instrument's grid, increasing; may reach beyond it.
         flux: Flux density, may be non-finite, shape (n,).
         ivar: Inverse variance of `flux`, shape (n,).
-        masked: Where the file's mask is set, shape (n,).
+        masked: Which pixels the mask leaves out, shape (n,).
         facts: Catalogue values: `object_id`, `z`, `class`, ... as far as the file has them.
         problem: Why the file itself says that this is no usable object; empty if it does not.
+        masked_by: Bit of the mask -> how many measured pixels it leaves out.
+        n_measured: Pixels with ivar > 0, whatever the mask says.
         remarks: What the user should know though the spectrum is used, one line each.
     """
 
@@ -38,6 +41,8 @@ class RawSpectrum:
     masked: BoolArray
     facts: dict[str, Any]
     problem: str = ""
+    masked_by: Mapping[str, int] = field(default_factory=dict)
+    n_measured: int = 0
     remarks: tuple[str, ...] = ()
 
 

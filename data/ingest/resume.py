@@ -31,6 +31,7 @@ class Done:
     Attributes:
         files: Names of the files that were read.
         rejected: What was rejected of them.
+        masked: Bit of the masks -> how many pixels it left out, of how many (`""`).
         remarks: Remark on accepted spectra -> how many have it.
         restarted: Why all of it was thrown away; empty where it was not.
     """
@@ -38,6 +39,7 @@ class Done:
     files: set[str] = field(default_factory=set)
     rejected: list[Rejection] = field(default_factory=list)
     remarks: Counter[str] = field(default_factory=Counter)
+    masked: Counter[str] = field(default_factory=Counter)
     restarted: str = ""
 
 
@@ -71,6 +73,7 @@ def take_up(writer: SurveyWriter, *, settings: Mapping[str, Any], content: str) 
     return Done(
         files={name for name, _state in states},
         rejected=[Rejection(*item) for step in steps for item in step["rejected"]],
+        masked=sum((Counter(step["masked"]) for step in steps), Counter()),
         remarks=sum((Counter(step["remarks"]) for step in steps), Counter()),
     )
 
@@ -99,6 +102,7 @@ def note_of(contents: FileContents) -> dict[str, Any]:
     return {
         "files": dict(zip(contents.files, contents.states, strict=True)),
         "remarks": dict(contents.remarks),
+        "masked": dict(contents.masked),
         "rejected": [[item.file, item.object_id, item.reason] for item in contents.rejected],
     }
 

@@ -10,13 +10,15 @@ import numpy as np
 
 from data.arrays import FloatArray
 from data.grid import INSTRUMENTS
-from data.ingest.cells import in_range, number, plain_text, positive
+from data.ingest.cells import PLACEHOLDERS, in_range, number, plain_text, positive
 from data.ingest.fits_table import FitsFile, Unit
+from data.ingest.pixel_mask import MaskPolicy
 from data.ingest.raw_spectrum import NO_MASK, RawSpectrum, lattice
 
 COLUMNS = ("flux", "loglam", "ivar", "and_mask")
 FACTS = (
-    "z z_err class subclass zwarning vdisp plate mjd fiberid plug_ra plug_dec ra dec "
+    "z z_err class subclass zwarning vdisp plate mjd fiberid plug_ra plug_dec ra dec racat deccat "
+    "field catalogid sdss_id run2d tile survey programname platequality specprimary "
     "sourcetype targettype objtype"
 ).split()
 LIMITS = {
@@ -24,6 +26,10 @@ LIMITS = {
     "ra": (-180, 360), "dec": (-90, 90), "z": (-0.1, 20),
 }  # fmt: skip
 """Facts outside these are damaged: no survey has them."""
+TEXT_FACTS = {
+    "run2d": "run2d", "survey": "survey", "programname": "program", "platequality": "plate_quality",
+}  # fmt: skip
+"""Column of the file -> column of the catalogue."""
 SMALLEST_SIGMA = 1e-9
 """Noise below this is no noise in 1e-17 erg/s/cm2/A: the flux is in another unit."""
 ZWARNING_SKY = 1
@@ -32,13 +38,14 @@ ZWARNING_UNPLUGGED = 128
 """Bit 7 of ZWARNING: a fibre that was not plugged."""
 
 
-def read_sdss(path: Path, file: FitsFile, table: Unit) -> RawSpectrum:
+def read_sdss(path: Path, file: FitsFile, table: Unit, policy: MaskPolicy) -> RawSpectrum:
     """Return the object of a per-object file (`spec-PLATE-MJD-FIBER.fits`).
 
     Args:
         path: The file; its name is the identifier if its tables give none.
         file: The file, opened; the next unit is the table of facts about the object.
         table: HDU 1, the table of the coadded spectrum.
+        policy: Which bits of the mask leave a pixel out.
 
     Raises:
         ValueError: The file is damaged, or columns are missing.
@@ -56,14 +63,18 @@ def read_sdss(path: Path, file: FitsFile, table: Unit) -> RawSpectrum:
     instrument = "sdss"
     if pixel[-1] >= INSTRUMENTS["sdss"].n_pixel or pixel[0] < 0:
         instrument, pixel = "boss", lattice(columns["loglam"], INSTRUMENTS["boss"])
+    mask = columns.get("and_mask", np.zeros(len(pixel), np.int32))
+    measured = columns["ivar"] > 0
     return RawSpectrum(
         instrument=instrument,
         pixel=pixel,
         flux=columns["flux"],
         ivar=columns["ivar"],
-        masked=columns.get("and_mask", np.zeros(len(pixel), np.int32)) != 0,
+        masked=policy.masked(mask),
         facts=_facts(path, facts),
         problem=_problem(facts) or _unit_problem(columns["flux"], columns["ivar"]),
+        masked_by=policy.cost(mask[measured]),
+        n_measured=int(measured.sum()),
         remarks=() if "and_mask" in columns else (NO_MASK,),
     )
 
@@ -71,8 +82,8 @@ def read_sdss(path: Path, file: FitsFile, table: Unit) -> RawSpectrum:
 def _facts(path: Path, cells: dict[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "object_id": path.name.split(".")[0].removeprefix("spec-"),
-        "ra": number(cells.get("plug_ra", cells.get("ra"))),
-        "dec": number(cells.get("plug_dec", cells.get("dec"))),
+        "ra": _position(cells, "ra"),
+        "dec": _position(cells, "dec"),
         "z": number(cells.get("z")),
         "z_err": positive(cells.get("z_err")),
         "class": plain_text(cells.get("class", "")).upper(),
@@ -80,13 +91,30 @@ def _facts(path: Path, cells: dict[str, Any]) -> dict[str, Any]:
         "zwarning": number(cells.get("zwarning")),
         "vdisp": positive(cells.get("vdisp")),
     }
-    in_range(facts | cells, LIMITS)
+    in_range(cells | facts, LIMITS)
     key = [number(cells.get(name)) for name in ("plate", "mjd", "fiberid")]
     if all(math.isfinite(value) for value in key):
         plate, mjd, fiber = (int(value) for value in key)
         facts |= {"plate": plate, "mjd": mjd, "fiber": fiber}
         facts["object_id"] = f"{plate:04d}-{mjd:05d}-{fiber:04d}"
-    return facts
+    whole = {name: number(cells.get(name)) for name in ("catalogid", "sdss_id", "tile")}
+    facts |= {name: int(cells[name]) for name, value in whole.items() if value > 0}
+    field = number(cells.get("field"))
+    if "catalogid" in facts and math.isfinite(field) and math.isfinite(key[1]):  # SDSS-V
+        facts["object_id"] = f"{int(field):06d}-{int(key[1]):05d}-{facts['catalogid']}"
+    for name, standard in TEXT_FACTS.items():
+        if name in cells:
+            facts[standard] = plain_text(cells[name])
+    primary = number(cells.get("specprimary"))
+    return facts | ({"spec_primary": int(primary)} if math.isfinite(primary) else {})
+
+
+def _position(cells: dict[str, Any], axis: str) -> float:
+    """Return right ascension or declination: of the fibre, the catalogue, or the photometry."""
+    names = (f"plug_{axis}", f"{axis}cat", axis)
+    values = (number(cells[name]) for name in names if name in cells)
+    known = (value for value in values if math.isfinite(value) and value not in PLACEHOLDERS)
+    return next(known, math.nan)
 
 
 def _problem(cells: dict[str, Any]) -> str:
