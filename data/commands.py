@@ -149,8 +149,9 @@ def add_options(parser: argparse.ArgumentParser, config: type) -> None:
         if not required:
             options["default"] = argparse.SUPPRESS
             if field.default is not None:
-                several = isinstance(field.default, tuple)
-                default = " ".join(map(str, field.default)) if several else field.default
+                default: Any = field.default
+                if isinstance(default, tuple):
+                    default = " ".join(map(str, default))
                 options["help"] += f" (default: {default})".replace("%", "%%")
         if field.metadata["positional"]:
             parser.add_argument(field.name, metavar=field.name.upper(), **options)
