@@ -149,15 +149,18 @@ def add_options(parser: argparse.ArgumentParser, config: type) -> None:
         if not required:
             options["default"] = argparse.SUPPRESS
             if field.default is not None:
-                default: Any = field.default
-                if isinstance(default, tuple):
-                    default = " ".join(map(str, default))
-                options["help"] += f" (default: {default})".replace("%", "%%")
+                options["help"] += f" (default: {_words(field.default)})".replace("%", "%%")
         if field.metadata["positional"]:
             parser.add_argument(field.name, metavar=field.name.upper(), **options)
         else:
             name = "--" + field.name.replace("_", "-")
             parser.add_argument(name, required=required, dest=field.name, **options)
+
+
+def _words(default: Any) -> str:  # noqa: ANN401 - of any setting
+    """Return a default as it is typed."""
+    words = map(str, default) if isinstance(default, tuple) else [str(default)]
+    return " ".join(words) or "none"
 
 
 def _plain_type(hint: Any) -> tuple[type, bool]:  # noqa: ANN401

@@ -255,7 +255,7 @@ def _finish(writer: SurveyWriter, catalog: Catalog | None, *, prefer: str) -> li
     writer.compact(rows, keep)
     files, ids = (rows[name].to_numpy() for name in ("file", "object_id"))
     return [
-        Rejection(str(files[row]), str(ids[row]), repeat_reason(rows, row, int(best[row])))
+        Rejection(str(files[row]), str(ids[row]), repeat_reason(rows, int(row), int(best[row])))
         for row in np.flatnonzero(~keep)
     ]
 

@@ -196,8 +196,9 @@ def _best_redshifts(rows: NDArray[Any], source: str) -> dict[int, np.void]:
         raise ValueError(f"missing columns: {source} must have TARGETID and Z")
     warned = rows["zwarn"] != 0 if "zwarn" in columns else np.zeros(len(rows), bool)
     chi2 = rows["deltachi2"] if "deltachi2" in columns else np.zeros(len(rows))
-    best_last = np.lexsort((-np.arange(len(rows)), chi2, ~warned))
-    return {int(rows["targetid"][row]): rows[row] for row in best_last}
+    best_last: Any = np.lexsort((-np.arange(len(rows)), chi2, ~warned))
+    by_target: Any = {int(rows["targetid"][row]): rows[row] for row in best_last}
+    return by_target
 
 
 def _facts(fiber: np.void, redshift: np.void | None) -> dict[str, Any]:

@@ -152,7 +152,7 @@ class OutliersView(pn.viewable.Viewer):
         if row not in rows:
             return
         at = rows.index(row)
-        if self.shown.value == TABLE:
+        if self.part.value == TABLE:
             self.table.label(at, label)
         elif at < len(self.sheet.marks):
             marks = list(self.sheet.marks)

@@ -56,7 +56,7 @@ def to_query(state: ExplorerState, *, defaults: Mapping[str, Any]) -> str:
     if state.selected is not None:
         query["id"] = state.selected_id
     for name, parameter in NAMES.items():
-        value = getattr(state, parameter)
+        value: Any = getattr(state, parameter)
         if parameter == "path":
             value = _from_path(value)
         if value != defaults[parameter]:

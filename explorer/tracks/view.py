@@ -215,9 +215,9 @@ class TracksView(pn.viewable.Viewer):
         track, plane, path = self.decoded.track, state.plane, state.path
         knots = positions(state.dataset, track, plane)
         knots = knots[np.isfinite(knots).all(axis=1)]
-        here = path is not None and path.plane == plane.key
-        if here and np.array_equal(track.recipe.get("path", []), path.vertices):
-            state.knots = knots  # the track was made of this path, which stays
+        drawn = track.recipe.get("path", [])
+        if path is not None and path.plane == plane.key and np.array_equal(drawn, path.vertices):
+            state.param.update(knots=knots)  # the track was made of this path, which stays
         else:
             state.param.update(path=Path(knots, plane.key, "track"), knots=knots)
 

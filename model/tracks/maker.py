@@ -80,7 +80,8 @@ class TrackMaker:
             ValueError: The path has no length.
         """
         positions = even_knots(np.asarray(path, dtype=float), n_knot)
-        distances, near = plane.query(positions, k=np.arange(1, min(BARYCENTRE, plane.n) + 1))
+        nearest: Any = np.arange(1, min(BARYCENTRE, plane.n) + 1)
+        distances, near = plane.query(positions, k=nearest)
         near = near if rows is None else rows[near]
         scale = np.maximum(distances[:, -1:], 1e-12)
         weight = (1 - (distances / scale) ** 2).clip(1e-3) ** 2  # Tukey's biweight
