@@ -55,12 +55,16 @@ def test_links_lead_to_files(path):
         assert (path.parent / link).exists(), f"{path.relative_to(ROOT)} links to {link}"
 
 
-def test_every_module_of_the_code_map_exists():
+def test_the_code_map_names_every_room_and_nothing_else():
     text = (ROOT / "ARCHITECTURE.md").read_text()
     code_map = text.split("## Code map")[1].split("## Conventions")[0]
     for section in re.split(r"^(?=\w+/$)", code_map, flags=re.MULTILINE)[1:]:
-        package = section.split("/", 1)[0]
+        package = ROOT / section.split("/", 1)[0]
+        named = set(re.findall(r"`(\w+)/`", section))
+        rooms = {path.parent.name for path in package.glob("*/*.py")}
+        assert rooms <= named, f"ARCHITECTURE.md does not name {package.name}/{rooms - named}"
+        assert all((package / name).is_dir() for name in named - {"recipes"}), named
         for name in re.findall(r"`(\w+)\.py`", section):
-            assert (ROOT / package / f"{name}.py").exists() or (ROOT / f"{name}.py").exists(), (
-                f"ARCHITECTURE.md names {package}/{name}.py, which does not exist"
+            assert (package / f"{name}.py").exists(), (
+                f"ARCHITECTURE.md names {package.name}/{name}.py, which does not exist"
             )
