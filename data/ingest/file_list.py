@@ -12,9 +12,14 @@ SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
 """How names of spectrum files end."""
 COMPANIONS = ("redrock-", "zbest-")
 """How names of DESI redshift files begin; they are read with their spectra."""
-
 DESI_SPECTRA = ("coadd-", "spectra-")
 """How names of DESI spectra begin whose redshifts lie in a file beside them."""
+PLATES = ("spPlate-", "spField-")
+"""How names of whole SDSS plates and fields begin."""
+PLATE_COMPANIONS = ("spZbest-", "spZall-")
+"""How names of the redshifts of a plate begin."""
+
+_NOT_READ_ALONE = (*COMPANIONS, *PLATE_COMPANIONS)
 
 
 @dataclass
@@ -90,7 +95,21 @@ def printable_name(path: str) -> str:
 
 
 def companions(path: Path) -> list[Path]:
-    """Return the redshift files that belong to a file of DESI spectra and lie beside it."""
+    """Return the redshift files that belong to a file of spectra, beside it or one folder below.
+
+    SDSS keeps those of a plate in a folder of the redshift pipeline's version.
+    """
+    plate = next((own for own in PLATES if path.name.startswith(own)), "")
+    if plate:
+        stem = path.name.removeprefix(plate).removesuffix(".gz")
+        folders = [path.parent, *sorted(path.parent.glob("v*_*_*"))]
+        found = (
+            folder / (prefix + stem + suffix)
+            for prefix in PLATE_COMPANIONS
+            for folder in folders
+            for suffix in ("", ".gz")
+        )
+        return [companion for companion in found if companion.is_file()]
     own = next((own for own in DESI_SPECTRA if path.name.startswith(own)), "")
     stem = path.name.removeprefix(own).removesuffix(".gz")
     names = (prefix + stem + suffix for prefix in COMPANIONS for suffix in ("", ".gz"))
@@ -121,5 +140,5 @@ def _walk(folder: Path, found: FileList) -> Iterator[str]:
         visited.add(real)
         folders.sort()
         for name in sorted(names):
-            if name.lower().endswith(SUFFIXES) and not name.startswith(COMPANIONS):
+            if name.lower().endswith(SUFFIXES) and not name.startswith(_NOT_READ_ALONE):
                 yield os.path.join(top, name)

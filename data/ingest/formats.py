@@ -9,6 +9,8 @@ from data.ingest.fits_table import FitsFile
 from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
 from data.ingest.raw_spectrum import RawSpectrum
 from data.ingest.sdss import read_sdss
+from data.ingest.spplate import is_spplate, read_spplate
+from data.ingest.spspec import is_spspec, read_spspec
 
 
 def read_file(path: Path, policy: MaskPolicy = DEFAULT_POLICY) -> Iterator[RawSpectrum]:
@@ -25,7 +27,14 @@ def read_file(path: Path, policy: MaskPolicy = DEFAULT_POLICY) -> Iterator[RawSp
     if path.is_dir():
         raise ValueError("not a file: it is a folder")
     with FitsFile(path) as file:
-        file.next_unit()
+        primary = file.next_unit()
+        assert primary is not None  # a file of 0 bytes is refused when opened
+        if is_spspec(primary.header):
+            yield read_spspec(path, file, primary, policy)
+            return
+        if is_spplate(primary.header):
+            yield from read_spplate(path, file, primary, policy)
+            return
         table = file.next_unit()
         if table is None:
             raise ValueError("no spectrum: the FITS file has no extension")

@@ -113,9 +113,14 @@ def _onto_grid(
         )
     values, weights = np.zeros(grid.n_pixel), np.zeros(grid.n_pixel)
     flagged = np.ones(grid.n_pixel, dtype=bool)
-    values[pixel[inside]] = flux[inside]
-    weights[pixel[inside]] = ivar[inside]
-    flagged[pixel[inside]] = masked[inside]
+    place, source = pixel[inside], inside
+    if place[-1] - place[0] == len(place) - 1:  # no gaps: slices are copied quicker
+        first = int(np.argmax(inside))
+        source = slice(first, first + len(place))
+        place = slice(int(place[0]), int(place[-1]) + 1)
+    values[place] = flux[source]
+    weights[place] = ivar[source]
+    flagged[place] = masked[source]
     return values, weights, flagged
 
 

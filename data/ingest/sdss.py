@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from data.arrays import FloatArray
+from data.arrays import FloatArray, IndexArray
 from data.grid import INSTRUMENTS
 from data.ingest.cells import PLACEHOLDERS, in_range, number, plain_text, positive
 from data.ingest.fits_table import FitsFile, Unit
@@ -21,6 +21,8 @@ FACTS = (
     "field catalogid sdss_id run2d tile survey programname platequality specprimary "
     "sourcetype targettype objtype"
 ).split()
+PIPELINE = {"and_mask", "or_mask", "wdisp", "sky"}
+"""Columns of which a spectrum has one or more, and a table of somebody's fit none."""
 LIMITS = {
     "plate": (0, 1e6), "mjd": (0, 1e5), "fiberid": (0, 1e5),
     "ra": (-180, 360), "dec": (-90, 90), "z": (-0.1, 20),
@@ -51,6 +53,11 @@ def read_sdss(path: Path, file: FitsFile, table: Unit, policy: MaskPolicy) -> Ra
         ValueError: The file is damaged, or columns are missing.
     """
     columns = file.read(table, COLUMNS)
+    if "model" in table.header.columns and not PIPELINE & table.header.columns.keys():
+        raise ValueError(
+            "no spectrum: a fit to one (its table holds models, and nothing of the pipeline's "
+            f"{', '.join(sorted(PIPELINE))}); give the file that was fitted"
+        )
     missing = [name for name in COLUMNS[:3] if name not in columns]
     if missing:
         raise ValueError(f"missing columns: {', '.join(missing)} in HDU 1")
@@ -59,10 +66,7 @@ def read_sdss(path: Path, file: FitsFile, table: Unit, policy: MaskPolicy) -> Ra
     spectrum = file.next_unit()
     cells = file.read(spectrum, FACTS, n_row=1) if spectrum else {}
     facts = {name: cell[0] for name, cell in cells.items() if cell.shape == (1,)}
-    pixel = lattice(columns["loglam"], INSTRUMENTS["sdss"])
-    instrument = "sdss"
-    if pixel[-1] >= INSTRUMENTS["sdss"].n_pixel or pixel[0] < 0:
-        instrument, pixel = "boss", lattice(columns["loglam"], INSTRUMENTS["boss"])
+    instrument, pixel = sdss_pixels(columns["loglam"])
     mask = columns.get("and_mask", np.zeros(len(pixel), np.int32))
     measured = columns["ivar"] > 0
     return RawSpectrum(
@@ -71,15 +75,39 @@ def read_sdss(path: Path, file: FitsFile, table: Unit, policy: MaskPolicy) -> Ra
         flux=columns["flux"],
         ivar=columns["ivar"],
         masked=policy.masked(mask),
-        facts=_facts(path, facts),
-        problem=_problem(facts) or _unit_problem(columns["flux"], columns["ivar"]),
+        facts=object_facts(path, facts),
+        problem=fiber_problem(facts) or unit_problem(columns["flux"], columns["ivar"]),
         masked_by=policy.cost(mask[measured]),
         n_measured=int(measured.sum()),
         remarks=() if "and_mask" in columns else (NO_MASK,),
     )
 
 
-def _facts(path: Path, cells: dict[str, Any]) -> dict[str, Any]:
+def sdss_pixels(loglam: FloatArray) -> tuple[str, IndexArray]:
+    """Return the instrument of a spectrum, and its pixels in the instrument's grid.
+
+    Args:
+        loglam: log10 of vacuum wavelengths in Angstrom, shape (n,).
+
+    Raises:
+        ValueError: They lie on no grid of the survey.
+    """
+    pixel = lattice(loglam, INSTRUMENTS["sdss"])
+    if pixel[0] >= 0 and pixel[-1] < INSTRUMENTS["sdss"].n_pixel:
+        return "sdss", pixel
+    return "boss", lattice(loglam, INSTRUMENTS["boss"])
+
+
+def object_facts(path: Path, cells: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts about an object from cells named as in the survey's tables (`FACTS`).
+
+    Args:
+        path: The file; its name is the identifier if the cells give none.
+        cells: Column name in lower case -> value.
+
+    Raises:
+        ValueError: A value can not be true.
+    """
     facts: dict[str, Any] = {
         "object_id": path.name.split(".")[0].removeprefix("spec-"),
         "ra": _position(cells, "ra"),
@@ -117,7 +145,8 @@ def _position(cells: dict[str, Any], axis: str) -> float:
     return next(known, math.nan)
 
 
-def _problem(cells: dict[str, Any]) -> str:
+def fiber_problem(cells: dict[str, Any]) -> str:
+    """Return why a fibre observed no object, from cells named as in the survey's tables."""
     zwarning = number(cells.get("zwarning"))
     bits = int(zwarning) if math.isfinite(zwarning) else 0
     purposes = {plain_text(cells[k]).upper() for k in FACTS[-3:] if k in cells}
@@ -126,7 +155,7 @@ def _problem(cells: dict[str, Any]) -> str:
     return "unplugged fibre" if bits & ZWARNING_UNPLUGGED else ""
 
 
-def _unit_problem(flux: FloatArray, ivar: FloatArray) -> str:
+def unit_problem(flux: FloatArray, ivar: FloatArray) -> str:
     """Return why the flux can not be in its unit; empty if it can."""
     measured = np.isfinite(flux) & np.isfinite(ivar) & (ivar > 0)
     if not measured.any():

@@ -52,6 +52,66 @@ def test_every_real_sdss_file_reads_as_astropy_reads_it(real_spectra: Path):
         assert raw.instrument == ("boss" if beyond_sdss else "sdss")
 
 
+def test_files_of_any_name_and_release_read_as_astropy_reads_them(real_spectra: Path):
+    folder = real_spectra / "formats"
+    paths = [*folder.glob("sdss-spec/*.fits"), *folder.glob("sdss-rm-repeats/*.fits")]
+    assert len(paths) >= 11
+    for path in paths:
+        raw = read_one(path)
+        with fits.open(path) as hdus:
+            spectrum, facts = hdus[1].data, hdus[2].data[0]
+            np.testing.assert_array_equal(raw.flux, spectrum["flux"])
+            np.testing.assert_array_equal(raw.ivar, spectrum["ivar"])
+            np.testing.assert_array_equal(raw.masked, DEFAULT_POLICY.masked(spectrum["and_mask"]))
+            grid = INSTRUMENTS[raw.instrument]
+            wave = 10 ** (grid.start + grid.step * raw.pixel)
+            np.testing.assert_allclose(wave, 10.0 ** spectrum["loglam"], atol=0.1)
+            assert raw.facts["z"] == facts["Z"]
+            assert raw.facts["class"] == facts["CLASS"].strip()
+            assert (raw.facts["ra"], raw.facts["dec"]) == (facts["PLUG_RA"], facts["PLUG_DEC"])
+            key = (int(facts[name]) for name in ("PLATE", "MJD", "FIBERID"))
+            assert raw.facts["object_id"] == "{:04d}-{:05d}-{:04d}".format(*key)
+
+
+def test_a_fit_beside_a_spectrum_is_no_spectrum(real_spectra: Path, tmp_path: Path):
+    for path in (real_spectra / "formats/sdss-derived").glob("*.fits"):
+        with pytest.raises(ValueError, match="no spectrum: a fit to one"):
+            read_one(path)
+    columns = sdss_columns()
+    del columns["and_mask"]
+    columns["MODEL"] = columns["flux"]
+    with pytest.raises(ValueError, match="no spectrum: a fit to one"):
+        read_one(write_sdss(tmp_path / "spec-0266-51602-0001-results.fits", columns=columns))
+
+
+@pytest.mark.parametrize(
+    "position", [{"RACAT": 146.7, "DECCAT": -1.04}, {"PLUG_RA": 146.7, "PLUG_DEC": -1.04}]
+)
+@pytest.mark.parametrize("upper", [False, True])
+def test_sdss_v_objects_have_their_identifiers_to_the_last_digit(tmp_path: Path, position, upper):
+    path = tmp_path / "spec-015078-59187-27021598150202075.fits"
+    columns = {k.upper() if upper else k: v for k, v in sdss_columns().items()}
+    none = {"PLATE": None, "PLUG_RA": None, "PLUG_DEC": None}
+    facts = none | {"FIELD": 15078, "MJD": 59187, "FIBERID": 12, "SDSS_ID": 9007199254740993}
+    facts |= {"CATALOGID": 27021598150202075, "OBJTYPE": "science", "PROGRAMNAME": "bhm_rm"}
+    raw = read_one(write_sdss(path, columns=columns, **facts | position))
+    assert raw.facts["object_id"] == "015078-59187-27021598150202075"
+    assert raw.facts["catalogid"] == 27021598150202075
+    assert raw.facts["sdss_id"] == 9007199254740993
+    assert (raw.facts["ra"], raw.facts["dec"]) == (146.7, -1.04)
+    assert raw.facts["program"] == "bhm_rm"
+
+
+def test_unsigned_identifiers_keep_their_last_digit(tmp_path: Path):
+    path = write_sdss(tmp_path / "spec-a.fits", PLATE=None)
+    with fits.open(path) as hdus:
+        ids = fits.Column("CATALOGID", "K", array=np.array([27021598150202075], "u8"), bzero=2**63)
+        field = fits.Column("FIELD", "J", array=np.array([15078]))
+        hdus[2] = fits.BinTableHDU.from_columns([*hdus[2].columns, ids, field])
+        hdus.writeto(path, overwrite=True)
+    assert read_one(path).facts["catalogid"] == 27021598150202075
+
+
 def test_every_real_desi_file_is_coadded_by_ivar(real_spectra: Path):
     for path in sorted((real_spectra / "desi").glob("coadd-*.fits")):
         for k, raw in enumerate(read_file(path)):
