@@ -169,7 +169,8 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
             z=facts["z"],
         )
     except ValueError as error:
-        contents.rejected.append(Rejection(file, object_id, str(error)))
+        reason = "; ".join((str(error), *raw.remarks))
+        contents.rejected.append(Rejection(file, object_id, reason))
         return
     if problem := criteria.cuts.noise_reason(ready.snr):
         contents.rejected.append(Rejection(file, object_id, problem))

@@ -20,6 +20,9 @@ from data.ingest.raw_spectrum import NO_MASK, RawSpectrum, lattice
 from data.sky import SAME_OBJECT, separations
 
 ARMS = ("B", "R", "Z")
+COMBINED = "BRZ"
+"""Arm of files whose arms were coadded."""
+PARTS = ("WAVELENGTH", "FLUX", "IVAR")
 GRID = INSTRUMENTS["desi"]
 REDSHIFT_TABLES = ("REDSHIFTS", "ZBEST")
 """HDUs with the redshifts, in the file of the spectra or in one beside it."""
@@ -46,26 +49,27 @@ def read_desi(path: Path, policy: MaskPolicy) -> Iterator[RawSpectrum]:
     """
     with fitsio.FITS(str(path)) as file:
         names = {hdu.get_extname().upper() for hdu in file}
-        needed = ["FIBERMAP"] + [
-            f"{arm}_{part}" for arm in ARMS for part in ("WAVELENGTH", "FLUX", "IVAR")
-        ]
+        arms = _arms(names)
+        needed = ["FIBERMAP"] + [f"{arm}_{part}" for arm in arms for part in PARTS]
         missing = [name for name in needed if name not in names]
         if missing:
             raise ValueError(f"missing parts: DESI file has no HDU {', '.join(missing)}")
-        _check_sums(file, [*needed, *(f"{arm}_MASK" for arm in ARMS if f"{arm}_MASK" in names)])
+        _check_sums(file, [*needed, *(f"{arm}_MASK" for arm in arms if f"{arm}_MASK" in names)])
         fibermap = _lower(file["FIBERMAP"].read())
         if "targetid" not in (fibermap.dtype.names or ()):
             raise ValueError("missing columns: TARGETID in FIBERMAP")
         if len(fibermap) == 0:
             raise ValueError("no object: FIBERMAP has no row")
         redshifts = _redshifts(path, file, names)
-        remarks = () if all(f"{arm}_MASK" in names for arm in ARMS) else (NO_MASK,)
+        remarks = () if all(f"{arm}_MASK" in names for arm in arms) else (NO_MASK,)
+        if absent := [arm for arm in ARMS if arm not in arms and COMBINED not in arms]:
+            remarks += (f"no arm {', '.join(absent)}: the pixels of {', '.join(arms)} alone",)
         targets = list(dict.fromkeys(fibermap["targetid"].tolist()))
         for start in range(0, len(targets), N_TARGET):
             rows = np.flatnonzero(np.isin(fibermap["targetid"], targets[start : start + N_TARGET]))
             fibers = fibermap[rows]
             flux, ivar, counts = _coadd_arms(
-                file, names, rows=rows, n_row=len(fibermap), policy=policy
+                file, names, arms, rows=rows, n_row=len(fibermap), policy=policy
             )
             if "fiberstatus" in (fibermap.dtype.names or ()):  # one row an exposure
                 ivar[fibers["fiberstatus"] != 0] = 0
@@ -77,6 +81,14 @@ def read_desi(path: Path, policy: MaskPolicy) -> Iterator[RawSpectrum]:
                     n_measured=int(counts[own, 0].sum()),
                     remarks=remarks,
                 )
+
+
+def _arms(names: set[str]) -> tuple[str, ...]:
+    """Return the arms that a file has some part of; all of them where it has none."""
+    arms = tuple(arm for arm in ARMS if any(f"{arm}_{part}" in names for part in PARTS))
+    if not arms and any(f"{COMBINED}_{part}" in names for part in PARTS):
+        return (COMBINED,)
+    return arms or ARMS
 
 
 def _coadd_exposures(
@@ -116,6 +128,7 @@ def _scattered(fibers: NDArray[Any]) -> str:
 def _coadd_arms(
     file: fitsio.FITS,
     names: set[str],
+    arms: Sequence[str],
     *,
     rows: IndexArray,
     n_row: int,
@@ -129,7 +142,7 @@ def _coadd_arms(
     """
     counts = np.zeros((len(rows), 2), dtype=np.int64)
     weight, weighted = np.zeros((2, len(rows), GRID.n_pixel))
-    for arm in ARMS:
+    for arm in arms:
         pixel = lattice(file[f"{arm}_WAVELENGTH"].read(), GRID)
         shapes = [tuple(file[f"{arm}_{part}"].get_dims()) for part in ("FLUX", "IVAR")]
         expected = (n_row, len(pixel))

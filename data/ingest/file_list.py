@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
+PACKED = ("", ".gz", ".fz")
+"""How names of compressed files go on."""
+SUFFIXES = tuple(end + packed for end in (".fits", ".fit") for packed in PACKED)
 """How names of spectrum files end."""
 COMPANIONS = ("redrock-", "zbest-")
 """How names of DESI redshift files begin; they are read with their spectra."""
@@ -101,19 +103,23 @@ def companions(path: Path) -> list[Path]:
     """
     plate = next((own for own in PLATES if path.name.startswith(own)), "")
     if plate:
-        stem = path.name.removeprefix(plate).removesuffix(".gz")
+        stem = _unpacked(path.name.removeprefix(plate))
         folders = [path.parent, *sorted(path.parent.glob("v*_*_*"))]
         found = (
             folder / (prefix + stem + suffix)
             for prefix in PLATE_COMPANIONS
             for folder in folders
-            for suffix in ("", ".gz")
+            for suffix in PACKED
         )
         return [companion for companion in found if companion.is_file()]
     own = next((own for own in DESI_SPECTRA if path.name.startswith(own)), "")
-    stem = path.name.removeprefix(own).removesuffix(".gz")
-    names = (prefix + stem + suffix for prefix in COMPANIONS for suffix in ("", ".gz"))
+    stem = _unpacked(path.name.removeprefix(own))
+    names = (prefix + stem + suffix for prefix in COMPANIONS for suffix in PACKED)
     return [path.with_name(name) for name in names if path.with_name(name).is_file()]
+
+
+def _unpacked(name: str) -> str:
+    return name.removesuffix(".gz").removesuffix(".fz")
 
 
 def file_state(name: str) -> str:

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from data.grid import INSTRUMENTS
+from data.ingest.batch import Criteria, read_batch
+from data.ingest.file_list import find_files
 from data.ingest.formats import read_file
 from data.ingest.raw_spectrum import NO_MASK
 from tests.fixtures.spectrum_files import write_desi
@@ -116,3 +119,99 @@ def test_interleaved_exposures_are_those_of_their_target(tmp_path):
         hdus.writeto(path, overwrite=True)
     for item in read_file(path):
         assert set(np.unique(item.flux[item.ivar > 0])) == {float(item.facts["targetid"])}
+
+
+def without(path: Path, *endings: str) -> Path:
+    """Remove the HDUs whose names begin so."""
+    with fits.open(path) as hdus:
+        kept = [hdu for hdu in hdus if not hdu.name.startswith(endings)]
+        fits.HDUList(kept).writeto(path, overwrite=True)
+    return path
+
+
+def test_an_arm_that_is_missing_is_a_gap_and_told(coadd):
+    whole = next(read_file(coadd))
+    first = next(read_file(without(coadd, "R_")))
+    assert first.remarks == ("no arm R: the pixels of B, Z alone",)
+    gap = slice(2751, 4900)  # after the blue arm, before the red one
+    assert first.masked[gap].all()
+    np.testing.assert_array_equal(first.ivar[gap], 0)
+    np.testing.assert_array_equal(first.flux[:2700], whole.flux[:2700])
+
+
+def test_a_norm_range_lost_with_its_arm_is_told(coadd):
+    contents = read_batch([str(without(coadd, "R_"))], Criteria(grid=INSTRUMENTS["desi"]))
+    assert [item.kind for item in contents.rejected] == ["norm range not covered"] * 2
+    assert all("no arm R" in item.reason for item in contents.rejected)
+
+
+def test_half_an_arm_is_told(coadd):
+    with pytest.raises(ValueError, match="missing parts: DESI file has no HDU R_FLUX$"):
+        list(read_file(without(coadd, "R_FLUX")))
+
+
+def test_one_combined_arm(coadd):
+    arms = list(read_file(coadd))
+    with fits.open(without(coadd, "B_", "R_", "Z_")) as hdus:
+        grid = INSTRUMENTS["desi"]
+        parts = {
+            "WAVELENGTH": grid.wave,
+            "FLUX": np.stack([raw.flux for raw in arms]),
+            "IVAR": np.stack([raw.ivar for raw in arms]),
+            "MASK": np.zeros((2, grid.n_pixel), "i4"),
+        }
+        combined = [fits.ImageHDU(values, name=f"BRZ_{part}") for part, values in parts.items()]
+        fits.HDUList([*hdus, *combined]).writeto(coadd, overwrite=True)
+    for raw, expected in zip(read_file(coadd), arms, strict=True):
+        np.testing.assert_allclose(raw.flux, expected.flux)
+        np.testing.assert_allclose(raw.ivar, expected.ivar)
+        assert (raw.facts, raw.remarks) == (expected.facts, ())
+
+
+def test_tile_compressed_files_read_as_plain_ones(coadd):
+    plain, packed = list(read_file(coadd)), coadd.with_name("coadd-1.fits.fz")
+    with fits.open(coadd) as hdus:
+        out = [
+            fits.CompImageHDU(hdu.data, name=hdu.name, compression_type="GZIP_2", quantize_level=0)
+            if isinstance(hdu, fits.ImageHDU)
+            else hdu
+            for hdu in hdus
+        ]
+        fits.HDUList(out).writeto(packed)
+    assert find_files([coadd.parent]).files == [str(coadd), str(packed)]
+    for raw, expected in zip(read_file(packed), plain, strict=True):
+        np.testing.assert_array_equal(raw.flux, expected.flux)
+        assert raw.facts == expected.facts
+
+
+def test_an_archive_file_of_one_target_reads_as_astropy_reads_it(real_spectra: Path):
+    path = real_spectra / "formats/desi/desi-spectra-af558177.fits.gz"
+    (raw,) = read_file(path)
+    with fits.open(path) as hdus:
+        fiber, redshift = hdus["FIBERMAP"].data[0], hdus["REDSHIFTS"].data[0]
+        assert raw.facts["targetid"] == fiber["TARGETID"] == redshift["TARGETID"]
+        assert raw.facts["z"] == redshift["Z"]
+        assert raw.facts["zwarning"] == redshift["ZWARN"]
+        assert raw.facts["class"] == redshift["SPECTYPE"].strip()
+        assert (raw.facts["ra"], raw.facts["dec"]) == (fiber["TARGET_RA"], fiber["TARGET_DEC"])
+        total, weighted = np.zeros((2, 7781))
+        for arm in "BRZ":
+            wave = hdus[f"{arm}_WAVELENGTH"].data
+            pixel = np.rint((wave - 3600) / 0.8).astype(int)
+            np.testing.assert_allclose(INSTRUMENTS["desi"].wave[pixel], wave, atol=1e-6)
+            ivar = np.where(hdus[f"{arm}_MASK"].data[0] == 0, hdus[f"{arm}_IVAR"].data[0], 0)
+            total[pixel] += ivar
+            weighted[pixel] += ivar * hdus[f"{arm}_FLUX"].data[0]
+    np.testing.assert_allclose(raw.ivar, total, rtol=1e-6)
+    np.testing.assert_allclose(raw.flux * raw.ivar, weighted, rtol=1e-4, atol=1e-4)
+
+
+def test_files_without_a_spectrum_say_what_is_missing(real_spectra: Path, coadd):
+    with pytest.raises(ValueError, match="no HDU FIBERMAP, B_WAVELENGTH, R_WAVELENGTH"):
+        list(read_file(real_spectra / "formats/desi/coadd_rebinned.fits"))
+    for path in (
+        real_spectra / "formats/desi/redrock-test.fits",
+        coadd.with_name("redrock-1.fits"),
+    ):
+        with pytest.raises(ValueError, match="no spectrum: a redrock file of redshifts"):
+            list(read_file(path))
