@@ -119,10 +119,3 @@ def visit(browser: Any, url: str) -> Iterator[Any]:
         watched.page.close()
         assert watched.errors == []
         assert watched.outside == []
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give browser tests a second and third try: a busy machine starves the browser."""
-    for item in items:
-        if item.get_closest_marker("ui"):
-            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=3))

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -26,8 +26,8 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-
-
+PATIENCE = 90.0
+"""Seconds that a busy machine may take for anything waited for."""
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\"><b>bold</b>"
 """What must never be more than text."""
 
@@ -77,7 +77,7 @@ def serving(*arguments: str, log: Path, script: str = "launch.py") -> Iterator[s
         yield url
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(PATIENCE)
     errors = log.read_text().split("Traceback")[1:]
     # A page closed while it was written to is no error of ours.
     harmless = ("StreamClosedError", "WebSocketClosedError")
@@ -95,6 +95,7 @@ class Watched:
         self.page = browser.new_page(**({} if hasattr(browser, "cookies") else VIEWPORT))
         self.errors: list[str] = []
         self.outside: list[str] = []
+        self.page.set_default_timeout(1000 * PATIENCE)
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", self._on_request)
@@ -113,10 +114,15 @@ class Watched:
             "window.Bokeh?.documents[0]?.get_model_by_name('map image')?.data.image.length === 1"
             " && document.getElementById('loader').style.display === 'none'"
             # What stands beside the map comes later; the tour is its last part.
-            " && [...Bokeh.documents[0]._all_models.values()].some(m => m.class_name === 'Tour')",
-            timeout=120_000,
+            " && [...Bokeh.documents[0]._all_models.values()].some(m => m.class_name === 'Tour')"
         )
-        self.page.wait_for_timeout(300)
+        # On a busy machine the mouse button may stay down long: Bokeh must not see a long press.
+        script = """() => {
+            const {id} = Bokeh.documents[0].get_model_by_name('map');
+            const {ui_gestures} = Bokeh.index.find_one_by_id(id).canvas_view.ui_event_bus;
+            ui_gestures.constructor.press_threshold = 60_000;
+        }"""
+        self.page.evaluate(script)
 
     def column(self, source: str, column: str) -> np.ndarray:
         """Return a column of a named data source, as the browser holds it; empty if not made."""
@@ -136,8 +142,43 @@ class Watched:
             const {x_scale, y_scale} = view.frame;
             return [box.left + x_scale.compute(x), box.top + y_scale.compute(y)];
         }"""
-        left, top = self.page.evaluate(script, [figure, float(x), float(y)])
+        left, top = self.steady(lambda: self.page.evaluate(script, [figure, float(x), float(y)]))
         return left, top
+
+    def steady(self, measure: Callable[[], Any]) -> Any:
+        """Return what is measured once it is the same over ten frames painted."""
+        value, n_same = measure(), 0
+        deadline = time.monotonic() + PATIENCE
+        while n_same < 10:
+            assert time.monotonic() < deadline, f"the page does not come to rest: {value}"
+            self._next_frame()
+            before, value = value, measure()
+            n_same = n_same + 1 if value == before else 0
+        return value
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Let the page work until a condition holds that is looked at from outside.
+
+        Raises:
+            AssertionError: It never held; says `what` should have been seen.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, f"never seen in {PATIENCE:g} s: {what}"
+            self._next_frame()
+
+    def _next_frame(self) -> None:
+        self.page.wait_for_function("() => new Promise(requestAnimationFrame)")
+
+    def wait_for_answer(self) -> None:
+        """Wait until the server has dealt with all that the page told it before."""
+        self.page.get_by_label("Toggle theme").click()
+        self.page.wait_for_url("**theme=dark**")
+        self.wait_for_rest()
+
+    def wait_for_rest(self) -> None:
+        """Wait until the server works on nothing for this page."""
+        self.page.locator(".bar.busy").wait_for(state="detached")
 
     def shot(self, figure: str) -> np.ndarray:
         """Return the pixels of a figure as painted, shape (height, width, 3)."""
@@ -162,15 +203,19 @@ class Watched:
 
     def wait_for(self, expression: str) -> None:
         """Wait until JavaScript is true; `get(name)` finds a Bokeh model, once it is there."""
-        self.page.wait_for_function(
+        script = (
             f"() => {{ const get = (n) => Bokeh.documents[0]?.get_model_by_name(n);"
             f" try {{ return {expression} }} catch (e) {{ if (e instanceof TypeError) return false;"
-            f" throw e }} }}",
-            timeout=60_000,
+            f" throw e }} }}"
         )
+        try:
+            self.page.wait_for_function(script)
+        except Exception as error:
+            error.add_note(f"waited for {expression}")
+            raise
 
     def wait_for_text(self, text: str) -> None:
-        self.page.get_by_text(text, exact=True).first.wait_for(timeout=60_000)
+        self.page.get_by_text(text, exact=True).first.wait_for()
 
 
 def choose(view: Watched, menu: str, entry: str) -> None:

@@ -38,20 +38,22 @@ def test_click_shows_that_object_and_its_spectrum(
     flux = np.where(spectra.ivar[0] > 0, spectra.flux[0], np.nan)
     np.testing.assert_allclose(view.column("pixels", "flux"), flux, rtol=1e-5)
     np.testing.assert_allclose(view.column("pixels", "wave"), spectra.wave)
-    view.page.wait_for_timeout(500)
-    painted = view.shot("flux")
-    orange = (abs(painted - [213, 94, 0]).max(axis=-1) < 60).any(axis=0)
-    assert orange.mean() > 0.5  # the reconstruction runs across the panel
+
+    def orange() -> float:
+        """Return the share of the columns of the panel that have the reconstruction's colour."""
+        return (abs(view.shot("flux") - [213, 94, 0]).max(axis=-1) < 60).any(axis=0).mean()
+
+    view.until(lambda: orange() > 0.5, "the reconstruction across the panel")
 
 
 def test_hostile_cell_is_text_in_hover_and_facts(view: Watched, catalog: pd.DataFrame) -> None:
     row = alone(catalog)
     title = view.page.title()
     view.click_object(catalog, row)
+    view.wait_for_text(HOSTILE)
     x, y = view.pixel("map", catalog["umap_x"].iloc[row], catalog["umap_y"].iloc[row])
     view.page.mouse.move(x + 2, y)
     view.wait_for("get('map hover').text.includes('<img src=x')")
-    view.wait_for_text(HOSTILE)
     assert view.page.title() == title
     assert view.page.locator("b", has_text="bold").count() == 0
     assert view.page.locator("img[src='x']").count() == 0
@@ -67,7 +69,7 @@ def test_click_far_from_all_objects_selects_nothing(view: Watched, catalog: pd.D
     xy = catalog[["umap_x", "umap_y"]].to_numpy()
     corner = max(corners, key=lambda c: np.hypot(*(xy - c).T).min())
     view.page.mouse.click(*view.pixel("map", *corner))
-    view.page.wait_for_timeout(1000)
+    view.wait_for_answer()
     assert view.column("map selected", "x").size == 0
 
 
@@ -76,7 +78,7 @@ def test_wheel_zooms_and_the_map_is_drawn_anew(view: Watched) -> None:
     before = view.page.evaluate(script)
     view.page.mouse.move(*view.pixel("map", *view_centre(view)))
     view.page.mouse.wheel(0, -300)
-    view.page.wait_for_function(f"{script} < {0.95 * before}", timeout=60_000)
+    view.page.wait_for_function(f"{script} < {0.95 * before}")
 
 
 def view_centre(view: Watched) -> tuple[float, float]:
@@ -92,7 +94,7 @@ def test_bad_path_is_explained_and_the_server_lives_on(browser: Any, tmp_path: P
     with serving(str(missing), log=tmp_path / "server.log") as address:
         for _attempt in range(2):
             watched = Watched(browser, address)
-            watched.page.get_by_text("can not be opened").first.wait_for(timeout=60_000)
+            watched.page.get_by_text("can not be opened").first.wait_for()
             watched.page.get_by_text(str(missing), exact=True).first.wait_for()
             watched.page.close()
             assert watched.errors == []
@@ -107,12 +109,11 @@ def test_without_an_atlas_the_demo_opens(visit: Any, tmp_path: Path) -> None:
         view.wait_for_text(catalog["object_id"].iloc[row])
         view.wait_for("get('pixels')?.data.flux.length > 0")
         view.wait_for("get('attention bars').data.value.length > 0")
-        view.page.wait_for_timeout(500)
         assert view.page.locator(".bar").count() == 1
-        assert view.page.locator(".bar.busy").count() == 0  # nothing more to be done
+        view.wait_for_rest()  # nothing more to be done
         view.page.get_by_role("tab", name="About").click()
         for command in ("data ingest", "model train", "model atlas"):
-            view.page.get_by_text(f"python -m {command}").first.wait_for(timeout=60_000)
+            view.page.get_by_text(f"python -m {command}").first.wait_for()
         view.page.goto("about:blank")  # the server ends first
 
 
@@ -121,8 +122,13 @@ def test_classes_get_a_key_with_counts(visit: Any, catalog: pd.DataFrame) -> Non
     labels = watched.model("get('map key').items.map(item => item.label.value)")
     counts = catalog["class"].value_counts()
     assert labels == [f"{name}  {count}" for name, count in counts.items()]
-    red, _, blue = watched.shot("map").transpose(2, 0, 1)
-    assert (blue - red > 100).sum() > 2000  # dots of the first class's colour, #0072B2
+
+    def blue() -> int:
+        """Return how many pixels have the first class's colour, #0072B2."""
+        red, _, blue = watched.shot("map").transpose(2, 0, 1)
+        return int((blue - red > 100).sum())
+
+    watched.until(lambda: blue() > 2000, "dots of the first class's colour")
 
 
 def test_colour_chosen_from_the_menu_recolours(view: Watched) -> None:
@@ -130,8 +136,9 @@ def test_colour_chosen_from_the_menu_recolours(view: Watched) -> None:
     view.page.get_by_label("Colour", exact=True).click()
     view.page.get_by_role("menuitem", name="activity").click()
     view.wait_for("get('map colour bar').title === 'activity'")
-    view.page.wait_for_timeout(500)
-    assert (abs(view.shot("map") - before).max(axis=-1) > 30).sum() > 500
+    view.until(
+        lambda: (abs(view.shot("map") - before).max(axis=-1) > 30).sum() > 500, "other colours"
+    )
 
 
 def test_lasso_dims_the_rest_and_escape_frees_it(view: Watched) -> None:
@@ -148,10 +155,12 @@ def test_lasso_dims_the_rest_and_escape_frees_it(view: Watched) -> None:
     for point in path[1:]:
         view.page.mouse.move(*point, steps=4)
     view.page.mouse.up()
-    view.page.get_by_text("selected").first.wait_for(timeout=60_000)
+    view.page.get_by_text("selected").first.wait_for()
     assert view.column("map region", "x").size > 4
-    grey = (abs(view.shot("map") - [216, 216, 219]).max(axis=-1) < 25).sum()
-    assert grey > 200
+    grey = [216, 216, 219]
+    view.until(
+        lambda: (abs(view.shot("map") - grey).max(axis=-1) < 25).sum() > 200, "objects in grey"
+    )
     view.page.keyboard.press("Escape")
     view.wait_for("get('map region').data.x.length === 0")
 
@@ -183,7 +192,7 @@ def test_keys_act_on_the_page_but_not_while_typing(view: Watched, catalog: pd.Da
     box.click()
     view.page.keyboard.type("?n")
     view.page.keyboard.press("ArrowLeft")
-    view.page.wait_for_timeout(800)
+    view.wait_for_answer()
     assert view.page.get_by_role("dialog").count() == 0
     assert view.column("map selected", "x")[0] == second
     assert view.column("map neighbours", "x").size == 0
@@ -199,9 +208,8 @@ def test_theme_toggle_repaints_the_figures(view: Watched) -> None:
     assert view.shot("map")[5, 5].min() > 240
     view.page.get_by_label("Toggle theme").click()
     view.wait_for("get('map').background_fill_color === '#121417'")
-    view.page.wait_for_timeout(600)
     for figure in ("map", "flux", "residual"):
-        assert view.shot(figure)[3, -3].max() < 40, figure
+        view.until(lambda figure=figure: view.shot(figure)[3, -3].max() < 40, f"a dark {figure}")
     view.page.wait_for_url("**theme=dark**")
 
 
@@ -223,17 +231,21 @@ def test_every_tab_opens_without_complaint(view: Watched, catalog: pd.DataFrame)
     tabs = view.page.get_by_role("tab")
     for place in [*range(tabs.count()), 0]:
         tabs.nth(place).click()
-        view.page.wait_for_timeout(1500)
+        view.page.wait_for_function(
+            "title => (new URLSearchParams(location.search).get('tab') ?? 'Inspect') === title",
+            arg=tabs.nth(place).text_content(),
+        )
+        view.wait_for_rest()
 
 
 def test_tour_is_shown_once(browser: Any, url: str) -> None:
     visitor = browser.new_context(**VIEWPORT)
     first = Watched(visitor, url)
     card = first.page.get_by_label("Tour")
-    card.wait_for(timeout=60_000)
+    card.wait_for()
     for _step in range(4):
         card.get_by_role("button").last.click()
-    assert card.count() == 0
+    card.wait_for(state="detached")
     second = Watched(visitor, url)
     second.wait_for_map()
     assert second.page.get_by_label("Tour").count() == 0
@@ -246,8 +258,8 @@ def test_sky_image_offline_fails_quietly(view: Watched, catalog: pd.DataFrame) -
     view.wait_for("get('pixels')?.data.wave.length > 0")
     view.page.route("https://www.legacysurvey.org/**", lambda route: route.abort())
     view.page.get_by_role("button", name="Sky image").click()
-    view.page.get_by_text("no image").first.wait_for(timeout=60_000)
-    view.page.wait_for_timeout(500)
+    view.page.get_by_text("no image").first.wait_for()
+    view.wait_for_answer()
     assert all("legacysurvey.org/viewer/cutout" in address for address in view.outside)
     view.outside.clear()
     view.errors[:] = [error for error in view.errors if "Failed to load resource" not in error]
@@ -257,5 +269,5 @@ def test_sessions_do_not_disturb_each_other(visit: Any, catalog: pd.DataFrame) -
     one, two = visit(), visit()
     one.click_object(catalog, alone(catalog))
     one.wait_for("get('map selected').data.x.length === 1")
-    two.page.wait_for_timeout(500)
+    two.wait_for_answer()
     assert two.column("map selected", "x").size == 0

@@ -43,7 +43,7 @@ def test_contact_sheet_is_walked_and_labelled_by_keys(
 ) -> None:
     view = visit("tab=Outliers")
     cards = view.page.locator(".card")
-    cards.nth(11).wait_for(timeout=60_000)
+    cards.nth(11).wait_for()
     order = ranked(catalog)
     assert cards.locator(".id").all_inner_texts() == order[:12]
     assert view.page.locator(".card svg.flux path.data").first.get_attribute("d").count("L") > 100
@@ -61,7 +61,7 @@ def test_contact_sheet_is_walked_and_labelled_by_keys(
     view.page.keyboard.type(HOSTILE + " 5")
     view.page.keyboard.press("Enter")
     view.page.get_by_text("saved by").wait_for()
-    view.page.wait_for_timeout(500)
+    view.until(lambda: order[2] in labels(atlas_path), "a note on disk")
     assert labels(atlas_path)[order[1]] == (4, "", "")
     assert labels(atlas_path)[order[2]] == (
         None,
@@ -79,7 +79,7 @@ def test_contact_sheet_is_walked_and_labelled_by_keys(
 
 def test_table_shows_hostile_cells_as_text(visit: Any, catalog: pd.DataFrame) -> None:
     view = visit("tab=Outliers")
-    view.page.locator(".card").first.wait_for(timeout=60_000)
+    view.page.locator(".card").first.wait_for()
     title = view.page.title()
     view.page.get_by_role("button", name="table", exact=True).click()
     rows = view.page.locator("tbody tr")
@@ -98,7 +98,7 @@ def test_table_shows_hostile_cells_as_text(visit: Any, catalog: pd.DataFrame) ->
 
 def test_address_holds_score_and_options(visit: Any, catalog: pd.DataFrame) -> None:
     view = visit('tab=Outliers&score=lof&only=["unlabelled first"]')
-    view.page.locator(".card").first.wait_for(timeout=60_000)
+    view.page.locator(".card").first.wait_for()
     best = catalog.sort_values("lof", ascending=False)["object_id"].iloc[:12].tolist()
     first = view.page.locator(".card .id").all_inner_texts()
     assert len(set(best) & set(first)) >= 10  # those labelled in other tests come last
@@ -110,7 +110,7 @@ def test_acknowledged_label_outlives_kill_9_of_the_server(
     path = own_copy(tiny_atlas_path, tmp_path)
     with serving(str(path), log=tmp_path / "server.log") as address:
         watched = Watched(browser, f"{address}?tab=Outliers")
-        watched.page.locator(".card").first.click(timeout=60_000)
+        watched.page.locator(".card").first.click()
         watched.page.locator(".card.now").wait_for()
         chosen = watched.page.locator(".card.now .id").inner_text()
         watched.page.keyboard.press("5")
@@ -139,29 +139,33 @@ def test_moving_a_slider_decodes_live(visit: Any, catalog: pd.DataFrame) -> None
     slider.focus()
     for _ in range(40):
         view.page.keyboard.press("ArrowRight")
-    view.page.wait_for_timeout(1500)
-    after = view.column("rest now", "flux")
-    assert np.abs(after - before).max() > 1e-6
+    view.until(
+        lambda: bool(np.abs(view.column("rest now", "flux") - before).max() > 1e-6),
+        "a spectrum changed by the slider",
+    )
     np.testing.assert_array_equal(before, view.column("rest start", "flux"))
     view.page.get_by_role("button", name="traversal").click()
-    view.page.get_by_text("blue continuum").wait_for(timeout=60_000)
+    view.page.get_by_text("blue continuum").wait_for()
 
 
 def test_attention_lies_under_the_spectrum(visit: Any, catalog: pd.DataFrame) -> None:
     view = visit(f"id={catalog['object_id'][7]}")
-    view.page.get_by_text("Grad-FAM (Melchior+2022): top channel").wait_for(timeout=60_000)
+    view.page.get_by_text("Grad-FAM (Melchior+2022): top channel").wait_for()
     assert view.column("attention bars", "value").size > 10
     for wave in (4500.0, 8000.0):
         across = [view.pixel(name, wave, 0)[0] for name in ("flux", "residual", "attention")]
         assert max(across) - min(across) < 1.5
     view.page.get_by_label("channels").click()
-    view.page.wait_for_timeout(800)
+    view.wait_for("get('attention channels').inner_width > 100")
     across = [view.pixel(name, 8000.0, 0)[0] for name in ("flux", "attention channels")]
     assert abs(across[0] - across[1]) < 1.5
-    colours = view.shot("attention channels").reshape(-1, 3)
-    red = (colours[:, 0] > colours[:, 2] + 60).sum()
-    blue = (colours[:, 2] > colours[:, 0] + 60).sum()
-    assert min(red, blue) > 50
+
+    def red_and_blue() -> tuple[int, int]:
+        colours = view.shot("attention channels").reshape(-1, 3)
+        redder = colours[:, 0] - colours[:, 2]
+        return int((redder > 60).sum()), int((redder < -60).sum())
+
+    view.until(lambda: min(red_and_blue()) > 50, "channels that pull up and down")
     view.page.get_by_role("button", name="order objects by the top channel").click()
     view.wait_for("get('gallery lines')?.data.xs.length === 6")
     view.wait_for("get('map highlight').data.x.length === 6")
@@ -170,7 +174,7 @@ def test_attention_lies_under_the_spectrum(visit: Any, catalog: pd.DataFrame) ->
 def test_window_is_dragged_on_the_spectrum(visit: Any, catalog: pd.DataFrame) -> None:
     z = float(catalog["z"][7])
     view = visit(f"id={catalog['object_id'][7]}")
-    view.page.get_by_text("Grad-FAM (Melchior+2022)").wait_for(timeout=60_000)
+    view.page.get_by_text("Grad-FAM (Melchior+2022)").wait_for()
     view.page.get_by_role("button", name="drag a window").click()
     view.page.get_by_role("button", name="drag on the spectrum").wait_for()
     (left, top), (right, _top) = (
@@ -182,7 +186,7 @@ def test_window_is_dragged_on_the_spectrum(visit: Any, catalog: pd.DataFrame) ->
     view.page.mouse.move(right, top, steps=5)
     view.page.mouse.up()
     text = view.page.get_by_text("Å of the model")
-    text.wait_for(timeout=60_000)
+    text.wait_for()
     low, high = (float(word) for word in text.inner_text().split(" ")[0].split("-"))
     assert abs(low - 4900) < 15
     assert abs(high - 5100) < 15
@@ -193,7 +197,7 @@ def test_track_drawn_freehand_is_decoded_named_and_saved(
 ) -> None:
     view = visit("tab=Tracks")
     view.page.get_by_role("button", name="freehand").click()
-    view.page.get_by_text("Drag on the map").wait_for(timeout=60_000)
+    view.page.get_by_text("Drag on the map").wait_for()
     order = catalog.sort_values("activity")[["umap_x", "umap_y"]].to_numpy()
     path = [np.median(part, axis=0) for part in np.array_split(order, 6)]
     places = [view.pixel("map", *point) for point in path]
@@ -212,14 +216,14 @@ def test_track_drawn_freehand_is_decoded_named_and_saved(
     assert len(list((atlas_path / "tracks").glob("*.json"))) == 1
     assert view.page.locator("b", has_text="track").count() == 0
     view.page.get_by_role("button", name="trends").click()
-    view.page.wait_for_timeout(800)
+    view.wait_for("get('track trends').data.d4000.filter(Number.isFinite).length === 20")
     view.page.get_by_role("button", name="planes").click()
-    view.page.wait_for_timeout(800)
+    view.wait_for("get('plane BPT').inner_width > 100")
 
 
 def test_recipe_makes_a_track_without_drawing(visit: Any) -> None:
     view = visit("tab=Tracks")
-    view.page.get_by_role("button", name="binned centroids").click(timeout=60_000)
+    view.page.get_by_role("button", name="binned centroids").click()
     view.page.get_by_role("button", name="make", exact=True).first.click()
     view.wait_for("get('track spectra')?.data.xs.length === 5")
     view.wait_for("get('map knots').data.x.length === 5")

@@ -89,8 +89,10 @@ def test_spectrum_changes_frame_smoothing_lines_and_neighbours(
         view.page.locator("body").press("]")
     view.page.get_by_text("Smoothing [pixels]: 6").wait_for()
     view.page.wait_for_url("**smooth=6**")
-    smooth = view.column("pixels", "flux")
-    assert np.nanstd(np.diff(smooth)) < 0.6 * before
+    view.until(
+        lambda: bool(np.nanstd(np.diff(view.column("pixels", "flux"))) < 0.6 * before),
+        "a smoother spectrum",
+    )
     view.page.get_by_label("Neighbours", exact=True).click()
     view.wait_for(
         "get('flux').renderers.find(r => r.glyph.type === 'MultiLine')"
