@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -9,8 +10,18 @@ from data.processes import map_in_order
 
 
 def _double(number):
-    time.sleep(0.02 * (number % 3))
     return 2 * number
+
+
+def _after_the_next(path: Path) -> int:
+    """Return the number a file is named for; an even one only when the odd one after it is done."""
+    number = int(path.name)
+    deadline = time.monotonic() + 60
+    while number % 2 == 0 and not path.with_name(str(number + 1)).exists():
+        assert time.monotonic() < deadline, f"{number + 1} is not being worked on"
+        time.sleep(0.01)
+    path.touch()
+    return number
 
 
 def _die(number):
@@ -31,6 +42,11 @@ def test_results_come_in_order_and_few_ahead(jobs):
         assert result == 2 * i
         assert len(taken) <= i + jobs + 2
     assert len(taken) == 12
+
+
+def test_results_keep_their_order_when_later_ones_are_ready_first(tmp_path: Path):
+    work = [tmp_path / str(number) for number in range(8)]
+    assert list(map_in_order(_after_the_next, work, jobs=2)) == list(range(8))
 
 
 def test_a_process_that_dies_is_told():
