@@ -73,6 +73,9 @@ class TableView(pn.viewable.Viewer):
 def table_frame(dataset: Dataset, rows: np.ndarray, colour: str) -> pd.DataFrame:
     """Return the table of some rows: id, usual facts, what colours the map, scores."""
     columns: dict[str, Any] = {"object_id": dataset.ids[rows]}
+    for name in dataset.identifier_columns:  # as text: a browser's numbers have 16 digits
+        cells = dataset.catalog[name].iloc[rows]
+        columns[name] = cells.astype("string").fillna("").to_numpy(object)
     for name in dict.fromkeys([*USUAL, colour, *dataset.scores]):
         if name in dataset.numeric_columns:
             columns[name] = np.round(dataset.numeric(name)[rows].astype(float), 4)

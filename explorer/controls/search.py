@@ -66,10 +66,11 @@ def find(dataset: Dataset, text: str) -> Found:
         return (
             Found([], f"no {name} in this atlas") if row is None else Found([row], f"found {name}")
         )
-    if text.isdecimal() and "targetid" in dataset.catalog:
-        rows = np.flatnonzero(dataset.catalog["targetid"].astype(str).to_numpy() == text)
-        if len(rows):
-            return Found([int(row) for row in rows], f"found targetid {text}")
+    for name in dict.fromkeys(["targetid", *dataset.identifier_columns]):
+        if text.isdecimal() and name in dataset.catalog:
+            rows = np.flatnonzero(dataset.catalog[name].astype("string").eq(text).fillna(False))
+            if len(rows):
+                return Found([int(row) for row in rows], f"found {name} {text}")
     if match := _COORDINATES.fullmatch(text):
         return _find_around(dataset, match)
     return Found([], f"no object is called {text!r}; ids, plate-mjd-fiber, targetid, or ra dec")

@@ -28,6 +28,9 @@ DENSITY = "density"
 MAX_CLASSES = 40
 """A text column with more values than this is no class to colour or filter by."""
 
+EXACT_FLOAT32, EXACT_FLOAT64 = 2**24, 2**53
+"""Whole numbers from here on lose digits as floating-point numbers."""
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -158,12 +161,23 @@ class Dataset:
             str(name)
             for name in self.catalog.columns
             if pd.api.types.is_numeric_dtype(self.catalog[name])
+            and str(name) not in self.identifier_columns
             and bool(np.isfinite(self.catalog[name].to_numpy(float, na_value=np.nan)).any())
         ]
         positions = {axis for item in self.atlas.embeddings for axis in (item.x, item.y)}
         ordered = [name for name in columns.NUMBERS if name in names]
         ordered += [name for name in names if name not in {*ordered, *positions}]
         return ordered
+
+    @cached_property
+    def identifier_columns(self) -> list[str]:
+        """Columns of integers too large for floating point: names of things, not quantities."""
+        return [
+            str(name)
+            for name in self.catalog.columns
+            if pd.api.types.is_integer_dtype(self.catalog[name])
+            and bool((self.catalog[name].dropna().abs() >= EXACT_FLOAT64).any())
+        ]
 
     @cached_property
     def class_columns(self) -> list[str]:
@@ -177,11 +191,17 @@ class Dataset:
         return names
 
     def numeric(self, column: str) -> FloatArray:
-        """Return a column of numbers, float32, NaN where missing, shape (n_object,)."""
+        """Return a column of numbers, NaN where missing, shape (n_object,).
+
+        They are float32; float64 where integers (a night as 20210324) need it.
+        """
 
         def make() -> FloatArray:
             values = self.catalog[column].to_numpy(float, na_value=np.nan)
-            return np.where(np.isfinite(values), values, np.nan).astype(np.float32)
+            whole = pd.api.types.is_integer_dtype(self.catalog[column])
+            exact = whole and bool(np.any(np.abs(values) >= EXACT_FLOAT32))
+            values = np.where(np.isfinite(values), values, np.nan)
+            return values if exact else values.astype(np.float32)
 
         return self.keep(("numeric", column), make)
 

@@ -31,7 +31,7 @@ def passing(dataset: Dataset, filters: Mapping[str, Any]) -> BoolArray | None:
             passes = np.isin(classes.codes, codes)
         elif column in dataset.numeric_columns and _is_range(wanted):
             values = dataset.numeric(column)
-            low, high = (np.float32(limit) for limit in wanted)
+            low, high = np.asarray(wanted, dtype=values.dtype)
             passes = (values >= low) & (values <= high)
         else:
             raise ValueError(
