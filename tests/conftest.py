@@ -22,6 +22,17 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20230727)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the number of damaged files be chosen."""
+    parser.addoption("--mutants", type=int, default=110, help="damaged files of each kind read")
+
+
+@pytest.fixture
+def n_mutant(request: pytest.FixtureRequest) -> int:
+    """How many damaged files a test makes."""
+    return int(request.config.getoption("--mutants"))
+
+
 @pytest.fixture(scope="session")
 def real_spectra() -> Path:
     """Folder of real SDSS and DESI files; not part of the repository."""
