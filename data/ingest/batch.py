@@ -20,7 +20,8 @@ from data.ingest.file_list import file_state, printable_name
 from data.ingest.formats import read_file
 from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
 from data.ingest.prepare import pixel_shift, prepare
-from data.ingest.raw_spectrum import RawSpectrum
+from data.ingest.raw_spectrum import NO_MASK, RawSpectrum
+from data.ingest.resampling import resampled
 from data.ingest.sample_cuts import SampleCuts
 from data.processes import start_pool
 
@@ -73,12 +74,14 @@ class Criteria:
         catalog: The user's catalogue, or none.
         cuts: What the sample asks of its objects.
         mask: Which bits of a file's mask leave a pixel out.
+        air: Whether wavelengths are in air where a file does not say it.
     """
 
     grid: WaveGrid
     catalog: CatalogChoice | None = None
     cuts: SampleCuts = SampleCuts()
     mask: MaskPolicy = DEFAULT_POLICY
+    air: bool = False
 
 
 @dataclass
@@ -106,7 +109,7 @@ def read_batch(files: list[str], criteria: Criteria) -> FileContents:
         printed = printable_name(name)
         contents.states.append(file_state(name))
         try:
-            for raw in read_file(Path(name), criteria.mask):
+            for raw in read_file(Path(name), criteria.mask, air=criteria.air):
                 _take(raw, printed, criteria, contents)
         except (ValueError, OSError) as error:
             contents.rejected.append(Rejection(printed, "", plain_text(_reason(error))))
@@ -153,13 +156,15 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
     if criteria.catalog is not None:
         facts |= _from_catalog(facts, criteria.catalog)
     problem = raw.problem or criteria.cuts.reason(facts)
-    shift = pixel_shift(INSTRUMENTS[raw.instrument], criteria.grid)
+    own = criteria.grid if raw.wave is not None else INSTRUMENTS[raw.instrument]
+    shift = pixel_shift(own, criteria.grid)
     if not problem and shift is None:
         problem = f"other grid: {raw.instrument} pixels do not fit; ingest them with --instrument"
     if problem:
         contents.rejected.append(Rejection(file, object_id, problem))
         return
     try:
+        raw = resampled(raw, criteria.grid)
         ready = prepare(
             criteria.grid,
             pixel=raw.pixel + (shift or 0),
@@ -169,7 +174,8 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
             z=facts["z"],
         )
     except ValueError as error:
-        reason = "; ".join((str(error), *raw.remarks))
+        known = (remark for remark in raw.remarks if remark != NO_MASK)
+        reason = "; ".join((str(error), *known))
         contents.rejected.append(Rejection(file, object_id, reason))
         return
     if problem := criteria.cuts.noise_reason(ready.snr):

@@ -37,6 +37,7 @@ from data.ingest.external_catalog import Catalog, Match
 from data.ingest.file_list import FileList, batches, find_files
 from data.ingest.formats import read_file
 from data.ingest.pixel_mask import mask_policy
+from data.ingest.raw_spectrum import OTHER
 from data.ingest.resume import Done, digest, finish_stopped, note_of, take_up
 from data.ingest.sample_cuts import SampleCuts, sample_cuts
 from data.survey_writer import SurveyWriter
@@ -93,6 +94,9 @@ class IngestConfig:
     mask_bits: tuple[str, ...] = setting(
         default=("default",),
         help="bits of the files' masks that leave a pixel out: default, all, none, or their names",
+    )
+    air: bool = setting(
+        default=False, help="wavelengths are in air where a file does not say in what they are"
     )
     instrument: Literal["auto", "sdss", "boss", "desi"] = setting(
         default="auto",
@@ -160,6 +164,7 @@ def ingest(config: IngestConfig) -> None:
         catalog=choice,
         cuts=config.cuts,
         mask=mask_policy(config.mask_bits),
+        air=config.air,
     )
     asked, content = _asked(config, criteria), digest(config.catalog)
     if config.resume and finish_stopped(config.out, settings=asked, content=content):
@@ -205,6 +210,7 @@ def _asked(config: IngestConfig, criteria: Criteria) -> dict[str, Any]:
         "grid": criteria.grid.to_dict(),
         "cuts": {name: _plain(value) for name, value in asdict(criteria.cuts).items()},
         "mask": asdict(criteria.mask),
+        "air": criteria.air,
         "catalog": str(config.catalog.resolve()) if config.catalog else None,
         "match": config.match,
         "table": config.table,
@@ -290,7 +296,13 @@ def _choose_instrument(files: Sequence[str]) -> str:
     for name in sample:
         with suppress(ValueError, OSError):  # the ingest itself reports what is wrong with a file
             counts.update(raw.instrument for raw in islice(read_file(Path(name)), 1))
-    chosen = counts.most_common(1)[0][0] if counts else "sdss"
+    n_other = counts.pop(OTHER, 0)
+    chosen = counts.most_common(1)[0][0] if counts else "boss" if n_other else "sdss"
+    if n_other:
+        _say(
+            f"{n_other} of {len(sample)} files looked into have grids of their own; "
+            f"their spectra are resampled onto the {chosen} grid. --instrument takes another"
+        )
     if len(counts) > 1:
         listed = ", ".join(f"{count} {name}" for name, count in counts.most_common())
         wave = INSTRUMENTS[chosen].wave

@@ -154,6 +154,17 @@ class FitsFile:
         self._next = offset + -(-header.data_size // BLOCK) * BLOCK
         return Unit(header=header, offset=offset)
 
+    def require(self, unit: Unit) -> None:
+        """Refuse a file that ends before the data of a unit do.
+
+        Raises:
+            ValueError: It does.
+        """
+        missing = unit.offset + unit.header.data_size - self._size
+        if missing > 0:
+            kind = "table" if unit.header.n_field else "image"
+            raise ValueError(f"truncated FITS file: its {kind} lacks the last {missing} bytes")
+
     def read(
         self, unit: Unit, names: Sequence[str], *, n_row: int | None = None
     ) -> dict[str, NDArray[Any]]:
@@ -170,9 +181,7 @@ class FitsFile:
         header = unit.header
         width, rows = header.integer("NAXIS1"), header.integer("NAXIS2")
         rows = rows if n_row is None else min(rows, n_row)
-        missing = unit.offset + header.data_size - self._size
-        if missing > 0:
-            raise ValueError(f"truncated FITS file: its table lacks the last {missing} bytes")
+        self.require(unit)
         wanted = {name: header.columns[name] for name in names if name in header.columns}
         fields = header.fields
         self._handle.seek(unit.offset)
@@ -201,9 +210,7 @@ class FitsFile:
         dtype = _IMAGE_DTYPES.get(header.integer("BITPIX"))
         if dtype is None or not shape or header.integer("PCOUNT", 0):
             raise ValueError(f"no image: NAXIS is {n_axis}, BITPIX {header.cards.get('BITPIX')}")
-        missing = unit.offset + header.data_size - self._size
-        if missing > 0:
-            raise ValueError(f"truncated FITS file: its image lacks the last {missing} bytes")
+        self.require(unit)
         shape[0] = max(min(shape[0] if last is None else last, shape[0]) - first, 0)
         stride = math.prod(shape[1:]) * np.dtype(dtype).itemsize
         self._handle.seek(unit.offset + first * stride)

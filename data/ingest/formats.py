@@ -14,14 +14,19 @@ from data.ingest.spspec import is_spspec, read_spspec
 
 DESI_PARTS = ("_WAVELENGTH", "_FLUX", "_IVAR")
 """How names of HDUs of DESI spectra end."""
+TEXT_SUFFIXES = (".csv", ".ecsv", ".txt", ".dat")
+"""How names of spectra in text files end."""
 
 
-def read_file(path: Path, policy: MaskPolicy = DEFAULT_POLICY) -> Iterator[RawSpectrum]:
+def read_file(
+    path: Path, policy: MaskPolicy = DEFAULT_POLICY, *, air: bool = False
+) -> Iterator[RawSpectrum]:
     """Yield the objects of a file.
 
     Args:
         path: The file.
         policy: Which bits of its mask leave a pixel out.
+        air: Whether wavelengths are in air where the file does not say it.
 
     Raises:
         ValueError: The file is damaged, or in no known format.
@@ -29,6 +34,12 @@ def read_file(path: Path, policy: MaskPolicy = DEFAULT_POLICY) -> Iterator[RawSp
     """
     if path.is_dir():
         raise ValueError("not a file: it is a folder")
+    if path.suffix.lower() in TEXT_SUFFIXES:
+        from data.ingest.own_grid import own_grid_spectrum
+        from data.ingest.spectrum_table import text_table
+
+        yield from (own_grid_spectrum(item, air=air) for item in text_table(path))
+        return
     with FitsFile(path) as file:
         primary = file.next_unit()
         assert primary is not None  # a file of 0 bytes is refused when opened
@@ -39,11 +50,11 @@ def read_file(path: Path, policy: MaskPolicy = DEFAULT_POLICY) -> Iterator[RawSp
             yield from read_spplate(path, file, primary, policy)
             return
         table = file.next_unit()
-        if table is None:
-            raise ValueError("no spectrum: the FITS file has no extension")
-        if {"flux", "loglam"} & table.header.columns.keys():
+        columns = table.header.columns.keys() if table else set()
+        if table and ("loglam" in columns or {"flux", "ivar", "and_mask"} <= columns):
             yield read_sdss(path, file, table, policy)
             return
+        file.require(primary)
         names = _names(file, table)
     spectra = any(name.endswith(DESI_PARTS) for name in names)
     if not spectra and {"REDSHIFTS", "ZBEST"} & set(names):
@@ -56,17 +67,20 @@ def read_file(path: Path, policy: MaskPolicy = DEFAULT_POLICY) -> Iterator[RawSp
 
         yield from read_desi(path, policy)
         return
-    raise ValueError(
-        "unknown format: neither SDSS/BOSS (columns flux, loglam, ivar in HDU 1) "
-        "nor DESI (HDUs FIBERMAP, B_WAVELENGTH, ...)"
-    )
+    from data.ingest.any_format import read_any  # imports astropy, which the others do not need
+
+    yield from read_any(path, air=air)
 
 
-def _names(file: FitsFile, unit: Unit) -> list[str]:
-    """Return the names of a unit and all after it, upper case."""
+def _names(file: FitsFile, unit: Unit | None) -> list[str]:
+    """Return the names of a unit and all after it, upper case.
+
+    Raises:
+        ValueError: The file ends before the data of one do.
+    """
     names: list[str] = []
-    following: Unit | None = unit
-    while following is not None:
-        names.append(following.header.cards.get("EXTNAME", "").upper())
-        following = file.next_unit()
+    while unit is not None:
+        file.require(unit)
+        names.append(unit.header.cards.get("EXTNAME", "").upper())
+        unit = file.next_unit()
     return names

@@ -13,6 +13,8 @@ from data.grid import WaveGrid
 
 NO_MASK = "no mask: every pixel with ivar > 0 is used"
 """Remark on a file without a mask of bad pixels."""
+OTHER = "other"
+"""Instrument of spectra on grids of their own."""
 LATTICE_TOLERANCE = 0.1
 """Largest distance of a pixel from its instrument's grid, in pixels."""
 
@@ -22,8 +24,9 @@ class RawSpectrum:
     """One object as read: flux in 1e-17 erg/s/cm2/A, vacuum Angstrom, observed frame.
 
     Attributes:
-        instrument: `sdss`, `boss` or `desi`.
-        pixel: Pixel indices in the instrument's grid, increasing; may reach beyond it.
+        instrument: `sdss`, `boss` or `desi`; `OTHER` where it lies on none of their grids.
+        pixel: Pixel indices in the instrument's grid, increasing; may reach beyond it; shape (n,),
+            or empty where `wave` takes its place.
         flux: Flux density, may be non-finite, shape (n,).
         ivar: Inverse variance of `flux`, shape (n,).
         masked: Which pixels the mask leaves out, shape (n,).
@@ -32,6 +35,7 @@ class RawSpectrum:
         masked_by: Bit of the mask -> how many measured pixels it leaves out.
         n_measured: Pixels with ivar > 0, whatever the mask says.
         remarks: What the user should know though the spectrum is used, one line each.
+        wave: Vacuum Angstrom of pixels that lie on no instrument's grid, increasing, shape (n,).
     """
 
     instrument: str
@@ -44,6 +48,7 @@ class RawSpectrum:
     masked_by: Mapping[str, int] = field(default_factory=dict)
     n_measured: int = 0
     remarks: tuple[str, ...] = ()
+    wave: FloatArray | None = None
 
 
 def lattice(uniform: FloatArray, grid: WaveGrid) -> IndexArray:

@@ -379,8 +379,9 @@ def test_values_the_pipeline_could_not_measure_are_nan(tmp_path: Path):
 def test_other_fits_files_are_told(tmp_path: Path):
     path = tmp_path / "image.fits"
     fits.PrimaryHDU(np.zeros((4, 4))).writeto(path)
-    with pytest.raises(ValueError, match="no spectrum: the FITS file has no extension"):
+    with pytest.raises(ValueError, match=r"known format: it has PRIMARY \(image \(4, 4\)\)"):
         list(read_file(path))
-    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.zeros(4))]).writeto(path, overwrite=True)
-    with pytest.raises(ValueError, match="unknown format"):
+    table = fits.BinTableHDU(np.zeros(3, [("MAG", "f4"), ("NAME", "S4")]), name="STARS")
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(path, overwrite=True)
+    with pytest.raises(ValueError, match=r"STARS \(table of MAG, NAME\); known are SDSS spec"):
         list(read_file(path))

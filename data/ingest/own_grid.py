@@ -1,0 +1,230 @@
+"""Spectra of any instrument: units, air or vacuum, redshift and position as their headers say."""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy import units
+from numpy.typing import NDArray
+
+from data.arrays import BoolArray, FloatArray
+from data.grid import INSTRUMENTS
+from data.ingest.cells import PLACEHOLDERS, number, plain_text, positive
+from data.ingest.raw_spectrum import NO_MASK, OTHER, RawSpectrum
+from data.lines.indices import air_to_vacuum
+
+FLUX_UNIT = units.Unit("1e-17 erg / (s cm2 Angstrom)")
+OFF_GRID = 0.01
+"""Wavelengths up to so many pixels away from those of an instrument's grid lie on it."""
+TINY = 1e-10
+"""Fluxes without unit below this are in erg/s/cm2/A."""
+RELATIVE = "the flux has no absolute unit: norm is in the unit of the file"
+VACUUM_ASSUMED = "the file does not say whether wavelengths are in air: taken as vacuum (--air)"
+AIR_ASSUMED = "the file does not say whether wavelengths are in air: taken as air (--air)"
+SPACE = ("JWST", "HST")
+"""Telescopes without air before them."""
+REDSHIFTS, REDSHIFT_ERRORS = ("Z", "REDSHIFT", "ZBEST", "Z_BEST"), ("Z_ERR", "ZERR", "Z_ERROR")
+CLASSES = ("CLASS", "SPECTYPE", "OBJCLASS")
+PLACES = (("SRCRA", "SRCDEC"), ("RA_OBJ", "DEC_OBJ"), ("RA", "DEC"), ("RA_TARG", "DEC_TARG"))
+"""Keywords of the target's position; others tell where the telescope pointed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """A spectrum as a file records it.
+
+    Attributes:
+        wave: Wavelengths, or their logarithms where `wave_unit` is `log`; shape (n,).
+        flux: Flux, shape (n,).
+        variance: Variance of `flux`, shape (n,); not positive where nothing was measured.
+        bad: Which pixels the file's mask leaves out, shape (n,), or none if it has no mask.
+        wave_unit: Unit of `wave`; empty if unknown.
+        flux_unit: Unit of `flux`; empty if unknown.
+        cards: Header of the file: keyword in upper case -> value, and `keyword comment` -> text.
+        name: Identifier: the file's name, and what tells its spectra apart.
+    """
+
+    wave: FloatArray
+    flux: FloatArray
+    variance: FloatArray
+    bad: BoolArray | None
+    wave_unit: str
+    flux_unit: str
+    cards: Mapping[str, Any]
+    name: str
+
+
+def object_name(path: Path) -> str:
+    """Return a file's name without what tells its format."""
+    name = path.name
+    for ending in (".gz", ".fz", ".fits", ".fit", ".csv", ".ecsv", ".txt", ".dat", ".spec"):
+        name = name.removesuffix(ending)
+    return name
+
+
+@np.errstate(all="ignore")  # values of damaged files overflow: they are refused, or get no weight
+def own_grid_spectrum(recorded: Recorded, *, air: bool) -> RawSpectrum:
+    """Return a spectrum in the units of a survey.
+
+    Args:
+        recorded: What the file has.
+        air: Whether wavelengths are in air where the file does not say it.
+
+    Raises:
+        ValueError: The arrays do not fit together, or a unit is not known.
+    """
+    shapes = {len(recorded.wave), len(recorded.flux), len(recorded.variance)}
+    if len(shapes) != 1 or shapes == {1}:
+        raise ValueError(f"bad shape: wavelength, flux and error have {sorted(shapes)} pixels")
+    wave = _angstrom(recorded.wave.astype(float), recorded.wave_unit)
+    in_air, remark = _in_air(recorded.cards, air=air)
+    order, wave = _increasing(air_to_vacuum(wave) if in_air else wave)
+    flux, variance = recorded.flux[order].astype(float), recorded.variance[order].astype(float)
+    scale, told = _flux_scale(recorded.flux_unit, flux, wave)
+    measured = np.isfinite(flux) & np.isfinite(variance) & (variance > 0)
+    ivar = np.divide(1.0, variance * scale**2, out=np.zeros(len(wave)), where=measured)
+    bad = np.zeros(len(wave), bool) if recorded.bad is None else recorded.bad[order]
+    instrument, pixel = _known_grid(wave)
+    return RawSpectrum(
+        instrument=instrument,
+        pixel=pixel,
+        wave=wave if instrument == OTHER else None,
+        flux=flux * scale,
+        ivar=ivar,
+        masked=bad,
+        facts=_facts(recorded.cards, recorded.name),
+        masked_by={"MASK": int((bad & measured).sum())},
+        n_measured=int(measured.sum()),
+        remarks=tuple(t for t in (remark, told, NO_MASK if recorded.bad is None else "") if t),
+    )
+
+
+def _angstrom(wave: FloatArray, unit: str) -> FloatArray:
+    """Return wavelengths in Angstrom.
+
+    Raises:
+        ValueError: Their unit is neither stated nor sure.
+    """
+    low, high = float(np.nanmin(wave)), float(np.nanmax(wave))
+    if unit == "log":
+        return np.power(10.0, wave)
+    if unit:
+        known = _unit(unit)
+        if not known.is_equivalent(units.AA):
+            raise ValueError(f"wavelength unit not known: {unit!r}")
+        return wave * known.to(units.AA)
+    if low >= 2500:
+        return wave
+    raise ValueError(
+        f"wavelength unit not known: the file states none, and {low:.4g} ... {high:.4g} may be "
+        "micron, nm or a logarithm; Angstrom are taken from 2500 on"
+    )
+
+
+def _increasing(wave: FloatArray) -> tuple[slice, FloatArray]:
+    order = slice(None, None, -1 if wave[0] > wave[-1] else 1)
+    wave = wave[order]
+    if not (np.all(np.isfinite(wave)) and wave[0] > 0 and np.all(np.diff(wave) > 0)):
+        raise ValueError("bad wavelengths: they must be finite and increase or decrease")
+    return order, wave
+
+
+def _in_air(cards: Mapping[str, Any], *, air: bool) -> tuple[bool, str]:
+    """Return whether wavelengths are in air, and what to say if the header does not tell."""
+    vacuum = str(cards.get("VACUUM", "")).upper()
+    stated = str(cards.get("AIRORVAC", "")).lower()
+    axis = str(cards.get("CTYPE1", "")).upper()
+    if vacuum in ("T", "TRUE", "1") or stated.startswith("vac"):
+        return False, ""
+    if vacuum in ("F", "FALSE", "0") or stated.startswith("air") or axis.startswith("AWAV"):
+        return True, ""
+    if axis.startswith("WAVE-") or axis == "WAVE":  # FITS WCS paper III: WAVE is vacuum
+        return False, ""
+    if str(cards.get("TELESCOP", "")).upper() in SPACE:
+        return False, ""
+    return air, AIR_ASSUMED if air else VACUUM_ASSUMED
+
+
+def _flux_scale(unit: str, flux: FloatArray, wave: FloatArray) -> tuple[float | FloatArray, str]:
+    """Return what turns the flux into 1e-17 erg/s/cm2/A, and what to say if nothing does."""
+    known = _unit(unit) if unit else None
+    density = units.spectral_density(wave * units.AA)
+    if known is not None and known.is_equivalent(FLUX_UNIT, density):
+        scale = (np.ones(len(wave)) * known).to_value(FLUX_UNIT, density)
+        return np.asarray(scale, dtype=float), ""
+    seen = np.abs(flux[np.isfinite(flux) & (flux != 0)])
+    if known is None and seen.size and float(np.median(seen)) < TINY:
+        return 1e17, "the flux has no unit: taken as erg/s/cm2/A"
+    return 1.0, RELATIVE
+
+
+def _unit(text: str) -> Any:  # noqa: ANN401 - astropy states no one type of units
+    """Return a unit as a file spells it; one that is equivalent to none if it is not known."""
+    spelled = text.strip().replace("**", "^").replace("erg/cm/s", "erg/cm2/s")
+    spelled = re.sub(r"10\^\((-\d+)\)", r"1e\1", spelled).replace("ergs", "erg")
+    spelled = spelled.replace("^(", "(")
+    spelled = re.sub(r"\((-?\d+)\)", r"\1", spelled)
+    spelled = re.sub(r"(?i)\b(angstroms?|ang|A)(?=$|[-^ )])", "Angstrom", spelled)
+    spelled = re.sub(r"(?i)\bmicrons?\b", "micron", spelled)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", units.UnitsWarning)  # spellings that are discouraged
+        known: Any = units.Unit
+        return known(spelled, parse_strict="silent")
+
+
+def _known_grid(wave: FloatArray) -> tuple[str, NDArray[np.int64]]:
+    """Return the instrument on whose grid wavelengths lie, and their pixels; none if on none."""
+    for name in ("sdss", "boss", "desi"):
+        grid = INSTRUMENTS[name]
+        position = grid.pixel(wave)
+        pixel = np.rint(position).astype(np.int64)
+        inside = pixel[0] >= 0 and pixel[-1] < grid.n_pixel
+        if inside and np.abs(position - pixel).max() < OFF_GRID and np.all(np.diff(pixel) == 1):
+            return name, pixel
+    return OTHER, np.zeros(0, np.int64)
+
+
+def _facts(cards: Mapping[str, Any], name: str) -> dict[str, Any]:
+    redshifts = (number(cards.get(word)) for word in REDSHIFTS)
+    z = next((value for value in redshifts if -0.1 < value < 20), math.nan)
+    errors = (positive(cards.get(word)) for word in REDSHIFT_ERRORS)
+    kinds = (plain_text(cards[word]).upper() for word in CLASSES if word in cards)
+    ra, dec = _position(cards)
+    return {
+        "object_id": name,
+        "ra": ra,
+        "dec": dec,
+        "z": math.nan if z in PLACEHOLDERS else z,
+        "z_err": next((error for error in errors if math.isfinite(error)), math.nan),
+        "class": next(kinds, ""),
+        "subclass": plain_text(cards.get("SUBCLASS", "")),
+        "zwarning": math.nan,
+    }
+
+
+def _position(cards: Mapping[str, Any]) -> tuple[float, float]:
+    """Return right ascension and declination of the target in degrees; NaN if unknown."""
+    for words in PLACES:
+        if any("elescope" in str(cards.get(f"{word} comment", "")) for word in words):
+            continue
+        hours = ":" in str(cards.get(words[0], ""))
+        ra, dec = (_degrees(cards.get(word)) for word in words)
+        ra *= 15 if hours else 1
+        if -180 <= ra <= 360 and -90 <= dec <= 90:
+            return ra, dec
+    return math.nan, math.nan
+
+
+def _degrees(value: Any) -> float:  # noqa: ANN401 - whatever a header holds
+    """Return a number, or the value of a sexagesimal text, in its own unit."""
+    parts = str(value).strip().split(":")
+    numbers = [number(part) for part in parts]
+    size = sum(abs(part) / 60**place for place, part in enumerate(numbers))
+    return -size if parts[0].startswith("-") else size

@@ -1,0 +1,173 @@
+"""Spectra in images: IRAF and long-slit, 2dF/AAOmega, MUSE, LAMOST; wavelengths by the header."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.arrays import FloatArray
+from data.ingest.cells import number, plain_text
+from data.ingest.own_grid import Recorded
+
+POWERS = {
+    "VARIANCE": 1, "VAR": 1, "STAT": 1, "ERROR": 2, "ERR": 2, "ERRS": 2, "SIGMA": 2, "NOISE": 2,
+    "IVAR": -1, "INVVAR": -1,
+}  # fmt: skip
+"""Name of an HDU -> which power of its values the variance is."""
+FIBRE_TABLES = ("FIBRES", "FIBRES_IFU", "FIBERS")
+SKY_FIBRES = ("S", "N", "U", "F")
+"""TYPE of 2dF fibres without target: sky, not used, unallocated, guide."""
+LAMOST_ROWS = {"Flux": 0, "Inverse": 1, "Andmask": 3}
+"""Rows of LAMOST images (EXTEN0)."""
+
+
+def is_spectrum_image(hdu: Any) -> bool:  # noqa: ANN401 - an HDU of any kind
+    """Return whether an HDU is an image of spectra along its first axis."""
+    header = hdu.header
+    step = any(word in header for word in ("CD1_1", "CDELT1", "COEFF1"))
+    return bool(header.get("NAXIS", 0) and step and "CRVAL1" in header and header["NAXIS1"] > 9)
+
+
+def read_images(hdus: Sequence[Any], cards: Mapping[str, Any], name: str) -> Iterator[Recorded]:
+    """Yield the spectra of a file whose first image has their fluxes.
+
+    Args:
+        hdus: The HDUs of the file.
+        cards: Header of the file.
+        name: Name of the file's object.
+
+    Raises:
+        ValueError: It has no errors.
+    """
+    first = next(k for k, hdu in enumerate(hdus) if is_spectrum_image(hdu))
+    image = np.asarray(hdus[first].data)
+    n_pixel = image.shape[-1]
+    base = Recorded(
+        wave=_wavelengths(cards, n_pixel),
+        flux=np.zeros(n_pixel),
+        variance=np.zeros(n_pixel),
+        bad=None,
+        wave_unit=_wave_unit(cards),
+        flux_unit=str(cards.get("BUNIT", "")),
+        cards=cards,
+        name=name,
+    )
+    if str(cards.get("TELESCOP", "")).upper() == "LAMOST" and len(image) > LAMOST_ROWS["Andmask"]:
+        flux, ivar, mask = (image[row].astype(float) for row in LAMOST_ROWS.values())
+        variance = np.divide(1, ivar, out=np.zeros(n_pixel), where=ivar > 0)
+        yield replace(base, flux=flux, variance=variance, bad=mask != 0, flux_unit="")
+    elif image.ndim == 3:
+        yield from _bands(image, base)
+    else:
+        yield from _rows(hdus, image, _variance(hdus[first + 1 :], image.shape), base)
+
+
+def _rows(
+    hdus: Sequence[Any], image: FloatArray, variance: FloatArray, base: Recorded
+) -> Iterator[Recorded]:
+    """Yield the rows of an image, of 2dF those of targets."""
+    rows, variance = (values.reshape(-1, image.shape[-1]) for values in (image, variance))
+    waves = _wavelength_image(hdus, image.shape)
+    for row, fibre in enumerate(_fibres(hdus, len(rows))):
+        if fibre.get("TYPE", "P") in SKY_FIBRES:
+            continue
+        cards = {**base.cards, **fibre}
+        if fibre:
+            cards.setdefault("VACUUM", "F")  # 2dfdr has wavelengths in air unless it says so
+        yield replace(
+            base,
+            flux=rows[row],
+            variance=variance[row],
+            cards=cards,
+            wave=base.wave if waves is None else waves.reshape(rows.shape)[row],
+            name=base.name if len(rows) == 1 else f"{base.name}-{fibre.get('NAME') or row + 1}",
+        )
+
+
+def _bands(image: NDArray[Any], base: Recorded) -> Iterator[Recorded]:
+    """Yield the apertures of an IRAF file (band, aperture, pixel): one band is the noise."""
+    bands = range(1, len(image) + 1)
+    named = [str(base.cards.get(f"BANDID{band}", "")).lower() for band in bands]
+    sigma = next((band for band, text in enumerate(named) if text.startswith("sigma")), None)
+    if sigma is None:
+        raise ValueError(
+            "no errors: nearest to an IRAF spectrum (bands spectrum, raw, background, sigma), but "
+            f"no band is named sigma (BANDIDn): {named}"
+        )
+    for aperture in range(image.shape[1]):
+        yield replace(
+            base,
+            flux=image[0, aperture],
+            variance=image[sigma, aperture].astype(float) ** 2,
+            name=base.name if image.shape[1] == 1 else f"{base.name}-{aperture + 1}",
+        )
+
+
+def _wavelengths(cards: Mapping[str, Any], n_pixel: int) -> FloatArray:
+    """Return the coordinates of the first axis (FITS standard 4.0, equation 9)."""
+    words = ("CD1_1", "CDELT1", "COEFF1")
+    step = next(number(cards[word]) for word in words if word in cards)
+    reference, value = number(cards.get("CRPIX1", 1)), number(cards["CRVAL1"])
+    return value + step * (np.arange(1, n_pixel + 1) - reference)
+
+
+def _wave_unit(cards: Mapping[str, Any]) -> str:
+    """Return the unit of the first axis, or `log`."""
+    logarithmic = number(cards.get("DC-FLAG", 0)) == 1 or cards.get("LOGSCALE") is True
+    if logarithmic or "COEFF1" in cards:
+        return "log"
+    if str(cards.get("CTYPE1", "")).upper().endswith("-LOG"):
+        raise ValueError("wavelengths not known: the axis is logarithmic (CTYPE1 ...-LOG)")
+    described = str(cards.get("WAT1_001", ""))
+    iraf = described.rpartition("units=")[2].split()[:1] if "units=" in described else []
+    return iraf[0].strip('"') if iraf else str(cards.get("CUNIT1", ""))
+
+
+def _variance(hdus: Sequence[Any], shape: tuple[int, ...]) -> FloatArray:
+    """Return the variance from the HDU that is named as such.
+
+    Raises:
+        ValueError: There is none.
+    """
+    alike: list[str] = []
+    for hdu in hdus:
+        name = hdu.name.upper()
+        if getattr(hdu, "shape", None) != shape:
+            continue
+        if name in POWERS:
+            values = np.asarray(hdu.data, dtype=float)
+            good = np.isfinite(values) & (values > 0)
+            return np.power(values, POWERS[name], out=np.zeros(shape), where=good)
+        alike.append(name or "without name")
+    also = f"; of the flux's shape are the HDUs {', '.join(alike)}" if alike else ""
+    raise ValueError(
+        "no errors: nearest to an image of a spectrum with its errors beside it, but no HDU is "
+        f"named VARIANCE, STAT, ERROR, SIGMA or IVAR{also}"
+    )
+
+
+def _wavelength_image(hdus: Sequence[Any], shape: tuple[int, ...]) -> FloatArray | None:
+    for hdu in hdus:
+        if hdu.name.upper() == "WAVELENGTH" and getattr(hdu, "shape", None) == shape:
+            return np.asarray(hdu.data, dtype=float)
+    return None
+
+
+def _fibres(hdus: Sequence[Any], n_row: int) -> list[dict[str, Any]]:
+    """Return what is known of each row; 2dF gives positions in radian."""
+    for hdu in hdus:
+        if hdu.name.upper() in FIBRE_TABLES and len(hdu.data) == n_row:
+            return [
+                {
+                    "NAME": plain_text(row["NAME"]),
+                    "TYPE": plain_text(row["TYPE"]),
+                    "RA": float(np.degrees(row["RA"])),
+                    "DEC": float(np.degrees(row["DEC"])),
+                }
+                for row in hdu.data
+            ]
+    return [{}] * n_row

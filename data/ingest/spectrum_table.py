@@ -1,0 +1,137 @@
+"""Spectra in tables: FITS, ECSV or CSV, one pixel a row or one spectrum a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+from numpy.typing import NDArray
+
+from data.arrays import BoolArray, FloatArray
+from data.ingest.own_grid import Recorded, object_name
+
+LOG_WAVES = ("loglam", "log_lambda", "loglambda", "log_wave", "logwave", "log_wavelength")
+WAVES = ("wave", "wavelength", "lambda", "lam", "wl", "wave_vac", "wave_air", "wavelengths")
+FLUXES = ("flux", "flux_density", "fluxdensity", "flam", "f_lambda", "flux_lambda", "spec")
+ERRORS = ("err", "error", "flux_err", "flux_error", "err_flux", "fluxerr", "sigma", "e_flux",
+          "noise", "std", "eflux", "flux_unc", "uncertainty")  # fmt: skip
+IVARS = ("ivar", "flux_ivar", "ivar_flux", "inverse_variance", "invvar")
+VARIANCES = ("var", "variance", "flux_var", "var_flux")
+MASKS = ("mask", "and_mask", "andmask", "dq", "qual", "quality")
+TEXT_FORMATS = {".csv": "ascii.csv", ".ecsv": "ascii.ecsv", ".txt": "ascii", ".dat": "ascii"}
+
+
+def text_table(path: Path) -> Iterator[Recorded]:
+    """Yield the spectrum of a text file.
+
+    Raises:
+        ValueError: It holds no table of a spectrum.
+    """
+    try:
+        table = Table.read(path, format=TEXT_FORMATS[path.suffix.lower()])
+    except Exception as error:  # astropy raises many kinds
+        raise ValueError(f"no table: {error}") from error
+    columns = {str(name): np.ma.filled(table[name], np.nan) if table[name].dtype.kind == "f"
+               else np.asarray(table[name]) for name in table.colnames}  # fmt: skip
+    units = {name: str(table[name].unit or "") for name in columns}
+    cards = {str(key).upper(): value for key, value in table.meta.items()}
+    yield _recorded(columns, units, cards, object_name(path))
+
+
+def is_spectrum_table(hdu: Any) -> bool:  # noqa: ANN401 - an HDU of any kind
+    """Return whether an HDU is a table with wavelengths and fluxes."""
+    if not isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
+        return False
+    columns: Any = hdu.columns
+    names = {name.lower() for name in columns.names}
+    return bool(names & {*LOG_WAVES, *WAVES}) and _flux_name(names) is not None
+
+
+def fits_table(
+    hdu: Any,  # noqa: ANN401 - a FITS table, of which astropy states no types
+    cards: dict[str, Any],
+    name: str,
+) -> Iterator[Recorded]:
+    """Yield the spectra of a FITS table.
+
+    Args:
+        hdu: The table.
+        cards: Header of the file.
+        name: Name of the file's object.
+
+    Raises:
+        ValueError: A column is missing.
+    """
+    columns = {column.name: np.asarray(hdu.data[column.name]) for column in hdu.columns}
+    units = {column.name: str(column.unit or "") for column in hdu.columns}
+    wave = next(v for k, v in columns.items() if k.lower() in (*LOG_WAVES, *WAVES))
+    if wave.ndim == 1:
+        yield _recorded(columns, units, cards, name)
+        return
+    for row in range(len(wave)):  # one spectrum a row
+        cells = {key: values[row] for key, values in columns.items() if values.ndim == 2}
+        own = {
+            key.upper(): values[row].item() for key, values in columns.items()
+            if values.ndim == 1 and values.dtype.kind in "fiuS"
+        }  # fmt: skip
+        yield _recorded(
+            cells, units, {**cards, **own}, name if len(wave) == 1 else f"{name}-{row + 1}"
+        )
+
+
+def _flux_name(names: set[str]) -> str | None:
+    """Return the column of the flux: one so named, or one whose error is named after it."""
+    known = [name for name in FLUXES if name in names]
+    siblings = sorted(name for name in names if f"{name}_err" in names and "flux" in name)
+    return (known + siblings[::-1] + [None])[0]
+
+
+def _recorded(
+    columns: Mapping[str, NDArray[Any]],
+    units: Mapping[str, str],
+    cards: dict[str, Any],
+    name: str,
+) -> Recorded:
+    spelled = {key.lower(): key for key in columns}
+    wave = next((w for w in (*LOG_WAVES, *WAVES) if w in spelled), None)
+    flux = _flux_name(set(spelled))
+    if wave is None or flux is None:
+        lacks = "wavelength" if wave is None else "flux"
+        raise ValueError(
+            f"nearest to a table of a spectrum (columns wavelength, flux, error), but no {lacks} "
+            f"column: it has {', '.join(list(columns)[:12])}"
+        )
+    mask = next((m for m in MASKS if m in spelled), None)
+    return Recorded(
+        wave=columns[spelled[wave]].astype(float),
+        flux=columns[spelled[flux]].astype(float),
+        variance=_variance({key: columns[own] for key, own in spelled.items()}, flux),
+        bad=None if mask is None else _flagged(columns[spelled[mask]]),
+        wave_unit="log" if wave in LOG_WAVES else units[spelled[wave]],
+        flux_unit=units[spelled[flux]] or str(cards.get("BUNIT", "")),
+        cards=cards | ({"AIRORVAC": wave[-3:]} if wave in ("wave_vac", "wave_air") else {}),
+        name=name,
+    )
+
+
+def _flagged(mask: NDArray[Any]) -> BoolArray:
+    return mask.astype(bool) if mask.dtype.kind in "biu" else np.nan_to_num(mask) != 0
+
+
+def _variance(columns: Mapping[str, NDArray[Any]], flux: str) -> FloatArray:
+    """Return the variance of the flux from its errors, variance or inverse variance."""
+    own = (f"{flux}_err", f"{flux}_error", f"err_{flux}")
+    for names, power in (((*own, *ERRORS), 2), (VARIANCES, 1), (IVARS, -1)):
+        found = next((name for name in names if name in columns), None)
+        if found is not None:
+            values = columns[found].astype(float)
+            good = np.isfinite(values) & (values > 0)
+            return np.power(values, power, out=np.zeros(values.shape), where=good)
+    raise ValueError(
+        f"no errors: the table has {flux}, but no column of its errors ({', '.join(ERRORS[:4])}), "
+        f"variance or inverse variance; it has {', '.join(list(columns)[:12])}"
+    )
