@@ -35,8 +35,8 @@ def read_file(
     if path.is_dir():
         raise ValueError("not a file: it is a folder")
     if path.suffix.lower() in TEXT_SUFFIXES:
-        from data.ingest.own_grid import own_grid_spectrum
-        from data.ingest.spectrum_table import text_table
+        from data.ingest.generic.own_grid import own_grid_spectrum
+        from data.ingest.generic.spectrum_table import text_table
 
         yield from (own_grid_spectrum(item, air=air) for item in text_table(path))
         return
@@ -67,7 +67,9 @@ def read_file(
 
         yield from read_desi(path, policy)
         return
-    from data.ingest.any_format import read_any  # imports astropy, which the others do not need
+    from data.ingest.generic.any_format import (
+        read_any,  # imports astropy, which the others do not need
+    )
 
     yield from read_any(path, air=air)
 

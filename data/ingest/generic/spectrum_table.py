@@ -12,7 +12,7 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from data.arrays import BoolArray, FloatArray
-from data.ingest.own_grid import Recorded, object_name
+from data.ingest.generic.own_grid import Recorded, object_name
 
 LOG_WAVES = ("loglam", "log_lambda", "loglambda", "log_wave", "logwave", "log_wavelength")
 WAVES = ("wave", "wavelength", "lambda", "lam", "wl", "wave_vac", "wave_air", "wavelengths")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from data.arrays import FloatArray
 from data.ingest.cells import number, plain_text
-from data.ingest.own_grid import Recorded
+from data.ingest.generic.own_grid import Recorded
 
 POWERS = {
     "VARIANCE": 1, "VAR": 1, "STAT": 1, "ERROR": 2, "ERR": 2, "ERRS": 2, "SIGMA": 2, "NOISE": 2,

@@ -11,10 +11,10 @@ import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 
-from data.ingest.own_grid import Recorded, object_name, own_grid_spectrum
+from data.ingest.generic.own_grid import Recorded, object_name, own_grid_spectrum
+from data.ingest.generic.spectrum_image import is_spectrum_image, read_images
+from data.ingest.generic.spectrum_table import fits_table, is_spectrum_table
 from data.ingest.raw_spectrum import RawSpectrum
-from data.ingest.spectrum_image import is_spectrum_image, read_images
-from data.ingest.spectrum_table import fits_table, is_spectrum_table
 
 KNOWN = (
     "SDSS spec (table of flux, loglam, ivar), spSpec, spPlate; DESI coadd and spectra (FIBERMAP, "

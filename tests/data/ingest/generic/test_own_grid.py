@@ -7,7 +7,13 @@ import pytest
 from astropy import units as u
 
 from data.grid import INSTRUMENTS
-from data.ingest.own_grid import AIR_ASSUMED, RELATIVE, VACUUM_ASSUMED, Recorded, own_grid_spectrum
+from data.ingest.generic.own_grid import (
+    AIR_ASSUMED,
+    RELATIVE,
+    VACUUM_ASSUMED,
+    Recorded,
+    own_grid_spectrum,
+)
 from data.ingest.raw_spectrum import OTHER, RawSpectrum
 
 WAVE = np.linspace(4000.0, 9000.0, 2001)
