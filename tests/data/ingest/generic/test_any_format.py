@@ -1,0 +1,67 @@
+"""A survey of spectra of any instrument: resampled, with redshifts from a list."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from data.__main__ import main
+from data.grid import INSTRUMENTS
+from data.ingest.generic.own_grid import AIR_ASSUMED, VACUUM_ASSUMED
+from data.survey import Survey
+from tests.fixtures.spectrum_files import write_sdss
+
+
+@pytest.fixture
+def spectra(tmp_path: Path) -> list[Path]:
+    """Two spectra with a line at 6000 Angstrom, and the list of their redshifts."""
+    wave = np.linspace(3900.0, 9000.0, 8001)
+    flux = 10 + 500 * np.exp(-0.5 * ((wave - 6000) / 5) ** 2)
+    for k in range(2):
+        table = Table({"wavelength": wave, "flux": flux * (k + 1), "error": np.full(8001, 0.5)})
+        table.write(tmp_path / f"mine{k}.csv")
+    (tmp_path / "list.csv").write_text("object_id,z,class\nmine0,0.05,GALAXY\nmine1,0.06,GALAXY\n")
+    return [tmp_path / f"mine{k}.csv" for k in range(2)]
+
+
+def ingest(spectra: list[Path], *words: str) -> Survey:
+    out = spectra[0].parent / "survey"
+    files, catalog = [str(path) for path in spectra], str(spectra[0].with_name("list.csv"))
+    assert main(["ingest", *files, "--catalog", catalog, "--out", str(out), *words]) == 0
+    return Survey(out)
+
+
+@pytest.mark.parametrize("instrument", INSTRUMENTS)
+def test_spectra_of_any_grid_are_resampled_onto_the_one_asked_for(spectra, instrument):
+    survey = ingest(spectra, "--instrument", instrument)
+    assert survey.catalog["object_id"].tolist() == ["mine0", "mine1"]
+    assert survey.catalog["z"].tolist() == [0.05, 0.06]
+    assert survey.catalog["instrument"].tolist() == ["other", "other"]
+    assert survey.catalog["norm"].to_numpy() == pytest.approx([10, 20], rel=1e-3)
+    wave = INSTRUMENTS[instrument].wave
+    flux = survey.read(slice(0, 2)).flux
+    lines = np.abs(wave - 6000) < 50
+    centres = (flux[:, lines] - 1) @ wave[lines] / (flux[:, lines] - 1).sum(axis=1)
+    np.testing.assert_allclose(centres, 6000, atol=0.1)
+
+
+def test_air_is_said_by_the_user(spectra, capsys):
+    survey = ingest(spectra, "--air")
+    assert f"2 spectra: {AIR_ASSUMED}" in capsys.readouterr().err
+    wave = survey.grid.wave
+    flux = survey.read(slice(0, 2)).flux[0]
+    lines = np.abs(wave - 6001.66) < 50
+    centre = (flux[lines] - 1) @ wave[lines] / (flux[lines] - 1).sum()
+    assert centre == pytest.approx(6001.66, abs=0.1)  # 6000 A in air
+
+
+def test_other_spectra_join_those_of_a_survey(spectra, capsys):
+    folder = spectra[0].parent
+    sdss = [write_sdss(folder / f"spec-{k}.fits", FIBERID=k, PLUG_RA=float(k)) for k in (1, 2, 3)]
+    survey = ingest([*spectra, *sdss])
+    said = capsys.readouterr().err
+    assert "2 of 5 files looked into have grids of their own" in said
+    assert f"2 spectra: {VACUUM_ASSUMED}" in said
+    assert sorted(survey.catalog["instrument"]) == ["other", "other", "sdss", "sdss", "sdss"]
+    assert survey.grid.matches(INSTRUMENTS["sdss"])
