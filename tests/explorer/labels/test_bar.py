@@ -112,7 +112,7 @@ def test_a_label_of_another_page_marks_no_card(view: OutliersView) -> None:
 
 def test_a_key_changes_its_row_of_the_table(view: OutliersView) -> None:
     assert view.bar is not None
-    view.shown.value = "table"
+    view.part.value = "table"
     view.queue.step(1)
     rows = [list(row) for row in view.table.rows]
     view.bar.keys["5"]()
