@@ -17,7 +17,8 @@ from benchmarks.pairs import time_pairs
 from data.grid import INSTRUMENTS
 from data.ingest import fits_table
 from data.ingest.batch import Criteria, read_batch
-from data.ingest.command import IngestConfig, ingest
+from data.ingest.command import ingest
+from data.ingest.config import IngestConfig
 from data.ingest.sample_cuts import SampleCuts
 from tests.fixtures.paths import REAL_SPECTRA
 

@@ -1,0 +1,47 @@
+"""What an ingest tells: counts of the accepted and the rejected, and what the masks cost."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from data.ingest.batch import Rejection
+from data.ingest.file_list import FileList
+
+
+def report_counts(rejected: Sequence[Rejection], *, n_accepted: int, found: FileList) -> None:
+    """Write the table of what was accepted and what was not."""
+    lines = [f"{n_accepted:>9} accepted, of {len(found.files)} files"]
+    counts = Counter(item.kind for item in rejected)
+    for kind, count in counts.most_common():
+        example = next(item for item in rejected if item.kind == kind)
+        detail = example.reason.removeprefix(kind).removeprefix(": ")
+        where = example.object_id or Path(example.file).name
+        lines.append(f"{count:>9} rejected, {kind} (e.g. {where}{': ' if detail else ''}{detail})")
+    if found.n_repeat:
+        lines.append(f"{found.n_repeat:>9} paths given more than once were read once")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def mask_cost(masked: Counter[str]) -> str:
+    """Return one line on what the masks leave out."""
+    n_pixel = max(masked[""], 1)
+    bits = [(name, count) for name, count in masked.most_common() if name and count]
+    told = ", ".join(f"{name} {count / n_pixel:.2%}" for name, count in bits[:6])
+    return f"masks leave out of {masked['']:,} measured pixels: {told or 'none'} (--mask-bits)"
+
+
+def write_rejected(rejected: Sequence[Rejection], path: Path) -> None:
+    """Write a CSV table of the rejected: file, object, reason."""
+    with path.open("w", newline="", encoding="utf-8") as table:
+        writer = csv.writer(table)
+        writer.writerow(["file", "object_id", "reason"])
+        writer.writerows([item.file, item.object_id, item.reason] for item in rejected)
+
+
+def say(text: str) -> None:
+    """Write a line for the user, apart from the table."""
+    sys.stderr.write(text + "\n")
