@@ -21,15 +21,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from data.grid import INSTRUMENTS, NORM_RANGE
-from data.ingest.batch import (
-    Criteria,
-    FileContents,
-    Rejection,
-    open_catalog,
-    read_batches,
-)
+from data.ingest.batch import Criteria, FileContents, Rejection, open_catalog, read_batches
 from data.ingest.config import IngestConfig
-from data.ingest.duplicates import best_of_object, repeat_reason
+from data.ingest.duplicates import best_of_object, repeat_reasons
 from data.ingest.external_catalog import Catalog
 from data.ingest.file_list import FileList, batches, find_files
 from data.ingest.formats import read_file
@@ -160,13 +154,10 @@ def _finish(writer: SurveyWriter, catalog: Catalog | None, *, prefer: str) -> li
     if catalog is not None:
         rows = _join(rows, catalog, prefer=prefer)
     best = best_of_object(rows)
-    keep = best == np.arange(len(rows))
-    writer.compact(rows, keep)
+    writer.compact(rows, best == np.arange(len(rows)))
     files, ids = (rows[name].to_numpy() for name in ("file", "object_id"))
-    return [
-        Rejection(str(files[row]), str(ids[row]), repeat_reason(rows, int(row), int(best[row])))
-        for row in np.flatnonzero(~keep)
-    ]
+    reasons = repeat_reasons(rows, best)
+    return [Rejection(str(files[row]), str(ids[row]), reasons[row]) for row in reasons]
 
 
 def _join(rows: pd.DataFrame, catalog: Catalog, *, prefer: str) -> pd.DataFrame:

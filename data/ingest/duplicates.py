@@ -22,22 +22,36 @@ def best_of_object(catalog: pd.DataFrame) -> IndexArray:
     return _best_of_group(groups, snr, _doubt(catalog))
 
 
-def repeat_reason(catalog: pd.DataFrame, row: int, best: int) -> str:
-    """Return why a spectrum is left out in favour of another one of its object."""
-    ids, snr = catalog["object_id"].to_numpy(), catalog["snr"].to_numpy(float)
-    doubt = _doubt(catalog)
-    ra, dec = (catalog[name].to_numpy(float)[[row, best]] for name in ("ra", "dec"))
-    apart = float(separations(ra[:1], dec[:1], ra[1:], dec[1:])[0])
-    if ids[row] == ids[best] and apart > SAME_OBJECT:
-        return (
-            f"contradiction: {ids[best]} is the identifier of another place too, "
-            f"{_angle(apart)} away; the one with S/N {snr[best]:.2f} is kept"
-        )
-    worse = "a redshift warning" if doubt[row] > doubt[best] else f"{snr[row]:.2f}"
-    return (
-        f"duplicate: {ids[best]} observes the same object with S/N {snr[best]:.2f}, "
-        f"this one has {worse}"
+def repeat_reasons(catalog: pd.DataFrame, best: IndexArray) -> dict[int, str]:
+    """Return why spectra are left out in favour of the best of their object: row -> reason.
+
+    Args:
+        catalog: As for `best_of_object`.
+        best: What that returned, shape (n_row,).
+    """
+    rows = np.flatnonzero(best != np.arange(len(best)))
+    kept = best[rows]
+    ids, snr, doubt = (
+        catalog["object_id"].to_numpy(),
+        catalog["snr"].to_numpy(float),
+        _doubt(catalog),
     )
+    ra, dec = (catalog[name].to_numpy(float) for name in ("ra", "dec"))
+    apart = separations(ra[rows], dec[rows], ra[kept], dec[kept])
+    reasons: dict[int, str] = {}
+    for row, other, distance in zip(rows.tolist(), kept.tolist(), apart.tolist(), strict=True):
+        if ids[row] == ids[other] and distance > SAME_OBJECT:
+            reasons[row] = (
+                f"contradiction: {ids[other]} is the identifier of another place too, "
+                f"{_angle(distance)} away; the one with S/N {snr[other]:.2f} is kept"
+            )
+        else:
+            worse = "a redshift warning" if doubt[row] > doubt[other] else f"{snr[row]:.2f}"
+            reasons[row] = (
+                f"duplicate: {ids[other]} observes the same object with S/N {snr[other]:.2f}, "
+                f"this one has {worse}"
+            )
+    return reasons
 
 
 def _doubt(catalog: pd.DataFrame) -> FloatArray:
