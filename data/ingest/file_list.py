@@ -114,8 +114,10 @@ def companions(path: Path) -> list[Path]:
         return [companion for companion in found if companion.is_file()]
     own = next((own for own in DESI_SPECTRA if path.name.startswith(own)), "")
     stem = _unpacked(path.name.removeprefix(own))
+    folder = os.path.dirname(path)  # text, not paths: this is asked of every file
     names = (prefix + stem + suffix for prefix in COMPANIONS for suffix in PACKED)
-    return [path.with_name(name) for name in names if path.with_name(name).is_file()]
+    beside = (os.path.join(folder, name) for name in names)
+    return [Path(name) for name in beside if os.path.isfile(name)]
 
 
 def _unpacked(name: str) -> str:

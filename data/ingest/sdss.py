@@ -157,6 +157,8 @@ def fiber_problem(cells: dict[str, Any]) -> str:
 
 def unit_problem(flux: FloatArray, ivar: FloatArray) -> str:
     """Return why the flux can not be in its unit; empty if it can."""
+    if ivar.max(initial=0) < SMALLEST_SIGMA**-2:  # so is the median of those that count
+        return ""
     measured = np.isfinite(flux) & np.isfinite(ivar) & (ivar > 0)
     if not measured.any():
         return ""
