@@ -1,4 +1,4 @@
-"""Models of galaxy spectra: train, atlas, evaluate."""
+"""Models of galaxy spectra: train, atlas, evaluate, recover."""
 
 import sys
 from collections.abc import Sequence
@@ -14,6 +14,13 @@ COMMANDS = (
         "model.evaluation.command",
         "EvaluateConfig",
         "evaluate",
+    ),
+    Command(
+        "recover",
+        "measure what the scores of an atlas find",
+        "model.outliers.recover",
+        "RecoverConfig",
+        "recover",
     ),
 )
 
