@@ -19,6 +19,7 @@ from explorer.server.latest import watch_activity
 from explorer.server.notices import warn
 from explorer.server.panel_locks import hold_locks
 from explorer.server.panel_page import cut_busy_tie, serve_own_files
+from explorer.server.panel_writes import keep_order
 from explorer.session import Session
 from explorer.state.address import NAMES, from_query, to_query
 from explorer.state.dataset import Dataset
@@ -37,6 +38,7 @@ def build_page(dataset: Dataset) -> pmui.Page:
         serve_own_files(document)
         keep_style_sheets(document)
         hold_locks()
+        keep_order()
     session = Session(dataset)
     state = session.state
     defaults = {parameter: getattr(state, parameter) for parameter in NAMES.values()}

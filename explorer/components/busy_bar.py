@@ -41,6 +41,14 @@ class BusyBar(JSComponent):
     _esm = _ESM
     _stylesheets = [_CSS]
 
+    @property
+    def _linked_properties(self) -> tuple[str, ...]:
+        """Nothing comes from the browser: Panel may take a change made here for the user's.
+
+        It would then repeat it 50 ms later, when the work is long done.
+        """
+        return ()
+
     def __init__(self) -> None:
         """Start idle."""
         super().__init__(width=0, height=0, margin=0)

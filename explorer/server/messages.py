@@ -22,6 +22,8 @@ from typing import Any
 import panel as pn
 from bokeh.document import Document
 from bokeh.document.events import ModelChangedEvent
+from bokeh.server.contexts import BokehServerContext
+from tornado.ioloop import IOLoop
 
 from explorer.server.versions import known_good
 
@@ -60,8 +62,26 @@ def on_loop(document: Document, change: Callable[[], None]) -> None:
         with together():
             change()
 
-    if document.session_context is not None:
-        document.add_next_tick_callback(run)
+    def schedule() -> None:
+        if document.session_context is not None:
+            document.add_next_tick_callback(run)
+
+    # A callback added by another thread is an event of the document: it would be lost if the loop
+    # released held events in that moment.
+    loop = _loop(document)
+    if loop is None or loop is IOLoop.current(instance=False):
+        schedule()
+    else:
+        loop.add_callback(schedule)
+
+
+def _loop(document: Document) -> IOLoop | None:
+    """Return the event loop of the document's server; None once its session has ended."""
+    context = document.session_context
+    server = None if context is None else context.server_context
+    if not isinstance(server, BokehServerContext) or server.application_context is None:
+        return None
+    return server.application_context.io_loop
 
 
 def _release(document: Document) -> None:
@@ -70,7 +90,11 @@ def _release(document: Document) -> None:
         if isinstance(event, ModelChangedEvent) and _only_its_widget_listens(event):
             event.callback_invoker = None
     session = getattr(document.session_context, "session", None)
-    if session is None or session._pending_writes is None:  # noqa: SLF001 - no lock: nothing is sent
+    if (
+        session is None
+        or session._pending_writes is None  # noqa: SLF001 - no lock: nothing is sent
+        or "_document_patched" in vars(session)  # joins the message of a release around this one
+    ):
         document.unhold()
         return
     changes: list[Any] = []

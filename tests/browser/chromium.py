@@ -97,7 +97,7 @@ class Watched:
         self.outside: list[str] = []
         self.page.set_default_timeout(1000 * PATIENCE)
         self.page.on("console", self._on_console)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
         self.page.on("request", self._on_request)
         self.page.goto(url)
 

@@ -1,6 +1,7 @@
 """What is sent to the browser: in order, complete, as one message."""
 
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 import panel as pn
@@ -10,7 +11,7 @@ from bokeh.document import Document
 from bokeh.models import Div
 
 from explorer.server.messages import on_loop, together
-from tests.fixtures.server import Browser, locked, run, show
+from tests.fixtures.server import Browser, locked, run, show, until
 
 UNNEEDED = "explorer/server/messages.py can do without its private parts: use the public hold"
 
@@ -69,6 +70,41 @@ def test_a_model_is_told_in_full_before_it_is_named() -> None:
     known, two = second["events"][1]["new"]
     assert known == {"id": one["id"]}
     assert two["attributes"]["text"] == "two"
+
+
+def test_changes_that_changes_cause_join_the_message() -> None:
+    def change(document: Document) -> None:
+        row: Any = document.roots[0]
+
+        def follow(_attr: str, _old: object, width: int) -> None:
+            with together():
+                row.update(height=2 * width, name="followed")
+
+        row.on_change("width", follow)
+        with together():
+            row.update(width=10, min_width=5)
+
+    (message,) = sent(change)
+    new = {event["attr"]: event["new"] for event in message["events"]}
+    assert new == {"width": 10, "height": 20, "name": "followed", "min_width": 5}
+
+
+def test_what_a_thread_wants_changed_is_no_event_of_a_held_document() -> None:
+    made: list[bool] = []
+
+    async def work(document: Document, _browser: Browser) -> None:
+        def hold_meanwhile() -> None:
+            document.hold("combine")
+            thread = Thread(target=on_loop, args=(document, lambda: made.append(True)))
+            thread.start()
+            thread.join()
+            assert document.callbacks._held_events == []
+            document.unhold()
+
+        await locked(document, hold_meanwhile)
+        await until(lambda: bool(made))
+
+    run(work)
 
 
 def taken_for_the_users(change: Callable[[Document, Any], None]) -> dict[str, Any]:
