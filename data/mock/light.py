@@ -146,8 +146,8 @@ def _coefficients(
     templates = load_templates()
     n_young = templates.lines.shape[2]
     stars = _interpolation(galaxies.metallicity, templates.log_metallicity)
-    gas = _interpolation(galaxies.gas_metallicity, templates.log_metallicity)
-    ions = _interpolation(galaxies.log_u, templates.log_u)
+    gas = _interpolation(galaxies.gas.metallicity, templates.log_metallicity)
+    ions = _interpolation(galaxies.gas.log_u, templates.log_u)
     young, old = formed[:, :n_young], formed[:, n_young:]
     result = []
     for part, component in ((old, templates.old), (young, templates.young)):

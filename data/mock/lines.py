@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 
 from data.arrays import FloatArray, IntArray
+from data.mock.calibrations import NITROGEN, OXYGEN_2, OXYGEN_3, SULPHUR, corrections
 from data.mock.dust import calzetti, power_law
 from data.mock.object_random import ObjectRandom
 from data.mock.population import Galaxies
@@ -51,8 +52,16 @@ _NUCLEAR: dict[float, tuple[float, float, float]] = {
 }
 
 
-_OFFSETS = {6718.29: -0.19, 6732.68: -0.19, 3727.09: -0.08, 3729.88: -0.08}
-"""What the nebular grid gives too much of in SDSS galaxies, dex: its sulphur is not depleted."""
+_CORRECTED = {
+    OXYGEN_2: (*OXYGEN_2, 6302.05, 6365.54, 7321.9, 7332.2),
+    OXYGEN_3: (*OXYGEN_3, 4960.30, 4364.44, 3869.86, 3968.59),
+    NITROGEN: (*NITROGEN, 6549.86, 5756.19),
+    SULPHUR: (*SULPHUR, 4069.75, 4077.50),
+}
+"""Lines that share the correction of a ratio: of the same element, or as highly ionised."""
+_HARD = {5008.24: 1.0, 4960.30: 1.0, 3869.86: 1.3, 3968.59: 1.3, 4364.44: 1.5, 4687.02: 4.0,
+         6302.05: 1.5, 6365.54: 1.5, 6718.29: 0.5, 6732.68: 0.5}  # fmt: skip
+"""Powers of the hardness of the ionising spectrum by which lines grow."""
 
 
 @cache
@@ -78,19 +87,24 @@ def star_forming_lines(galaxies: Galaxies, formed: FloatArray) -> FloatArray:
     """
     templates = load_templates()
     n_young = templates.lines.shape[2]
-    i, u = _node_below(galaxies.gas_metallicity, templates.log_metallicity)
-    j, v = _node_below(galaxies.log_u, templates.log_u)
+    gas = galaxies.gas
+    i, u = _node_below(gas.metallicity, templates.log_metallicity)
+    j, v = _node_below(gas.log_u, templates.log_u)
     young = formed[:, :n_young, None]
     lines = np.zeros((len(formed), templates.lines.shape[3]))
     for di, dj in ((0, 0), (0, 1), (1, 0), (1, 1)):
         weight = (u if di else 1 - u) * (v if dj else 1 - v)
         lines += weight[:, None] * (templates.lines[i + di, j + dj] * young).sum(axis=1)
-    for wave, offset in _OFFSETS.items():
-        lines[:, line_index(wave)] *= 10**offset
-    for wave in (6549.86, 6585.27):
-        lines[:, line_index(wave)] *= 10**galaxies.nitrogen
+    for ratio, waves in _CORRECTED.items():
+        factor = 10 ** corrections(ratio, gas.metallicity)
+        if ratio == NITROGEN:
+            factor *= 10**gas.nitrogen
+        for index in map(line_index, waves):
+            lines[:, index] *= factor
+    for wave, power in _HARD.items():
+        lines[:, line_index(wave)] *= 10 ** (power * gas.hardness)
     wave = templates.line_wave
-    dust = galaxies.a_v[:, None] * calzetti(wave) + galaxies.a_v_cloud[:, None] * power_law(wave)
+    dust = gas.a_v[:, None] * calzetti(wave) + gas.a_v_cloud[:, None] * power_law(wave)
     return np.pad(lines * 10 ** (-0.4 * dust), ((0, 0), (0, len(_NEON_V))))
 
 

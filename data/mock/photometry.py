@@ -42,8 +42,8 @@ def wide_continuum(
     """Return the dimmed continuum in wide bins, L_sun / A per M_sun formed, (n_galaxy, n_bin)."""
     old_bins, young_bins, nebular_bins = _coarse_bases()
     wave = bin_waves()
-    diffuse = 10 ** (-0.4 * galaxies.a_v[:, None] * calzetti(wave))
-    cloud = 10 ** (-0.4 * galaxies.a_v_cloud[:, None] * power_law(wave))
+    diffuse = 10 ** (-0.4 * galaxies.gas.a_v[:, None] * calzetti(wave))
+    cloud = 10 ** (-0.4 * galaxies.gas.a_v_cloud[:, None] * power_law(wave))
     fresh = row_product(young, young_bins) + row_product(nebular, nebular_bins)
     return (row_product(old, old_bins) + fresh * cloud) * diffuse
 

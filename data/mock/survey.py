@@ -29,6 +29,9 @@ WRITE_ROWS = 512
 """Spectra synthesised by a process and written at a time."""
 CATALOG_ROWS = 8192
 """Catalogue rows made at a time."""
+RECIPE = 2
+"""Number of the recipe: it grows whenever the spectrum of an object changes, so that an atlas
+never shows spectra that are not its own."""
 
 
 class MockSurvey:
@@ -115,6 +118,7 @@ class MockSurvey:
         """Return JSON-ready values from which `data.source.open_source` opens it again."""
         return {
             "kind": "mock",
+            "recipe": RECIPE,
             "n": self._n,
             "seed": self.seed,
             "instrument": self.instrument.name,

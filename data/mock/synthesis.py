@@ -48,7 +48,7 @@ def galaxy_flux(light: Light, instrument: Instrument) -> FloatArray:
     half = 0.5 * light.line_split / SPEED_OF_LIGHT
     double = np.flatnonzero(half > 0)
     first = np.where(half > 0, 0.55, 1.0)[:, None]
-    vdisp = light.galaxies.gas_vdisp
+    vdisp = light.galaxies.gas.vdisp
     add_lines(flux, light.lines * first, line_waves(), z=(1 + light.z) * (1 + half) - 1,
               vdisp=vdisp, instrument=instrument)  # fmt: skip
     if len(double):
@@ -148,9 +148,11 @@ def _dim(flux: FloatArray, stars: FloatArray, light: Light, row: int, grid: Wave
         position = _template_pixels(grid) - np.log10(1 + light.z[row]) / GRID.step
         dust = np.rint(position).astype(int)
         stars = _cubic(stars, position)
-    np.multiply(stars[1], np.exp(-_single(light.galaxies.a_v_cloud[row]) * cloud[dust]), out=flux)
+    np.multiply(
+        stars[1], np.exp(-_single(light.galaxies.gas.a_v_cloud[row]) * cloud[dust]), out=flux
+    )
     flux += stars[0]
-    flux *= np.exp(-_single(light.galaxies.a_v[row]) * diffuse[dust])
+    flux *= np.exp(-_single(light.galaxies.gas.a_v[row]) * diffuse[dust])
 
 
 def _start_pixel(z: float, grid: WaveGrid) -> tuple[int, float]:

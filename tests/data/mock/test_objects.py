@@ -132,10 +132,14 @@ def test_norm_is_the_median_flux_of_5300_to_5850(light):
     np.testing.assert_allclose(median, light.norm, rtol=0.04)
 
 
+def _without_dust(galaxies):
+    zero = np.zeros(N)
+    return replace(galaxies, gas=replace(galaxies.gas, a_v=zero, a_v_cloud=zero))
+
+
 def test_halpha_over_hbeta_is_2p86_without_dust_and_grows_with_it(light):
     formed = light.galaxies.history.formed()
-    zero = np.zeros(N)
-    bare = star_forming_lines(replace(light.galaxies, a_v=zero, a_v_cloud=zero), formed)
+    bare = star_forming_lines(_without_dust(light.galaxies), formed)
     halpha, hbeta = line_index(6564.61), line_index(4862.69)
     ratio = bare[:, halpha] / bare[:, hbeta]
     np.testing.assert_allclose(ratio, 2.86, rtol=0.05)
@@ -203,8 +207,7 @@ def test_redshift_by_part_of_a_pixel_is_exact(light):
 def test_velocity_dispersion_is_a_gaussian_in_velocity(light):
     quiet = replace(light, lines=light.lines * 0, broad=light.broad * 0, power=light.power * 0,
                     galactic_a_v=np.zeros(N), scale=np.ones(N))  # fmt: skip
-    zero = np.zeros(N)
-    bare = replace(quiet.galaxies, a_v=zero, a_v_cloud=zero)
+    bare = _without_dust(quiet.galaxies)
     low, high = (
         galaxy_flux(replace(quiet, galaxies=replace(bare, vdisp=np.full(N, v))), SDSS)
         for v in (120.0, 250.0)

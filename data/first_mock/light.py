@@ -1,0 +1,179 @@
+"""Light of mock galaxies before any spectrum is made: redshift, magnitude, flux scale, S/N.
+
+Works on spectra averaged over wide bins, so that the catalogue of a survey costs little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from data.arrays import FloatArray, IntArray
+from data.first_mock.history import mean_age, recent_rate
+from data.first_mock.instrument import Instrument
+from data.first_mock.lines import HALPHA, broad_lines, line_index, nuclear_lines, star_forming_lines
+from data.first_mock.outliers import strength
+from data.first_mock.photometry import (
+    LUMINOSITY,
+    MEGAPARSEC,
+    bin_of,
+    bin_waves,
+    broad_bins,
+    draw_distances,
+    line_bins,
+    norm_and_snr,
+    wide_continuum,
+)
+from data.first_mock.population import Galaxies, draw_galaxies
+from data.mock import cosmology
+from data.mock.object_random import ObjectRandom
+from data.mock.templates import load_templates, row_product
+
+FLUX_UNIT = 1e-17
+"""erg/s/cm2/A."""
+
+
+@dataclass(frozen=True)
+class Light:
+    """Galaxies with their light; arrays have a row for each galaxy.
+
+    Attributes:
+        galaxies: What the galaxies are.
+        z: Redshifts.
+        r_mag: Total r magnitude, AB, without Galactic extinction.
+        scale: Flux in the fibre, 1e-17 cgs, of a rest-frame L_sun / Angstrom per M_sun formed.
+        norm: Flux in the fibre over rest-frame 5300-5850 A, 1e-17 cgs, Galactic dust included.
+        snr: Expected median S/N per pixel.
+        noise: Noise of the exposure over the usual.
+        galactic_a_v: Extinction by the Milky Way, V mag.
+        log_ssfr: log10 rate of the last 100 Myr per mass now, 1/yr.
+        age: Mean age of the stars by mass, yr.
+        old: Coefficients of the old stars' basis, float32; also `young`, `nebular`.
+        line_split: Separation of the two peaks of each narrow line, km/s, 0 for one peak.
+        lines: Narrow lines, L_sun per M_sun formed, dimmed, (n_galaxy, n_line).
+        broad: Broad lines, likewise, (n_galaxy, n_broad).
+        broad_vdisp: Their velocity dispersion, km/s.
+        power: Continuum of the nucleus at 5575 A, L_sun / A per M_sun formed.
+        power_slope: Its exponent in wavelength.
+        halpha_ew: Equivalent width of narrow and broad H-alpha, Angstrom, without absorption.
+    """
+
+    galaxies: Galaxies
+    z: FloatArray
+    r_mag: FloatArray
+    scale: FloatArray
+    norm: FloatArray
+    snr: FloatArray
+    noise: FloatArray
+    galactic_a_v: FloatArray
+    log_ssfr: FloatArray
+    age: FloatArray
+    old: FloatArray
+    young: FloatArray
+    nebular: FloatArray
+    line_split: FloatArray
+    lines: FloatArray
+    broad: FloatArray
+    broad_vdisp: FloatArray
+    power: FloatArray
+    power_slope: FloatArray
+    halpha_ew: FloatArray
+
+    def take(self, rows: IntArray | slice) -> Light:
+        """Return some of the galaxies."""
+        return _take(self, rows)
+
+
+def draw_light(random: ObjectRandom, instrument: Instrument, outlier: IntArray) -> Light:
+    """Draw galaxies, at distances at which a magnitude-limited survey sees them.
+
+    Args:
+        random: The objects' random numbers.
+        instrument: What observes them.
+        outlier: Codes of `data.first_mock.outliers`, shape (n_galaxy,).
+    """
+    galaxies = draw_galaxies(random, strength(random, outlier, "extreme dust"))
+    formed = galaxies.history.formed()
+    old, young, nebular, live = _coefficients(galaxies, formed)
+    lines = star_forming_lines(galaxies, formed)
+    continuum = wide_continuum(galaxies, old, young, nebular)
+    at_halpha = continuum[:, bin_of(HALPHA)]
+    nucleus = nuclear_lines(random, galaxies.nucleus)
+    nuclear = (galaxies.nucleus_ew * at_halpha)[:, None]
+    lines = lines + nuclear * nucleus
+    lines *= 10 ** strength(random, outlier, "extreme lines")[:, None]
+    broad_ratio, broad_vdisp = broad_lines(random, galaxies.nucleus)
+    broad = nuclear * broad_ratio
+    slope = random.normal("power slope", -1.1, 0.35)
+    share = np.where(galaxies.nucleus == 3, 10 ** random.normal("power", -0.65, 0.3), 0.0)
+    power = share * continuum[:, bin_of(5575.0)]
+    wave = bin_waves()
+    continuum = continuum + power[:, None] * (wave / 5575.0) ** slope[:, None]
+    total = continuum + row_product(lines, line_bins()) + broad_bins(broad, broad_vdisp)
+    z, r_mag, mass = draw_distances(random, galaxies, total, live, instrument)
+    scale = _fibre_scale(random, z, mass, instrument)
+    galactic = 10 ** random.normal("galactic", -1.1, 0.25)
+    noise = 10 ** random.normal("noise", 0.0, 0.07)
+    norm, snr = norm_and_snr(total * scale[:, None], z, galactic, noise, instrument)
+    return Light(
+        galaxies=galaxies, z=z, r_mag=r_mag, scale=scale, norm=norm, snr=snr, noise=noise,
+        galactic_a_v=galactic, log_ssfr=np.log10(recent_rate(formed).clip(1e-15) / live),
+        age=mean_age(formed), old=old, young=young, nebular=nebular, lines=lines, broad=broad,
+        line_split=strength(random, outlier, "double-peaked lines"),
+        broad_vdisp=broad_vdisp, power=power, power_slope=slope,
+        halpha_ew=(lines[:, line_index(HALPHA)] + broad[:, 0]) / at_halpha,
+    )  # fmt: skip
+
+
+def _fibre_scale(
+    random: ObjectRandom, z: FloatArray, mass: FloatArray, instrument: Instrument
+) -> FloatArray:
+    """Return flux in the fibre, 1e-17 cgs, of a rest-frame L_sun / A per M_sun formed."""
+    # Fibres take in less of nearby galaxies (Strauss+2002).
+    faint = instrument.fibre_faint + 0.25 * np.log10(0.1 / z).clip(-0.6, 1.2)
+    faint = (faint + random.normal("fibre", 0.0, 0.28)).clip(0.25, 3.0)
+    distance = cosmology.luminosity_distance(z)
+    scale = mass * 10 ** (-0.4 * faint) * LUMINOSITY / FLUX_UNIT
+    return scale / (4 * np.pi * (distance * MEGAPARSEC) ** 2 * (1 + z))
+
+
+def _coefficients(
+    galaxies: Galaxies, formed: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return coefficients of old, young and nebular basis, and the mass left of that formed."""
+    templates = load_templates()
+    n_young = templates.lines.shape[2]
+    stars = _interpolation(galaxies.metallicity, templates.log_metallicity)
+    gas = _interpolation(galaxies.gas_metallicity, templates.log_metallicity)
+    ions = _interpolation(galaxies.log_u, templates.log_u)
+    young, old = formed[:, :n_young], formed[:, n_young:]
+    result = []
+    for part, component in ((old, templates.old), (young, templates.young)):
+        table = component.coefficients.astype(float)
+        n_metal, n_age, n_basis = table.shape
+        spread = row_product(part, table.transpose(1, 0, 2).reshape(n_age, -1))
+        spread = spread.reshape(-1, n_metal, n_basis)
+        result.append((spread * stars[:, :, None]).sum(axis=1).astype(np.float32))
+    table = templates.nebular.coefficients.astype(float).transpose(2, 0, 1, 3)
+    spread = row_product(young, table.reshape(n_young, -1)).reshape(-1, *table.shape[1:])
+    nebular = (spread * gas[:, :, None, None] * ions[:, None, :, None]).sum(axis=(1, 2))
+    live = (row_product(formed, templates.live_fraction.T.astype(float)) * stars).sum(axis=1)
+    return result[0], result[1], nebular.astype(np.float32), live
+
+
+def _take(values: Any, rows: IntArray | slice) -> Any:  # noqa: ANN401 - a table or a column
+    if not is_dataclass(values):
+        return values[rows]
+    columns = {f.name: _take(getattr(values, f.name), rows) for f in fields(values)}
+    return type(values)(**columns)
+
+
+def _interpolation(values: FloatArray, nodes: FloatArray) -> FloatArray:
+    """Return weights of the nodes, two of them not zero in each row, (n_galaxy, n_node)."""
+    clipped = values.clip(nodes[0], nodes[-1])[:, None]
+    left = np.concatenate([[1.0], np.diff(nodes)])
+    right = np.concatenate([np.diff(nodes), [1.0]])
+    distance = clipped - nodes
+    return (1 - np.where(distance > 0, distance / right, -distance / left)).clip(0)

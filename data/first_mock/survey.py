@@ -1,0 +1,160 @@
+"""Mock surveys of the first recipe, kept for atlases that show their spectra (recipe 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data.arrays import FloatArray, IntArray
+from data.first_mock.instrument import MOCK_INSTRUMENTS
+from data.first_mock.objects import MockObjects, object_ids
+from data.grid import WaveGrid
+from data.processes import map_in_order
+from data.spectra import Spectra
+
+ROWS_AT_ONCE = 512
+"""Spectra synthesised at a time by `read`, which bounds its memory."""
+CATALOG_ROWS = 8192
+"""Catalogue rows made at a time."""
+
+
+class MockSurvey:
+    """A mock survey made on demand; a `data.spectra.SpectrumSource`.
+
+    Object i depends on (seed, i, instrument, outliers) alone: whatever is asked for, in whatever
+    order, it is the same to the last bit on one machine.
+
+    Example:
+        >>> survey = MockSurvey(n=1_000_000, seed=1)
+        >>> survey.read([123_456, 7]).flux.shape
+        (2, 3921)
+    """
+
+    def __init__(
+        self, *, n: int, seed: int, instrument: str = "sdss", outliers: float = 0.01
+    ) -> None:
+        """Describe a survey; nothing is synthesised yet.
+
+        Args:
+            n: Number of objects, at least 1.
+            seed: Any integer >= 0.
+            instrument: `sdss`, `boss` or `desi`.
+            outliers: Part of the objects made strange, 0 to 1.
+
+        Raises:
+            ValueError: A setting is out of its range.
+        """
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
+        if not 0 <= seed < 2**63:
+            raise ValueError(f"seed must be an integer from 0 to 2^63 - 1, got {seed}")
+        if instrument not in MOCK_INSTRUMENTS:
+            raise ValueError(
+                f"instrument must be one of {list(MOCK_INSTRUMENTS)}, got {instrument}"
+            )
+        if not 0 <= outliers <= 1:
+            raise ValueError(f"outliers must be a part from 0 to 1, got {outliers}")
+        self.seed, self.outliers = seed, outliers
+        self.instrument = MOCK_INSTRUMENTS[instrument]
+        self._n = n
+
+    def __len__(self) -> int:
+        """Return the number of objects."""
+        return self._n
+
+    @property
+    def grid(self) -> WaveGrid:
+        """Observed-frame grid."""
+        return self.instrument.grid
+
+    @property
+    def ids(self) -> NDArray[Any]:
+        """`object_id` of each row, as text; at once, unlike the catalogue."""
+        return np.array(object_ids(self.seed, np.arange(self._n)), dtype=object)
+
+    @property
+    def catalog(self) -> pd.DataFrame:
+        """One row per object, made without making spectra of ordinary galaxies."""
+        return self._catalog
+
+    @cached_property
+    def _catalog(self) -> pd.DataFrame:
+        blocks = [self.rows(index) for index in _blocks(self._n, CATALOG_ROWS)]
+        return pd.concat(blocks, ignore_index=True)
+
+    def rows(self, indices: FloatArray | IntArray | list[int] | slice) -> pd.DataFrame:
+        """Return catalogue rows of some objects."""
+        index = self._indices(indices)
+        return self._objects(index).frame()
+
+    def read(self, indices: FloatArray | list[int] | slice) -> Spectra:
+        """Return the spectra of some rows, in the order asked for (repeats allowed)."""
+        index = self._indices(indices)
+        flux = np.empty((len(index), self.grid.n_pixel), dtype=np.float32)
+        ivar, z = np.empty_like(flux), np.empty(len(index))
+        for part in _slices(len(index), ROWS_AT_ONCE):
+            objects = self._objects(index[part])
+            flux[part], ivar[part] = objects.spectra()
+            z[part] = objects.z
+        return Spectra(grid=self.grid, flux=flux, ivar=ivar, z=z)
+
+    def reference(self) -> dict[str, Any]:
+        """Return JSON-ready values from which `data.source.open_source` opens it again."""
+        return {
+            "kind": "mock",
+            "n": self._n,
+            "seed": self.seed,
+            "instrument": self.instrument.name,
+            "outliers": self.outliers,
+        }
+
+    def blocks(
+        self, rows: int, *, jobs: int = 1
+    ) -> Iterator[tuple[pd.DataFrame, FloatArray, FloatArray]]:
+        """Yield catalogue rows, flux and ivar of the whole survey in order, `rows` at a time.
+
+        Each block is made by one of `jobs` processes (none besides this one if `jobs` is 1).
+
+        Raises:
+            ChildProcessError: A process was killed.
+        """
+        jobs = min(jobs, -(-self._n // rows))
+        make = partial(_make, seed=self.seed, name=self.instrument.name, outliers=self.outliers)
+        return map_in_order(make, _blocks(self._n, rows), jobs=jobs)
+
+    def _objects(self, index: IntArray) -> MockObjects:
+        return MockObjects(
+            seed=self.seed, index=index, instrument=self.instrument, outliers=self.outliers
+        )
+
+    def _indices(self, indices: FloatArray | IntArray | list[int] | slice) -> IntArray:
+        if isinstance(indices, slice):
+            return np.arange(self._n)[indices]
+        index = np.asarray(indices, dtype=np.int64)
+        if index.size and (index.min() < 0 or index.max() >= self._n):
+            raise ValueError(
+                f"indices must lie in 0..{self._n - 1}, got {index.min()}..{index.max()}"
+            )
+        return index
+
+
+def _make(
+    index: IntArray, *, seed: int, name: str, outliers: float
+) -> tuple[pd.DataFrame, FloatArray, FloatArray]:
+    """Return catalogue rows, flux and ivar of some objects."""
+    instrument = MOCK_INSTRUMENTS[name]
+    objects = MockObjects(seed=seed, index=index, instrument=instrument, outliers=outliers)
+    return objects.frame(), *objects.spectra()
+
+
+def _blocks(n: int, rows: int) -> Iterator[IntArray]:
+    return (np.arange(start, min(start + rows, n)) for start in range(0, n, rows))
+
+
+def _slices(n: int, rows: int) -> list[slice]:
+    return [slice(start, min(start + rows, n)) for start in range(0, n, rows)]
