@@ -1,4 +1,4 @@
-"""Augmentation: the same galaxies at other redshifts, noisier, partly masked; on any device.
+"""Augmentation: the same galaxies at other redshifts, noisier, partly masked, on any device.
 
 augment(flux, ivar, z, grid, generator, z_max=0.5, noise=0.05, mask=0.05)
     -> (flux, ivar, z_new)
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from data.grid import WaveGrid
+from model.corruption import Corruption, corrupt
 from model.networks.redshift import redshift
 
 Z_MAX, NOISE, MASK = 0.5, 0.05, 0.05
@@ -32,6 +33,7 @@ def augment(
     z_max: float = Z_MAX,
     noise: float = NOISE,
     mask: float = MASK,
+    corruption: Corruption | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Move spectra to new redshifts (Liang+2023, section 3.1), add noise, mask a block.
 
@@ -44,6 +46,7 @@ def augment(
         z_max: New redshifts are uniform in 0..z_max.
         noise: Share of pixels that get noise of 0.2 times the mean flux.
         mask: Share of pixels in one masked block, placed at random in each spectrum.
+        corruption: What else happens to them, if its switch is on.
 
     Returns:
         Flux and inverse variance, both 0 outside the overlap of the old and the new window and in
@@ -52,6 +55,8 @@ def augment(
     random = {"generator": generator, "device": flux.device}
     z_new = z_max * torch.rand(z.shape, dtype=z.dtype, **random)
     flux, ivar = move(flux, ivar, (1 + z_new) / (1 + z) - 1, grid)
+    if corruption is not None and corruption.corrupt:
+        flux, ivar = corrupt(flux, ivar, generator, corruption)
     if noise > 0:
         hit = torch.rand(flux.shape, **random) < noise
         seen = ivar > 0

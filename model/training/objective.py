@@ -146,6 +146,7 @@ class Objective(nn.Module):
             z_max=settings.z_max,
             noise=settings.noise,
             mask=settings.mask,
+            corruption=settings.corruption,
         )
         moved = (flux, z) if settings.consistency and not alone else None
         if not mix:

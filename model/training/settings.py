@@ -13,6 +13,7 @@ from typing import Any
 from data.commands import setting
 from data.grid import REST_RANGE, WaveGrid, linear_grid
 from model.augment import MASK, NOISE, Z_MAX
+from model.corruption import Corruption
 from model.losses import CONTRAST, N_CYCLE, SLOPE, TOLERANCE, slope_schedule
 from model.networks.config import REST_PIXELS, SpenderConfig
 
@@ -88,6 +89,7 @@ class LossSettings:
     z_max: float = setting(default=Z_MAX, help="highest redshift of augmentation")
     noise: float = setting(default=NOISE, help="share of pixels augmentation makes noisier")
     mask: float = setting(default=MASK, help="share of pixels augmentation masks")
+    corruption: Corruption = Corruption()
 
     def __post_init__(self) -> None:
         """Refuse what is no weight, share or scale."""
