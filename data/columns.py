@@ -177,6 +177,10 @@ COLUMNS: dict[str, Column] = {
         description="Observed wavelength of the window with the highest chi2",
     ),
     "peak_flux": Column(label="peak_flux"),
+    "refinement_shift": Column(
+        label="shift by refinement",
+        description="How far least-squares steps moved the latents, in spreads of the survey",
+    ),
 }  # fmt: skip
 _POSITION = re.compile(r"latent_\d+|(umap|tsne|pca)_[xy]")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, Self, runtime_checkable
 
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -63,6 +64,29 @@ class SpectrumModel(Protocol):
         """Decode and observe, a batch at a time: the result of `observe(decode(latents), z, grid)`.
 
         Who needs the rest frame too calls the two, so that nothing is decoded twice.
+        """
+        ...
+
+
+@runtime_checkable
+class DifferentiableModel(SpectrumModel, Protocol):
+    """A model that decodes and observes tensors, on its device, so that slopes can be had."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where its numbers are."""
+        ...
+
+    def decode_tensor(self, latents: Tensor) -> Tensor:
+        """Return rest-frame spectra, shape (n_galaxy, n_rest); differentiable."""
+        ...
+
+    def observe_tensor(self, rest: Tensor, z: Tensor, grid: WaveGrid) -> tuple[Tensor, Tensor]:
+        """Redshift rest-frame spectra to an observed-frame grid; linear in `rest`.
+
+        Returns:
+            The flux, 0 outside the rest range, and where the rest range reaches; both of shape
+            (n_galaxy, n_pixel).
         """
         ...
 

@@ -43,6 +43,8 @@ from model.atlas.stage import kept
 from model.atlas.writer import portable_reference, write_catalog, write_info
 from model.device import choose_device
 from model.interface import SpectrumModel, StoredModel
+from model.refinement.refine import N_STEP
+from model.refinement.support import Support, latent_support
 from model.store.storage import load_model, read_model_info, save_model
 
 MIN_OBJECTS = 50
@@ -67,6 +69,11 @@ class AtlasConfig:
     compact: bool = setting(
         help="an atlas to pass on: weights in half precision, and a mock survey's spectra made "
         "on demand instead of read from SURVEY",
+        default=False,
+    )
+    refine: bool = setting(
+        help="improve each latent vector by a few least-squares steps from the encoder's answer; "
+        "the column `refinement_shift` tells how far it moved",
         default=False,
     )
     jobs: int = setting(help="threads for neighbours and t-SNE; -1 is all cores", default=-1)
@@ -124,9 +131,11 @@ class _Builder:
         """Run every stage that has not left its result yet."""
         settings, notes = choose_settings(len(self.source), seed=self.config.seed)
         with self._stage("encode"):
+            support = self._support() if self.config.refine else None
             encoded = encode_source(
-                self.source, self.model, self.folder / "work" / "encode", progress=self.progress
-            )
+                self.source, self.model, self.folder / "work" / "encode",
+                support=support, progress=self.progress,
+            )  # fmt: skip
         latents = encoded[latent_columns(self.model.n_latent)].to_numpy(np.float32)
         with self._stage("neighbours"):
             neighbours = self._neighbours(latents, settings)
@@ -140,10 +149,19 @@ class _Builder:
             replaced = write_catalog(self.source, encoded, maps, self.folder / "catalog.parquet")
             if replaced:
                 notes.append(f"Columns of the survey replaced by the atlas: {', '.join(replaced)}.")
-            self._write_info(settings, notes, flow, report)
+            self._write_info(settings, notes, flow, report, support)
             neighbours.first(min(STORED_NEIGHBOURS, neighbours.k)).save(
                 self.folder / "neighbours.npz"
             )
+
+    def _support(self) -> Support:
+        """Return where the survey's latents lie, before any is refined."""
+        return kept(
+            self.folder / "work" / "support.json",
+            make=lambda: latent_support(self.model, self.source),
+            save=lambda support, path: write_json(path, support.to_dict()),
+            load=lambda path: Support.from_dict(read_json(path, what="support of latents")),
+        )
 
     def _neighbours(self, latents: FloatArray, settings: EmbeddingConfig) -> Neighbours:
         k = min(len(latents) - 1, max(settings.k, STORED_NEIGHBOURS))
@@ -187,8 +205,9 @@ class _Builder:
         return maps
 
     def _write_info(
-        self, settings: EmbeddingConfig, notes: list[str], flow: LatentFlow, report: FlowReport
-    ) -> None:
+        self, settings: EmbeddingConfig, notes: list[str], flow: LatentFlow, report: FlowReport,
+        support: Support | None,
+    ) -> None:  # fmt: skip
         about = {
             "name": self.config.name or self.config.out.resolve().name,
             "n_object": len(self.source),
@@ -202,6 +221,8 @@ class _Builder:
             "seed": self.config.seed,
             "notes": notes,
         }
+        if support is not None:
+            about["refinement"] = {"support": support.to_dict(), "steps": N_STEP}
         write_info(self.folder / "atlas.json", about, settings, flow)
 
     @contextmanager
@@ -224,6 +245,7 @@ def _working_folder(
         "weights_sha256": model_info["weights_sha256"],
         "seed": config.seed,
         "compact": config.compact,
+        "refine": config.refine,
         "schema_version": SCHEMA_VERSION,
     }
     folder = partial_folder(out)

@@ -17,6 +17,8 @@ from data.spectra import SpectrumSource
 from model.atlas.scores import spectrum_scores
 from model.atlas.stage import kept
 from model.interface import SpectrumModel
+from model.refinement.refine import refine
+from model.refinement.support import Support
 
 BLOCK_PIXELS = 4_000_000
 """Pixels of one block, a multiple of what a survey's chunk holds (128 rows)."""
@@ -28,7 +30,12 @@ def latent_columns(n_latent: int) -> list[str]:
 
 
 def encode_source(
-    source: SpectrumSource, model: SpectrumModel, folder: Path, *, progress: bool = True
+    source: SpectrumSource,
+    model: SpectrumModel,
+    folder: Path,
+    *,
+    support: Support | None = None,
+    progress: bool = True,
 ) -> pd.DataFrame:
     """Encode and reconstruct every object of a source.
 
@@ -36,10 +43,12 @@ def encode_source(
         source: Where the spectra are.
         model: What encodes them.
         folder: Where finished blocks are kept; blocks already there are not made again.
+        support: Of the survey's latents; given, they are refined inside it.
         progress: Show a bar.
 
     Returns:
-        Columns `latent_0` ... and those of `model.atlas.scores.spectrum_scores`; row = object.
+        Columns `latent_0` ... and those of `model.atlas.scores.spectrum_scores`; refined, also
+        `refinement_shift` (how far the latents moved, in spreads of the survey); row = object.
 
     Raises:
         ValueError: The model does not fit the survey, or gives latents that are not finite.
@@ -51,29 +60,30 @@ def encode_source(
     with tqdm(total=len(source), desc="encode", unit="spectra", disable=not progress) as bar:
         for start in starts:
             stop = min(start + rows, len(source))
-            parts.append(_block(source, model, folder / f"{start:09d}.parquet", start, stop))
+            parts.append(
+                kept(
+                    folder / f"{start:09d}.parquet",
+                    make=lambda start=start, stop=stop: _encode(
+                        source, model, start, stop, support
+                    ),
+                    save=lambda frame, file: frame.to_parquet(file, index=False),
+                    load=pd.read_parquet,
+                )
+            )
             bar.update(stop - start)
     return pd.concat(parts, ignore_index=True)
 
 
-def _block(
-    source: SpectrumSource, model: SpectrumModel, path: Path, start: int, stop: int
+def _encode(
+    source: SpectrumSource, model: SpectrumModel, start: int, stop: int, support: Support | None
 ) -> pd.DataFrame:
-    """Return one block, from its file if it was finished before."""
-    return kept(
-        path,
-        make=lambda: _encode(source, model, start, stop),
-        save=lambda frame, file: frame.to_parquet(file, index=False),
-        load=pd.read_parquet,
-    )
-
-
-def _encode(source: SpectrumSource, model: SpectrumModel, start: int, stop: int) -> pd.DataFrame:
     spectra = source.read(slice(start, stop))
-    latents = model.encode(spectra)
+    latents, columns = model.encode(spectra), {}
     _check_latents(latents, source, start)
+    if support is not None:
+        latents, _, columns["refinement_shift"] = refine(model, spectra, latents, support)
     flux, covered = model.reconstruct(latents, spectra.z, source.grid)
-    columns = dict(zip(latent_columns(model.n_latent), latents.T, strict=True))
+    columns |= dict(zip(latent_columns(model.n_latent), latents.T, strict=True))
     return pd.DataFrame(columns | spectrum_scores(spectra, flux, covered.astype(bool)))
 
 

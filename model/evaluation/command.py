@@ -23,6 +23,7 @@ from data.spectra import SpectrumSource
 from model.augment import Z_MAX
 from model.device import choose_device
 from model.evaluation.fidelity import (
+    Columns,
     by_group,
     by_latents,
     class_groups,
@@ -35,6 +36,8 @@ from model.evaluation.figures import draw_distances, draw_example
 from model.evaluation.invariance import Invariance, measure_invariance
 from model.interface import SpectrumModel
 from model.losses import CONTRAST, SLOPE, TOLERANCE
+from model.refinement.refine import RefiningModel
+from model.refinement.support import latent_support
 from model.splits import evenly, split_source
 from model.store.card import EVALUATION, write_card
 from model.store.storage import load_model, read_model_info
@@ -58,6 +61,9 @@ class EvaluateConfig:
         choices=("test", "all"),
     )
     object_class: str = setting(help="class to measure on (any = all)", default="GALAXY")
+    refine: bool = setting(
+        help="measure refined latents too, beside those that the encoder gives", default=False
+    )
     most: int = setting(help="objects of a part at most, evenly spaced", default=10_000)
     z_max: float = setting(help="redshifted copies lie at 0..z_max", default=Z_MAX)
     k0: float = setting(help="contrast of the similarity loss", default=CONTRAST)
@@ -147,40 +153,55 @@ def measure_model(
             "use --part all"
         )
     parts = {name: measure_rows(model, source, rows, name, progress) for name, rows in sets.items()}
+    rows, chosen = sets[config.part], parts[config.part]
+    table, invariance = _table(model, source, rows, parts, config)
+    result = table | {
+        "part": config.part,
+        "settings": {"k0": config.k0, "k1": config.k1, "sigma": config.sigma,
+                     "z_max": config.z_max, "seed": config.seed, "most": config.most},
+        "by_snr": by_group(chosen, *snr_groups(chosen["snr"])),
+        "by_class": by_group(chosen, *class_groups(source, rows)),
+        "by_outlier": by_group(chosen, *outlier_groups(source, rows, chosen["snr"])),
+    }  # fmt: skip
+    refined = None
+    if config.refine:
+        refining = RefiningModel(model, latent_support(model, source, rows))
+        refined = measure_rows(refining, source, rows, f"{config.part}, refined", progress)
+        result["refined"] = _table(refining, source, rows, {config.part: refined}, config)[0]
+    result["by_latents"] = by_latents(model, source, rows, chosen, refined, progress)
+    return result, invariance, rows
+
+
+def _table(
+    model: SpectrumModel, source: SpectrumSource, rows: IndexArray, parts: dict[str, Columns],
+    config: EvaluateConfig,
+) -> tuple[dict[str, Any], Invariance]:  # fmt: skip
+    """Return a row of Table 1 of Liang+2023, and the latent distances it is made from."""
     invariance = measure_invariance(
-        model, source, sets[config.part], z_max=config.z_max,
+        model, source, rows, z_max=config.z_max,
         k0=config.k0, k1=config.k1, sigma=config.sigma, seed=config.seed,
     )  # fmt: skip
-    chosen = parts[config.part]
-    result = {
+    return {
         "fidelity": {name: summarise(part) for name, part in parts.items() if len(part["snr"])},
-        "part": config.part,
         "similarity": invariance.similarity,
         "consistency": invariance.consistency,
         "ds_aug": float(invariance.moved.mean()),
         "ds_rand": float(invariance.random.mean()),
         "ratio": invariance.ratio,
-        "settings": {"k0": config.k0, "k1": config.k1, "sigma": config.sigma,
-                     "z_max": config.z_max, "seed": config.seed, "most": config.most},
-        "by_snr": by_group(chosen, *snr_groups(chosen["snr"])),
-        "by_class": by_group(chosen, *class_groups(source, sets[config.part])),
-        "by_outlier": by_group(chosen, *outlier_groups(source, sets[config.part], chosen["snr"])),
-        "by_latents": by_latents(model, source, sets[config.part], chosen, progress),
-    }  # fmt: skip
-    return result, invariance, sets[config.part]
+    }, invariance
 
 
 def _as_text(result: dict[str, Any]) -> str:
     """Return the tables as text: Table 1 of Liang+2023 first."""
     names = [name for name in ("train", "valid", "test", "all") if name in result["fidelity"]]
-    head = [f"L_fid({name})" for name in names]
+    head = ["", *(f"L_fid({name})" for name in names)]
     head += ["L_sim", "L_c", "<ds_aug>", "<ds_rand>", "ratio"]
-    values = [f"{result['fidelity'][name]['fidelity']:.4f}" for name in names]
-    values += [f"{result[name]:.4f}" for name in ("similarity", "consistency", "ds_aug", "ds_rand")]
-    values += [f"{100 * result['ratio']:.1f}%"]
-    widths = [max(len(a), len(b)) + 2 for a, b in zip(head, values, strict=True)]
+    rows = [head, _cells("encoded", names, result)]
+    if "refined" in result:
+        rows.append(_cells("refined", names, result["refined"]))
+    widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
     lines = ["".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
-             for row in (head, values)]  # fmt: skip
+             for row in rows]  # fmt: skip
     lines += ["", f"{'':28}{'n':>8}{'fidelity':>11}{'floor':>9}{'ratio':>8}{'chi2_red':>10}"]
     for group in ("fidelity", "by_snr", "by_class", "by_outlier", "by_latents"):
         for name, row in result[group].items():
@@ -195,3 +216,13 @@ def _as_text(result: dict[str, Any]) -> str:
         "Best latents are searched for each spectrum: what is left then is the decoder's part.",
     ]
     return "\n".join(lines)
+
+
+def _cells(label: str, names: list[str], table: dict[str, Any]) -> list[str]:
+    """Return a line of Table 1, cell by cell; empty where nothing was measured."""
+    cells = [label]
+    for name in names:
+        part = table["fidelity"].get(name)
+        cells.append(f"{part['fidelity']:.4f}" if part else "")
+    cells += [f"{table[name]:.4f}" for name in ("similarity", "consistency", "ds_aug", "ds_rand")]
+    return [*cells, f"{100 * table['ratio']:.1f}%"]

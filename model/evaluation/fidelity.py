@@ -10,9 +10,10 @@ from tqdm import tqdm
 from data.arrays import FloatArray, IndexArray, IntArray
 from data.spectra import Spectra, SpectrumSource
 from model.atlas.scores import unmasked_median
-from model.evaluation.best_latents import best_latents
 from model.interface import SpectrumModel
 from model.misfit import misfit
+from model.refinement.refine import refine
+from model.refinement.support import Support
 from model.splits import evenly
 
 SNR_EDGES = (0.0, 5.0, 10.0, 20.0, 40.0, np.inf)
@@ -20,6 +21,7 @@ FAINT = 20.0
 """S/N below which noise dominates the fidelity."""
 SNR_BINS = [f"S/N {low:g} to {high:g}" for low, high in pairwise(SNR_EDGES)]
 ROWS = 256
+BEST_STEPS = 12
 MOST_BEST = 512
 """Faint objects for which the best latents are looked for."""
 
@@ -57,8 +59,9 @@ def measure_spectra(model: SpectrumModel, spectra: Spectra, latents: FloatArray)
 
 
 def by_latents(
-    model: SpectrumModel, source: SpectrumSource, rows: IndexArray, encoded: Columns, progress: bool
-) -> dict[str, dict[str, float]]:
+    model: SpectrumModel, source: SpectrumSource, rows: IndexArray, encoded: Columns,
+    refined: Columns | None, progress: bool,
+) -> dict[str, dict[str, float]]:  # fmt: skip
     """Tell the encoder's part of the misfit from the decoder's, for faint ordinary objects.
 
     Args:
@@ -66,23 +69,32 @@ def by_latents(
         source: Where the spectra are.
         rows: Of the objects.
         encoded: What `measure_rows` returned for them.
+        refined: The same with refined latents, if those are asked for.
         progress: Show a bar.
     """
     group, names = outlier_groups(source, rows, encoded["snr"])
     faint = evenly(np.flatnonzero(group == 0 if names else encoded["snr"] < FAINT), MOST_BEST)
     if len(faint) == 0:
         return {}
-    blocks = np.array_split(rows[faint], -(-len(faint) // ROWS))
+    spectra = source.read(rows[faint].tolist())
+    start = model.encode(spectra)
+    support = Support.of(start)
     parts = []
-    for block in tqdm(blocks, desc="best latents", disable=not progress, unit="block"):
-        spectra = source.read(block.tolist())
-        latents, _ = best_latents(model, spectra, model.encode(spectra))
-        parts.append(measure_spectra(model, spectra, latents))
-    best = {key: np.concatenate([part[key] for part in parts]) for key in encoded}
-    return {
-        f"S/N below {FAINT:g}, encoded": summarise({k: v[faint] for k, v in encoded.items()}),
-        f"S/N below {FAINT:g}, best latents": summarise(best),
-    }
+    blocks = range(0, len(faint), ROWS)
+    for first in tqdm(blocks, desc="best latents", disable=not progress, unit="block"):
+        some, part = spectra.take(slice(first, first + ROWS)), start[first : first + ROWS]
+        best = refine(model, some, part, support, n_step=BEST_STEPS, prior=False)
+        parts.append(measure_spectra(model, some, best.latents))
+    found = {key: np.concatenate([part[key] for part in parts]) for key in encoded}
+    measured = {"encoded": _some(encoded, faint)}
+    if refined is not None:
+        measured["refined"] = _some(refined, faint)
+    measured["best latents"] = found
+    return {f"S/N below {FAINT:g}, {name}": summarise(item) for name, item in measured.items()}
+
+
+def _some(columns: Columns, rows: IndexArray) -> Columns:
+    return {name: values[rows] for name, values in columns.items()}
 
 
 def summarise(columns: Columns) -> dict[str, float]:
@@ -100,7 +112,7 @@ def summarise(columns: Columns) -> dict[str, float]:
 def by_group(columns: Columns, group: IntArray, names: list[str]) -> dict[str, dict[str, float]]:
     """Summarise the objects of each group that has any; `group` numbers the `names`."""
     return {
-        names[number]: summarise({key: values[group == number] for key, values in columns.items()})
+        names[number]: summarise(_some(columns, np.flatnonzero(group == number)))
         for number in np.unique(group)
     }
 

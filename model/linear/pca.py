@@ -93,6 +93,11 @@ class PCA(nn.Module):
         """Rest-frame vacuum wavelengths, Angstrom, shape (n_rest,)."""
         return self.rest_grid.wave
 
+    @property
+    def device(self) -> torch.device:
+        """Where the numbers are."""
+        return self.mean.device
+
     def to_parts(self) -> tuple[dict[str, Any], Weights]:
         """Return the configuration and the numbers; see `StoredModel`."""
         return self.config.to_dict(), {k: v.cpu().numpy() for k, v in self.state_dict().items()}
@@ -123,6 +128,10 @@ class PCA(nn.Module):
     def decode_tensor(self, latents: Tensor) -> Tensor:
         """Return rest-frame spectra, shape (n_galaxy, n_rest)."""
         return self.mean + latents @ self.components
+
+    def observe_tensor(self, rest: Tensor, z: Tensor, grid: WaveGrid) -> tuple[Tensor, Tensor]:
+        """Redshift rest-frame spectra to an observed-frame grid; see `DifferentiableModel`."""
+        return redshift(rest, z, source=self.rest_grid, target=grid)
 
     def rest_frame(
         self, flux: Tensor, ivar: Tensor, z: Tensor, *, grid: WaveGrid
@@ -163,7 +172,7 @@ class PCA(nn.Module):
         self, rest: FloatArray, z: FloatArray, grid: WaveGrid
     ) -> tuple[FloatArray, BoolArray]:
         """Redshift and resample what `decode` returned; see `SpectrumModel`."""
-        values = torch.tensor(rest, dtype=torch.float32, device=self.mean.device)
+        values = torch.tensor(rest, dtype=torch.float32, device=self.device)
         return self._observed(lambda rows: values[rows], z, grid)
 
     def reconstruct(
@@ -177,11 +186,11 @@ class PCA(nn.Module):
         self, rest: Callable[[slice], Tensor], z: FloatArray, grid: WaveGrid
     ) -> tuple[FloatArray, BoolArray]:
         """Observe rest-frame spectra that `rest` gives batch by batch."""
-        z_all = torch.tensor(z, dtype=torch.float64, device=self.mean.device)
+        z_all = torch.tensor(z, dtype=torch.float64, device=self.device)
         flux = np.empty((len(z), grid.n_pixel), dtype=np.float32)
         covered = np.empty(flux.shape, dtype=bool)
         for rows in row_slices(len(z)):
-            moved, valid = redshift(rest(rows), z_all[rows], source=self.rest_grid, target=grid)
+            moved, valid = self.observe_tensor(rest(rows), z_all[rows], grid)
             flux[rows], covered[rows] = moved.cpu().numpy(), valid.cpu().numpy()
         return flux, covered
 
@@ -196,7 +205,7 @@ class PCA(nn.Module):
         """Return None: there is no attention."""
 
     def _latents(self, latents: FloatArray) -> Tensor:
-        values = torch.tensor(latents, dtype=torch.float32, device=self.mean.device)
+        values = torch.tensor(latents, dtype=torch.float32, device=self.device)
         if values.ndim != 2 or values.shape[1] != self.n_latent:
             raise ValueError(
                 f"latents must have shape (n_galaxy, {self.n_latent}), got {tuple(values.shape)}"
@@ -205,7 +214,7 @@ class PCA(nn.Module):
 
     def tensors(self, spectra: Spectra) -> tuple[Tensor, Tensor, Tensor]:
         """Return flux, inverse variance and redshifts on the device of the PCA."""
-        device = self.mean.device
+        device = self.device
         return (
             torch.tensor(spectra.flux, dtype=torch.float32, device=device),
             torch.tensor(spectra.ivar, dtype=torch.float32, device=device),

@@ -10,9 +10,10 @@ import torch
 from data.survey import Survey
 from model.__main__ import main
 from model.atlas.atlas import Atlas
-from model.evaluation.command import EvaluateConfig, measure_model
+from model.evaluation.command import EvaluateConfig, _as_text, measure_model
 from model.evaluation.fidelity import outlier_groups
 from model.evaluation.invariance import measure_invariance, redshifted
+from model.linear.pca import PCA
 from model.losses import MATCHED_SIMILARITY, fidelity_loss
 from model.store.storage import load_model
 
@@ -176,23 +177,25 @@ def test_tells_the_encoders_part_of_a_misfit_from_the_decoders(measured):
     assert encoded["n"] == best["n"] > 0
     assert 0.99 < best["fidelity"] / encoded["fidelity"] <= 1
 
-    class Astray:
-        kind, n_latent, rest_grid, wave_rest = (
-            "astray",
-            model.n_latent,
-            model.rest_grid,
-            model.wave_rest,
-        )
-        decode, observe = staticmethod(model.decode), staticmethod(model.observe)
-        reconstruct = staticmethod(model.reconstruct)
-
+    class Astray(PCA):
         def encode(self, spectra):
-            latents = model.encode(spectra)
+            latents = super().encode(spectra)
             return latents + latents.std(axis=0)
 
-    config = EvaluateConfig(survey="", model="", part="all")
-    moved = measure_model(Astray(), source, config, progress=False)[0]["by_latents"]
+    astray = Astray(model.config)
+    astray.load_state_dict(model.state_dict())
+    config = EvaluateConfig(survey="", model="", part="all", refine=True)
+    result, _, _ = measure_model(astray, source, config, progress=False)
+    moved = result["by_latents"]
     assert moved["S/N below 20, encoded"]["fidelity"] > 1.1 * encoded["fidelity"]
     assert moved["S/N below 20, best latents"]["fidelity"] == pytest.approx(
         best["fidelity"], rel=1e-3
+    )
+    assert moved["S/N below 20, refined"]["fidelity"] == pytest.approx(best["fidelity"], rel=0.01)
+    refined = result["refined"]
+    assert refined["fidelity"]["all"]["fidelity"] < result["fidelity"]["all"]["fidelity"]
+    assert refined["ratio"] == pytest.approx(refined["ds_aug"] / refined["ds_rand"])
+    text = _as_text(result)
+    assert f"{refined['ds_aug']:.4f}" in next(
+        line for line in text.splitlines() if "refined" in line
     )
