@@ -12,9 +12,17 @@ import numpy as np
 
 from data.arrays import FloatArray, IntArray
 from data.mock import cosmology
+from data.mock.distortions import line_spread
 from data.mock.history import mean_age, recent_rate
 from data.mock.instrument import Instrument
-from data.mock.lines import HALPHA, broad_lines, line_index, nuclear_lines, star_forming_lines
+from data.mock.lines import (
+    HALPHA,
+    broad_lines,
+    draw_wing,
+    line_index,
+    nuclear_lines,
+    star_forming_lines,
+)
 from data.mock.object_random import ObjectRandom
 from data.mock.outliers import strength
 from data.mock.photometry import (
@@ -52,6 +60,11 @@ class Light:
         age: Mean age of the stars by mass, yr.
         old: Coefficients of the old stars' basis, float32; also `young`, `nebular`.
         line_split: Separation of the two peaks of each narrow line, km/s, 0 for one peak.
+        gas_offset: Velocity of the narrow lines relative to the stars, km/s.
+        wing: Part of each narrow line that is in a broad wing, 0 for no wing.
+        wing_offset: Velocity of the wings relative to the rest of the line, km/s.
+        wing_width: Velocity dispersion of the wings over that of the rest.
+        line_spread: Amplitudes of the changes of the line-spread function, (n_galaxy, 3).
         lines: Narrow lines, L_sun per M_sun formed, dimmed, (n_galaxy, n_line).
         broad: Broad lines, likewise, (n_galaxy, n_broad).
         broad_vdisp: Their velocity dispersion, km/s.
@@ -74,6 +87,11 @@ class Light:
     young: FloatArray
     nebular: FloatArray
     line_split: FloatArray
+    gas_offset: FloatArray
+    wing: FloatArray
+    wing_offset: FloatArray
+    wing_width: FloatArray
+    line_spread: FloatArray
     lines: FloatArray
     broad: FloatArray
     broad_vdisp: FloatArray
@@ -109,6 +127,7 @@ def draw_light(random: ObjectRandom, instrument: Instrument, outlier: IntArray) 
     slope = random.normal("power slope", -1.1, 0.35)
     share = np.where(galaxies.nucleus == 3, 10 ** random.normal("power", -0.65, 0.3), 0.0)
     power = share * continuum[:, bin_of(5575.0)]
+    halpha_ew = (lines[:, line_index(HALPHA)] + broad[:, 0]) / at_halpha
     wave = bin_waves()
     continuum = continuum + power[:, None] * (wave / 5575.0) ** slope[:, None]
     total = continuum + row_product(lines, line_bins()) + broad_bins(broad, broad_vdisp)
@@ -122,8 +141,13 @@ def draw_light(random: ObjectRandom, instrument: Instrument, outlier: IntArray) 
         galactic_a_v=galactic, log_ssfr=np.log10(recent_rate(formed).clip(1e-15) / live),
         age=mean_age(formed), old=old, young=young, nebular=nebular, lines=lines, broad=broad,
         line_split=strength(random, outlier, "double-peaked lines"),
+        gas_offset=random.normal("gas offset", 0.0, 5 + 15 / (1 + halpha_ew / 5)),
+        wing=draw_wing(random, galaxies),
+        wing_offset=random.normal("wing offset", -40.0, 60.0),
+        wing_width=random.uniform("wing width", 1.8, 3.2),
+        line_spread=line_spread(random, instrument),
         broad_vdisp=broad_vdisp, power=power, power_slope=slope,
-        halpha_ew=(lines[:, line_index(HALPHA)] + broad[:, 0]) / at_halpha,
+        halpha_ew=halpha_ew,
     )  # fmt: skip
 
 

@@ -19,6 +19,12 @@ from data.mock.population import Galaxies
 from data.mock.templates import load_templates
 
 _NEON_V = (3346.82, 3426.84)
+_WEAK = {
+    3771.70: (3798.98, 0.749), 3751.22: (3798.98, 0.575), 3735.43: (3798.98, 0.453),
+    4027.33: (4472.76, 0.47), 4923.30: (4472.76, 0.27), 5017.08: (4472.76, 0.57),
+}  # fmt: skip
+"""Lines that the nebular grid lacks, as parts of one it has: H11 to H13 of H10 (Storey & Hummer
+1995, case B, 10^4 K), He I of 4471 (Benjamin+1999)."""
 HALPHA, HBETA = 6564.61, 4862.69
 BROAD_WAVE = np.array([HALPHA, HBETA, 4341.69, 4102.90, 2799.12, 5877.25])
 _BROAD_STRENGTH = np.array([1.0, 0.32, 0.14, 0.07, 0.30, 0.05])
@@ -67,7 +73,7 @@ _HARD = {5008.24: 1.0, 4960.30: 1.0, 3869.86: 1.3, 3968.59: 1.3, 4364.44: 1.5, 4
 @cache
 def line_waves() -> FloatArray:
     """Return the vacuum wavelengths of all narrow lines, Angstrom, shape (n_line,)."""
-    return np.concatenate([load_templates().line_wave, _NEON_V])
+    return np.concatenate([load_templates().line_wave, list(_WEAK), _NEON_V])
 
 
 def line_index(wave: float) -> int:
@@ -103,7 +109,9 @@ def star_forming_lines(galaxies: Galaxies, formed: FloatArray) -> FloatArray:
             lines[:, index] *= factor
     for wave, power in _HARD.items():
         lines[:, line_index(wave)] *= 10 ** (power * gas.hardness)
-    wave = templates.line_wave
+    weak = [part * lines[:, line_index(parent)] for parent, part in _WEAK.values()]
+    lines = np.concatenate([lines, np.stack(weak, axis=1)], axis=1)
+    wave = line_waves()[: lines.shape[1]]
     dust = gas.a_v[:, None] * calzetti(wave) + gas.a_v_cloud[:, None] * power_law(wave)
     return np.pad(lines * 10 ** (-0.4 * dust), ((0, 0), (0, len(_NEON_V))))
 
@@ -134,6 +142,18 @@ def broad_lines(random: ObjectRandom, nucleus: IntArray) -> tuple[FloatArray, Fl
     flux = np.where(nucleus == 3, strength, 0.0)[:, None] * _BROAD_STRENGTH
     fwhm = 10 ** random.normal("broad width", 3.42, 0.17)  # Greene & Ho 2007
     return flux, fwhm / 2.355
+
+
+def draw_wing(random: ObjectRandom, galaxies: Galaxies) -> FloatArray:
+    """Return the part of the narrow lines' flux in broad wings, 0 for none, (n_galaxy,).
+
+    A fifth of the galaxies without nucleus and most Seyferts have wings.
+    """
+    if not random.varies("wing"):
+        return np.zeros(len(galaxies.log_mass))
+    often = np.array([0.2, 0.6, 0.3, 0.4])[galaxies.nucleus]
+    part = 10 ** random.uniform("wing part", -1.3, -0.5)
+    return np.where(random.uniform("wing") < often, part, 0.0)
 
 
 def _node_below(values: FloatArray, nodes: FloatArray) -> tuple[IntArray, FloatArray]:

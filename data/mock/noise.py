@@ -7,15 +7,19 @@ from functools import cache
 import numpy as np
 
 from data.arrays import FloatArray
+from data.constants import SPEED_OF_LIGHT
+from data.lines import sky as sky_lines
+from data.mock.distortions import calibration, calibration_shapes, noise_shape, noise_shapes
 from data.mock.instrument import Instrument
 from data.mock.object_random import ObjectRandom
 
-_CALIBRATION_ERROR = 0.025
-"""Amplitude of the longest of the smooth calibration errors, relative (1 sigma)."""
-_N_WAVE = 3
-"""Number of cosines that a calibration error is made of."""
 _BAD_COLUMNS = 0.04
 """Part of the spectra that miss a stretch of pixels."""
+_WEAK_HITS = 0.5
+"""Mean number of weak cosmic rays in a spectrum that nothing masked."""
+_SKY_RESIDUAL = 0.25
+"""Amplitude of what the subtraction of sky lines leaves, in errors of the pixels (1 sigma); real
+spectra scatter by 2 % more beside masked sky lines than elsewhere."""
 
 
 def record(
@@ -32,38 +36,36 @@ def record(
         instrument: What records them.
         exposure: Noise over the usual, shape (n_galaxy,).
     """
-    waves = _calibration_waves(flux.shape[1])
-    calibration = _calibration(random)
+    warps, shapes = calibration_shapes(instrument), noise_shapes(instrument)
+    residual = sky_residual(instrument) / instrument.sky_error
+    residual /= np.abs(residual).max()
+    weak = random.varies("weak cosmic rays")
+    sky = random.normal("residual sky", 0.0, _SKY_RESIDUAL).astype(np.float32)
     usable = (~instrument.sky_mask).astype(np.float32)
     noise = np.empty(flux.shape[1], dtype=np.float32)
-    objects = zip(flux, ivar, calibration, exposure.astype(np.float32), random.generators(),
-                  strict=True)  # fmt: skip
-    for recorded, inverse, sizes, times, generator in objects:
-        recorded *= 1 + sizes @ waves
+    objects = zip(flux, ivar, calibration(random), noise_shape(random), sky,
+                  exposure.astype(np.float32), random.generators(), strict=True)  # fmt: skip
+    for recorded, inverse, warp, shape, left, times, generator in objects:
+        recorded *= 1 + _sum(warp, warps)
         error = (instrument.sky_error * times) ** 2
         error += instrument.source_variance * np.maximum(recorded, 0)
+        error *= np.exp(2 * _sum(shape, shapes))
         np.divide(1, error, out=inverse)
         np.sqrt(error, out=error)
         generator.standard_normal(dtype=np.float32, out=noise)
+        noise += left * residual
         noise *= error
         recorded += noise
         _hit(recorded, inverse, error, generator, instrument)
+        if weak:
+            _hit_weakly(recorded, error, generator)
         inverse *= usable
     _blank(flux, ivar, random, instrument)
 
 
-def _calibration(random: ObjectRandom) -> FloatArray:
-    """Return amplitudes of smooth errors of the calibration, float32, (n_galaxy, _N_WAVE)."""
-    orders = range(1, _N_WAVE + 1)
-    sizes = [random.normal(f"calibration {i}", 0.0, _CALIBRATION_ERROR / i) for i in orders]
-    return np.stack(sizes, axis=1).astype(np.float32)
-
-
-@cache
-def _calibration_waves(n_pixel: int) -> FloatArray:
-    """Return their shapes, float32, (_N_WAVE, n_pixel)."""
-    x = np.linspace(0, np.pi, n_pixel, dtype=np.float32)
-    return np.cos(np.arange(1, _N_WAVE + 1, dtype=np.float32)[:, None] * x)
+def _sum(sizes: FloatArray, shapes: FloatArray) -> FloatArray:
+    """Return `sizes @ shapes`, the same to the last bit wherever `sizes` lies in memory."""
+    return np.einsum("k,kj->j", sizes, shapes, optimize=False)
 
 
 def _hit(
@@ -81,6 +83,27 @@ def _hit(
         ivar[pixel] = 0
     if generator.random() < 0.02:  # one escaped
         ivar[start[0]] = 1 / error[start[0]] ** 2
+
+
+def _hit_weakly(flux: FloatArray, error: FloatArray, generator: np.random.Generator) -> None:
+    """Add cosmic rays of 3 to 15 sigma that no one masked to one spectrum, in place."""
+    n_hit = generator.poisson(_WEAK_HITS)
+    pixel = generator.integers(0, len(flux), n_hit)
+    flux[pixel] += (3 + generator.exponential(3.0, n_hit)).clip(3, 15) * error[pixel]
+
+
+@cache
+def sky_residual(instrument: Instrument) -> FloatArray:
+    """Return what is left of the sky after a shift of its lines, float32, shape (n_pixel,)."""
+    wave, total = instrument.grid.wave, np.zeros(instrument.grid.n_pixel)
+    for line in sky_lines.SKY_LINES:
+        sigma = 1.2 * float(instrument.resolution(line.wave)) / SPEED_OF_LIGHT * line.wave
+        x = (wave - line.wave) / sigma
+        near = np.abs(x) < 8
+        # A shifted line leaves its derivative, a scaled one a part of the line itself.
+        shape = (0.6 * x[near] + 0.5) * np.exp(-0.5 * x[near] ** 2)
+        total[near] += np.sqrt(line.intensity / 10) * shape
+    return total.astype(np.float32)
 
 
 def _blank(

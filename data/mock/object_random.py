@@ -25,16 +25,24 @@ class ObjectRandom:
         np.True_
     """
 
-    def __init__(self, *, seed: int, index: IntArray) -> None:
-        """Draw for the objects `index` (>= 0) of the mock survey `seed` (>= 0)."""
+    def __init__(self, *, seed: int, index: IntArray, silenced: tuple[str, ...] = ()) -> None:
+        """Draw for the objects `index` (>= 0) of the mock survey `seed` (>= 0).
+
+        Purposes that begin with one of `silenced` do not vary: `normal` returns the mean.
+        """
         self.seed = seed
+        self.silenced = silenced
         self.index = np.asarray(index, dtype=np.uint64)
         counter = (int(seed) + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
         self._key = _mix(self.index + _mix(np.uint64(counter)))
 
     def take(self, rows: IntArray | slice) -> ObjectRandom:
         """Return the draws for some of the objects."""
-        return ObjectRandom(seed=self.seed, index=self.index[rows])
+        return ObjectRandom(seed=self.seed, index=self.index[rows], silenced=self.silenced)
+
+    def varies(self, purpose: str) -> bool:
+        """Return whether a purpose is not silenced."""
+        return not purpose.startswith(self.silenced)
 
     def uniform(self, purpose: str, low: float = 0.0, high: float = 1.0) -> FloatArray:
         """Return uniform numbers in (low, high), float64, one an object."""
@@ -43,6 +51,8 @@ class ObjectRandom:
 
     def normal(self, purpose: str, mean: Any = 0.0, sigma: Any = 1.0) -> FloatArray:  # noqa: ANN401
         """Return normal numbers, cut at 4 sigma, float64, one an object."""
+        if not self.varies(purpose):
+            return mean + np.zeros(len(self.index))
         return mean + sigma * ndtri(self.uniform(purpose)).clip(-4, 4)
 
     def generators(self) -> Iterator[np.random.Generator]:

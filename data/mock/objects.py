@@ -24,6 +24,7 @@ from data.mock.outliers import (
 from data.mock.population import KINDS, NUCLEI
 from data.mock.synthesis import galaxy_flux
 from data.mock.templates import BLOCK
+from data.mock.variety import silenced
 
 _SECOND = np.uint64(1) << np.uint64(62)
 """Added to the index of an object to draw the galaxy blended with it."""
@@ -39,14 +40,20 @@ class MockObjects:
     """Objects drawn by (seed, index); ordinary galaxies get no spectrum until asked."""
 
     def __init__(
-        self, *, seed: int, index: IntArray, instrument: Instrument, outliers: float
-    ) -> None:
-        """Draw the objects `index`; `outliers` is the part of them made strange."""
-        self.random = ObjectRandom(seed=seed, index=index)
+        self, *, seed: int, index: IntArray, instrument: Instrument, outliers: float,
+        without: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """Draw the objects `index`; `outliers` is the part of them made strange.
+
+        Of `data.mock.variety`, what `without` names is left out.
+        """
+        self.random = ObjectRandom(seed=seed, index=index, silenced=silenced(without))
         self.instrument = instrument
         self.outlier = draw_outliers(self.random, outliers)
         self.light = draw_light(self.random, instrument, self.outlier)
-        self.z = catalogue_redshift(self.random, self.outlier, self.light.z)
+        z_err = 2e-4 / self.light.snr * 10 ** self.random.normal("z_err", 0.0, 0.15)
+        z = self.light.z + z_err * self.random.normal("z error")
+        self.z_err, self.z = z_err, catalogue_redshift(self.random, self.outlier, z)
         self.norm, self.snr = self.light.norm.copy(), self.light.snr.copy()
         self.exposure = self.light.noise * exposure_factor(self.random, self.outlier)
         self._strange = np.flatnonzero(self.outlier)
@@ -81,7 +88,7 @@ class MockObjects:
                 "ra": random.uniform("ra", 110.0, 260.0),
                 "dec": np.degrees(np.arcsin(random.uniform("dec", -0.06, 0.88))),
                 "z": self.z,
-                "z_err": 2e-4 / self.snr * 10 ** random.normal("z_err", 0.0, 0.15),
+                "z_err": self.z_err,
                 "class": "GALAXY",
                 "subclass": _subclass(light),
                 "snr": self.snr,
@@ -113,7 +120,9 @@ class MockObjects:
         second = np.zeros_like(flux)
         blends = np.flatnonzero(outlier == _GALAXY_BLEND)
         if len(blends):
-            others = ObjectRandom(seed=random.seed, index=random.index[blends] + _SECOND)
+            others = ObjectRandom(
+                seed=random.seed, index=random.index[blends] + _SECOND, silenced=random.silenced
+            )
             other = draw_light(others, self.instrument, np.zeros_like(blends))
             second[blends] = galaxy_flux(other, self.instrument)
         return distort(flux, random, outlier, z=light.z, second=second, instrument=self.instrument)

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from data.arrays import FloatArray, IntArray
-from data.constants import SPEED_OF_LIGHT
-from data.lines import sky as sky_lines
 from data.mock.instrument import Instrument
+from data.mock.noise import sky_residual
 from data.mock.object_random import ObjectRandom
 from data.mock.templates import FOLDER
 
@@ -136,7 +135,7 @@ def damage(
     for row, code in enumerate(outlier):
         kind = OUTLIER_KINDS[code]
         if kind == "sky residuals":
-            flux[row] += level[row] * size[row] * _residual(instrument)
+            flux[row] += level[row] * size[row] * sky_residual(instrument)
             covered = (wave > instrument.covered[0] + 20) & (wave < instrument.covered[1] - 20)
             sky = instrument.sky_mask & covered
             ivar[row, sky] = 1 / instrument.sky_error[sky] ** 2  # not masked by the pipeline
@@ -177,17 +176,3 @@ def _stars() -> tuple[FloatArray, float, float, Any]:
     with np.load(FOLDER / "stars.npz") as file:
         spectra = file["flux"].astype(np.float32) * file["scale"].astype(np.float32)
         return spectra, float(file["log_start"]), float(file["step"]), file["type"]
-
-
-@cache
-def _residual(instrument: Instrument) -> FloatArray:
-    """Return what is left of the sky after a shift of its lines, float32, shape (n_pixel,)."""
-    wave, total = instrument.grid.wave, np.zeros(instrument.grid.n_pixel)
-    for line in sky_lines.SKY_LINES:
-        sigma = 1.2 * float(instrument.resolution(line.wave)) / SPEED_OF_LIGHT * line.wave
-        x = (wave - line.wave) / sigma
-        near = np.abs(x) < 8
-        # A shifted line leaves its derivative, a scaled one a part of the line itself.
-        shape = (0.6 * x[near] + 0.5) * np.exp(-0.5 * x[near] ** 2)
-        total[near] += np.sqrt(line.intensity / 10) * shape
-    return total.astype(np.float32)

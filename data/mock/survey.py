@@ -19,6 +19,7 @@ from data.commands import setting
 from data.grid import NORM_RANGE, WaveGrid
 from data.mock.instrument import MOCK_INSTRUMENTS
 from data.mock.objects import MockObjects, object_ids
+from data.mock.variety import VARIETY, silenced
 from data.processes import map_in_order
 from data.spectra import Spectra
 from data.survey_writer import SurveyWriter
@@ -29,7 +30,7 @@ WRITE_ROWS = 512
 """Spectra synthesised by a process and written at a time."""
 CATALOG_ROWS = 8192
 """Catalogue rows made at a time."""
-RECIPE = 2
+RECIPE = 3
 """Number of the recipe: it grows whenever the spectrum of an object changes, so that an atlas
 never shows spectra that are not its own."""
 
@@ -47,8 +48,9 @@ class MockSurvey:
     """
 
     def __init__(
-        self, *, n: int, seed: int, instrument: str = "sdss", outliers: float = 0.01
-    ) -> None:
+        self, *, n: int, seed: int, instrument: str = "sdss", outliers: float = 0.01,
+        without: tuple[str, ...] | list[str] = (),
+    ) -> None:  # fmt: skip
         """Describe a survey; nothing is synthesised yet.
 
         Args:
@@ -56,6 +58,7 @@ class MockSurvey:
             seed: Any integer >= 0.
             instrument: `sdss`, `boss` or `desi`.
             outliers: Part of the objects made strange, 0 to 1.
+            without: What to leave out of `data.mock.variety.VARIETY`.
 
         Raises:
             ValueError: A setting is out of its range.
@@ -70,7 +73,8 @@ class MockSurvey:
             )
         if not 0 <= outliers <= 1:
             raise ValueError(f"outliers must be a part from 0 to 1, got {outliers}")
-        self.seed, self.outliers = seed, outliers
+        silenced(tuple(without))
+        self.seed, self.outliers, self.without = seed, outliers, tuple(without)
         self.instrument = MOCK_INSTRUMENTS[instrument]
         self._n = n
 
@@ -123,6 +127,7 @@ class MockSurvey:
             "seed": self.seed,
             "instrument": self.instrument.name,
             "outliers": self.outliers,
+            "without": list(self.without),
         }
 
     def blocks(
@@ -136,13 +141,15 @@ class MockSurvey:
             ChildProcessError: A process was killed.
         """
         jobs = min(jobs, -(-self._n // rows))
-        make = partial(_make, seed=self.seed, name=self.instrument.name, outliers=self.outliers)
+        make = partial(_make, seed=self.seed, name=self.instrument.name, outliers=self.outliers,
+                       without=self.without)  # fmt: skip
         return map_in_order(make, _blocks(self._n, rows), jobs=jobs)
 
     def _objects(self, index: IntArray) -> MockObjects:
         return MockObjects(
-            seed=self.seed, index=index, instrument=self.instrument, outliers=self.outliers
-        )
+            seed=self.seed, index=index, instrument=self.instrument, outliers=self.outliers,
+            without=self.without,
+        )  # fmt: skip
 
     def _indices(self, indices: FloatArray | IntArray | list[int] | slice) -> IntArray:
         if isinstance(indices, slice):
@@ -166,6 +173,9 @@ class MockConfig:
         help="whose grid, resolution and noise", default="sdss", choices=tuple(MOCK_INSTRUMENTS)
     )
     outliers: float = setting(help="part of the objects made strange", default=0.01)
+    without: tuple[str, ...] = setting(
+        help="variety of real spectra to leave out: " + ", ".join(VARIETY), default=()
+    )
     jobs: int = setting(help="processes; the result does not depend on it", default=2)
 
     def __post_init__(self) -> None:
@@ -177,8 +187,9 @@ class MockConfig:
 def mock(config: MockConfig) -> None:
     """Write a mock survey, block by block."""
     survey = MockSurvey(
-        n=config.n, seed=config.seed, instrument=config.instrument, outliers=config.outliers
-    )
+        n=config.n, seed=config.seed, instrument=config.instrument, outliers=config.outliers,
+        without=config.without,
+    )  # fmt: skip
     provenance = {"made_by": "python -m data mock", "numpy": version("numpy")}
     settings = {name: value for name, value in asdict(config).items() if name != "out"}
     low, high = NORM_RANGE
@@ -198,11 +209,12 @@ def mock(config: MockConfig) -> None:
 
 
 def _make(
-    index: IntArray, *, seed: int, name: str, outliers: float
+    index: IntArray, *, seed: int, name: str, outliers: float, without: tuple[str, ...]
 ) -> tuple[pd.DataFrame, FloatArray, FloatArray]:
     """Return catalogue rows, flux and ivar of some objects."""
     instrument = MOCK_INSTRUMENTS[name]
-    objects = MockObjects(seed=seed, index=index, instrument=instrument, outliers=outliers)
+    objects = MockObjects(seed=seed, index=index, instrument=instrument, outliers=outliers,
+                          without=without)  # fmt: skip
     return objects.frame(), *objects.spectra()
 
 

@@ -16,6 +16,7 @@ from scipy import fft
 from data.arrays import FloatArray, IntArray
 from data.constants import SPEED_OF_LIGHT
 from data.grid import WaveGrid
+from data.mock.distortions import spread_factor
 from data.mock.dust import calzetti, milky_way, power_law
 from data.mock.instrument import Instrument
 from data.mock.light import Light
@@ -45,18 +46,13 @@ def galaxy_flux(light: Light, instrument: Instrument) -> FloatArray:
     grid = instrument.grid
     flux = np.empty((len(light.z), grid.n_pixel), dtype=np.float32)
     _set_continuum(flux, light, grid)
-    half = 0.5 * light.line_split / SPEED_OF_LIGHT
-    double = np.flatnonzero(half > 0)
-    first = np.where(half > 0, 0.55, 1.0)[:, None]
+    half = 0.5 * light.line_split
+    first = np.where(half > 0, 0.55, 1.0 - light.wing)
     vdisp = light.galaxies.gas.vdisp
-    add_lines(flux, light.lines * first, line_waves(), z=(1 + light.z) * (1 + half) - 1,
-              vdisp=vdisp, instrument=instrument)  # fmt: skip
-    if len(double):
-        peak = np.zeros((len(double), grid.n_pixel), dtype=np.float32)
-        z = ((1 + light.z) * (1 - half) - 1)[double]
-        add_lines(peak, 0.45 * light.lines[double], line_waves(), z=z, vdisp=vdisp[double],
-                  instrument=instrument)  # fmt: skip
-        flux[double] += peak
+    _add_component(flux, light, instrument, part=first, velocity=half, vdisp=vdisp)
+    _add_component(flux, light, instrument, part=np.where(half > 0, 0.45, light.wing),
+                   velocity=np.where(half > 0, -half, light.wing_offset),
+                   vdisp=vdisp * np.where(half > 0, 1.0, light.wing_width))  # fmt: skip
     _add_nucleus(flux, light, grid)
     galactic = -_LN_MAGNITUDE * milky_way(grid.wave).astype(np.float32)
     for row, a_v, scale in zip(
@@ -67,23 +63,43 @@ def galaxy_flux(light: Light, instrument: Instrument) -> FloatArray:
     return flux
 
 
+def _add_component(
+    flux: FloatArray, light: Light, instrument: Instrument, *, part: FloatArray,
+    velocity: FloatArray, vdisp: FloatArray,
+) -> None:  # fmt: skip
+    """Add some part of the narrow lines in place: a peak of them, or their wings."""
+    rows = np.flatnonzero(part > 0)
+    moved = (light.gas_offset + velocity)[rows] / SPEED_OF_LIGHT
+    add_lines(flux, (light.lines * part[:, None])[rows], line_waves(),
+              z=(1 + light.z[rows]) * (1 + moved) - 1, vdisp=vdisp[rows], instrument=instrument,
+              spread=light.line_spread[rows], rows=rows)  # fmt: skip
+
+
 def add_lines(
     flux: FloatArray, lines: FloatArray, waves: FloatArray, *, z: FloatArray, vdisp: FloatArray,
-    instrument: Instrument,
+    instrument: Instrument, spread: FloatArray | None = None, rows: IntArray | None = None,
 ) -> None:  # fmt: skip
     """Add Gaussian lines to spectra in place.
 
     Args:
-        flux: Spectra per rest-frame Angstrom, shape (n_galaxy, n_pixel), C-contiguous.
+        flux: Spectra per rest-frame Angstrom, shape (n_galaxy, n_pixel), C-contiguous; other
+            arguments have a row for each, or for each of `rows`.
         lines: Integrated lines, unit of `flux` x Angstrom, shape (n_galaxy, n_line).
         waves: Rest-frame vacuum wavelengths, Angstrom, shape (n_line,).
         z: Redshifts, shape (n_galaxy,).
         vdisp: Velocity dispersions, km/s, without the instrument, shape (n_galaxy,).
         instrument: Whose grid and resolution to use.
+        spread: Amplitudes of the changes of the line-spread function, (n_galaxy, 3).
+        rows: Rows of `flux` that get lines, all of them if None.
     """
+    if not len(z):
+        return
     grid = instrument.grid
     observed = waves * (1 + z[:, None])
-    total = np.hypot(vdisp[:, None], instrument.resolution(observed)) / SPEED_OF_LIGHT
+    resolution = instrument.resolution(observed)
+    if spread is not None:
+        resolution = resolution * spread_factor(spread, observed)
+    total = np.hypot(vdisp[:, None], resolution) / SPEED_OF_LIGHT
     per_pixel = observed * np.log(10) * grid.step if grid.scale == "log" else grid.step
     sigma = total * observed / per_pixel
     reach = _REACH * sigma
@@ -94,9 +110,9 @@ def add_lines(
     # Group lines of similar width, so that few of the pixels computed are discarded.
     width = np.exp2(np.ceil(2 * np.log2(reach.clip(1))) / 2)
     for half in np.unique(width[seen]):
-        rows, columns = np.nonzero(seen & (width == half))
-        _draw(flux, rows, centre[rows, columns], sigma[rows, columns], peak[rows, columns],
-              int(np.ceil(half)))  # fmt: skip
+        galaxy, line = np.nonzero(seen & (width == half))
+        _draw(flux, galaxy if rows is None else rows[galaxy], centre[galaxy, line],
+              sigma[galaxy, line], peak[galaxy, line], int(np.ceil(half)))  # fmt: skip
 
 
 def _draw(

@@ -229,7 +229,7 @@ def test_noise_has_the_variance_it_claims(random):
     pulls = (noisy * np.sqrt(ivar))[ivar > 0]
     assert pulls.mean() == pytest.approx(0.0, abs=0.005)
     assert np.median(np.abs(pulls)) / 0.67449 == pytest.approx(1.0, abs=0.01)
-    assert (np.abs(pulls) > 6).mean() < 2e-5  # cosmic rays that escaped
+    assert (np.abs(pulls) > 6).mean() < 1e-4  # cosmic rays that escaped
 
 
 def test_masked_pixels_are_masked_for_a_reason(random, light):
