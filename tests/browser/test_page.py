@@ -10,6 +10,7 @@ import pytest
 from data.survey import Survey
 from explorer.start_page import DEMO
 from tests.browser.chromium import HOSTILE, VIEWPORT, Watched, alone, own_copy, serving, write_cell
+from tests.fixtures.paths import ROOT
 
 pytestmark = pytest.mark.ui
 
@@ -115,6 +116,26 @@ def test_without_an_atlas_the_demo_opens(visit: Any, tmp_path: Path) -> None:
         for command in ("data ingest", "model train", "model atlas"):
             view.page.get_by_text(f"python -m {command}").first.wait_for()
         view.page.goto("about:blank")  # the server ends first
+
+
+def test_the_page_works_with_versions_it_does_not_know(
+    visit: Any, catalog: pd.DataFrame, atlas_path: Path, tmp_path: Path
+) -> None:
+    log, script = tmp_path / "server.log", tmp_path / "newer.py"
+    forget = "versions.KNOWN_GOOD = dict.fromkeys(versions.KNOWN_GOOD, frozenset())\n"
+    script.write_text(
+        f"from explorer.server import versions\n{forget}{(ROOT / 'launch.py').read_text()}".replace(
+            "from __future__ import annotations\n", ""
+        )
+    )
+    with serving(str(atlas_path), log=log, script=str(script)) as address:
+        view = visit(address=address)
+        row = alone(catalog)
+        view.click_object(catalog, row)
+        view.wait_for_text(catalog["object_id"].iloc[row])
+        view.wait_for("get('pixels')?.data.flux.length > 0")
+        view.page.goto("about:blank")  # the server ends first
+    assert "is not among the versions known to work" in log.read_text()
 
 
 def test_classes_get_a_key_with_counts(visit: Any, catalog: pd.DataFrame) -> None:
