@@ -50,6 +50,12 @@ class WaveGrid:
         wave.flags.writeable = False
         return wave
 
+    @property
+    def edges(self) -> FloatArray:
+        """Edges of the pixels, vacuum Angstrom, shape (n_pixel + 1,)."""
+        uniform = self.start + self.step * (np.arange(self.n_pixel + 1) - 0.5)
+        return 10.0**uniform if self.scale == "log" else uniform
+
     def pixel(self, wave: FloatArray | float) -> FloatArray:
         """Return fractional pixel indices of wavelengths (Angstrom), same shape."""
         uniform = np.log10(wave) if self.scale == "log" else np.asarray(wave)
@@ -115,6 +121,12 @@ def linear_grid(first: float, last: float, n_pixel: int) -> WaveGrid:
 def log_grid(first: float, last: float, step: float = 1e-4) -> WaveGrid:
     """Return a log-uniform grid (step in dex) that starts at `first` and covers `last`."""
     n_pixel = int(np.ceil(np.log10(last / first) / step)) + 1
+    return WaveGrid(scale="log", start=float(np.log10(first)), step=step, n_pixel=n_pixel)
+
+
+def log_grid_of(first: float, last: float, n_pixel: int) -> WaveGrid:
+    """Return a log-uniform grid from `first` to `last` (Angstrom, both included)."""
+    step = float(np.log10(last / first)) / (n_pixel - 1)
     return WaveGrid(scale="log", start=float(np.log10(first)), step=step, n_pixel=n_pixel)
 
 

@@ -6,12 +6,11 @@ and checkpoints record, always by its own name: the groups are for the program a
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from data.commands import setting
-from data.grid import REST_RANGE, WaveGrid, linear_grid
+from data.grid import REST_RANGE, WaveGrid, linear_grid, log_grid_of
 from model.augment import MASK, NOISE, Z_MAX
 from model.corruption import Corruption
 from model.losses import CONTRAST, N_CYCLE, SLOPE, TOLERANCE, slope_schedule
@@ -66,8 +65,7 @@ class NetworkSettings:
             raise ValueError(f"rest_first must lie below rest_last, got {first} and {last}")
         if self.rest_scale == "linear":
             return linear_grid(first, last, self.rest_pixels)
-        step = math.log10(last / first) / (self.rest_pixels - 1)
-        return WaveGrid(scale="log", start=math.log10(first), step=step, n_pixel=self.rest_pixels)
+        return log_grid_of(first, last, self.rest_pixels)
 
 
 @dataclass(frozen=True, kw_only=True)
