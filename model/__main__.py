@@ -22,6 +22,13 @@ COMMANDS = (
         "RecoverConfig",
         "recover",
     ),
+    Command(
+        "place",
+        "new spectra in an atlas: latents, places, scores, neighbours, properties",
+        "model.placement.command",
+        "PlaceConfig",
+        "place",
+    ),
 )
 
 

@@ -75,6 +75,7 @@ class Criteria:
         cuts: What the sample asks of its objects.
         mask: Which bits of a file's mask leave a pixel out.
         air: Whether wavelengths are in air where a file does not say it.
+        z: Redshift of all objects, whatever their files say.
     """
 
     grid: WaveGrid
@@ -82,6 +83,7 @@ class Criteria:
     cuts: SampleCuts = SampleCuts()
     mask: MaskPolicy = DEFAULT_POLICY
     air: bool = False
+    z: float | None = None
 
 
 @dataclass
@@ -155,6 +157,8 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
     object_id = facts["object_id"] = plain_text(facts["object_id"])
     if criteria.catalog is not None:
         facts |= _from_catalog(facts, criteria.catalog)
+    if criteria.z is not None:
+        facts["z"] = criteria.z
     problem = raw.problem or criteria.cuts.reason(facts)
     own = criteria.grid if raw.wave is not None else INSTRUMENTS[raw.instrument]
     shift = pixel_shift(own, criteria.grid)

@@ -102,7 +102,12 @@ def embed_pca(latents: FloatArray) -> FloatArray:
     The sign of each axis is fixed by its largest latent, so that runs agree. A single latent
     is drawn along x, with y = 0.
     """
-    centred = np.asarray(latents, dtype=np.float64) - latents.mean(axis=0, dtype=np.float64)
+    return project(latents, latents)
+
+
+def project(new: FloatArray, latents: FloatArray) -> FloatArray:
+    """Return the places of new latents on the PCA map of others, float32, shape (n_new, 2)."""
+    centred = np.asarray(new, dtype=np.float64) - latents.mean(axis=0, dtype=np.float64)
     projected = centred @ np.ascontiguousarray(principal_axes(latents)[:2].T)
     if projected.shape[1] == 1:
         projected = np.hstack([projected, np.zeros_like(projected)])

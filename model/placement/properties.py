@@ -1,0 +1,217 @@
+"""Physical properties of a galaxy from its neighbours in latent space (Liang+2023, section 6).
+
+Spectra that look alike are of galaxies that are alike: the median of the nearest objects with a
+known property is an estimate, their spread tells how sure it is. Left out one by one, the known
+objects tell which number of neighbours does best, and by what factor the spread must be stretched
+for the interval to hold 68.3 % of them. The decoder sees normalised spectra, so a stellar mass is
+estimated over the galaxy's light, and multiplied by its own.
+
+    known = learn_properties(catalog, latents)
+    known["log_mass"].estimate(latents_of_new, light=log_light(norm, z)) -> value, low, high
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import KDTree
+
+from data.arrays import FloatArray, IntArray
+from data.mock.cosmology import luminosity_distance
+from model.splits import evenly
+
+PROPERTIES = ("log_mass", "log_ssfr", "a_v", "metallicity", "gas_metallicity", "age", "d4000")
+"""Columns of a catalogue that neighbours tell, if they are there."""
+SCALE_WITH_LIGHT = frozenset({"log_mass"})
+N_NEIGHBOUR = (8, 16, 32)
+"""Numbers of neighbours tried."""
+CENTRAL = (0.15865, 0.84135)
+COVERED = 0.6827
+"""Share of the objects that an interval holds: that of one standard deviation."""
+MIN_KNOWN = 100
+"""Objects with a known value, fewer tell nothing."""
+MOST_LEFT_OUT = 5000
+"""Known objects left out, one by one, to calibrate the intervals."""
+
+
+class Estimate(NamedTuple):
+    """A property of some objects: its value, and the ends of a 68.3 % interval."""
+
+    value: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """What leaving out known objects one by one says.
+
+    Attributes:
+        n_known: Objects with a known value.
+        n_neighbour: Neighbours that do best.
+        stretch: Factor by which the neighbours' spread is stretched.
+        scatter: 1.4826 times the median absolute error.
+        explained: Share of the variance that the estimates explain (R^2).
+        coverage: Share of every second object inside its interval, stretched by the others'.
+    """
+
+    n_known: int
+    n_neighbour: int
+    stretch: float
+    scatter: float
+    explained: float
+    coverage: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownProperty:
+    """The objects with a known value.
+
+    Attributes:
+        tree: k-d tree of their latents.
+        values: Of the property, over the light where it scales with that, shape (n_known,).
+        scales: Whether it does.
+        floor: Least spread, so that equal neighbours are not taken for certainty.
+        calibration: How well neighbours tell it.
+    """
+
+    tree: KDTree
+    values: FloatArray
+    scales: bool
+    floor: float
+    calibration: Calibration
+
+    def estimate(self, latents: FloatArray, light: FloatArray | None = None) -> Estimate:
+        """Return the property of objects that are not among the known ones.
+
+        Args:
+            latents: Shape (n_galaxy, n_latent).
+            light: Their `log_light`, shape (n_galaxy,); needed where the property scales with it.
+        """
+        k = self.calibration.n_neighbour
+        _, rows = self.tree.query(np.asarray(latents, dtype=np.float64), k=k)
+        return self._of(self.values[np.reshape(rows, (-1, k))], light)
+
+    def estimate_known(self, latents: FloatArray, light: FloatArray | None = None) -> Estimate:
+        """Return the property of objects of which some are known; those are left out."""
+        rows = _others(self.tree, latents.astype(np.float64), self.calibration.n_neighbour)
+        return self._of(self.values[rows], light)
+
+    def _of(self, around: FloatArray, light: FloatArray | None) -> Estimate:
+        """Return what neighbours' values, shape (n_galaxy, k), say."""
+        value, spread = _median_and_spread(around, self.floor)
+        half = self.calibration.stretch * spread
+        if self.scales:
+            if light is None:
+                raise ValueError("this property scales with the light of a galaxy: give light")
+            value = value + light
+        return Estimate(value, value - half, value + half)
+
+
+def log_light(norm: FloatArray, z: FloatArray) -> FloatArray:
+    """Return log10 of a galaxy's light, norm d_L^2 (1 + z), in arbitrary units.
+
+    Args:
+        norm: Flux density at rest-frame 5300-5850 Angstrom, 1e-17 erg/s/cm2/A.
+        z: Redshifts.
+
+    Returns:
+        NaN where the two give none.
+    """
+    distance = luminosity_distance(np.asarray(z, dtype=float))
+    light = np.asarray(norm, dtype=float) * distance**2 * (1 + np.asarray(z, dtype=float))
+    return np.log10(np.where(light > 0, light, np.nan))
+
+
+def learn_properties(
+    catalog: pd.DataFrame,
+    latents: FloatArray,
+    calibrations: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, KnownProperty]:
+    """Return what is known of each property that enough objects have.
+
+    Args:
+        catalog: Of the objects.
+        latents: Theirs, shape (n_galaxy, n_latent).
+        calibrations: By property, as `Calibration.to_dict` gave them, if at hand.
+    """
+    light = None
+    if {"norm", "z"} <= set(catalog.columns):
+        light = log_light(catalog["norm"].to_numpy(float), catalog["z"].to_numpy(float))
+    known = {}
+    trees: dict[bytes, KDTree] = {}
+    for name in PROPERTIES:
+        if name not in catalog or not pd.api.types.is_numeric_dtype(catalog[name]):
+            continue
+        values, scales = catalog[name].to_numpy(float), False
+        if light is not None and name in SCALE_WITH_LIGHT:
+            values, scales = values - light, True
+        here = np.isfinite(values)
+        if here.sum() < MIN_KNOWN:
+            continue
+        key = np.packbits(here).tobytes()
+        if key not in trees:
+            trees[key] = KDTree(latents[here].astype(np.float64))
+        given = (calibrations or {}).get(name)
+        variance = float(np.nanvar(catalog[name].to_numpy(float)))
+        known[name] = _known(trees[key], values[here], scales, variance, given)
+    return known
+
+
+def _known(
+    tree: KDTree, values: FloatArray, scales: bool, variance: float,
+    given: Mapping[str, Any] | None,
+) -> KnownProperty:  # fmt: skip
+    floor = 1e-3 * max(float(np.subtract(*np.quantile(values, CENTRAL[::-1]))), 1e-12)
+    calibration = Calibration(**given) if given else _calibrate(tree, values, floor, variance)
+    return KnownProperty(
+        tree=tree, values=values, scales=scales, floor=floor, calibration=calibration
+    )
+
+
+def _calibrate(tree: KDTree, values: FloatArray, floor: float, variance: float) -> Calibration:
+    """Leave out known objects one by one; `variance` is that of the property itself."""
+    rows = evenly(np.arange(len(values)), MOST_LEFT_OUT)
+    others = values[_others(tree, tree.data[rows], max(N_NEIGHBOUR))]
+    truth, best = values[rows], None
+    for k in N_NEIGHBOUR:
+        value, spread = _median_and_spread(others[:, :k], floor)
+        error = truth - value
+        if best is None or np.abs(error).mean() < np.abs(best[1]).mean():
+            best = k, error, np.abs(error) / spread
+    assert best is not None
+    k, error, stretched = best
+    half = np.quantile(stretched[::2], COVERED)
+    return Calibration(
+        n_known=len(values),
+        n_neighbour=k,
+        stretch=float(np.quantile(stretched, COVERED)),
+        scatter=float(1.4826 * np.median(np.abs(error))),
+        explained=float(1 - np.mean(error**2) / variance),
+        coverage=float(np.mean(stretched[1::2] <= half)),
+    )
+
+
+def _median_and_spread(around: FloatArray, floor: float) -> tuple[FloatArray, FloatArray]:
+    """Return median of neighbours' values and half the width of their central 68.3 %."""
+    low, value, high = np.quantile(around, (CENTRAL[0], 0.5, CENTRAL[1]), axis=1)
+    return value, np.maximum((high - low) / 2, floor)
+
+
+def _others(tree: KDTree, points: FloatArray, k: int) -> IntArray:
+    """Return the `k` nearest objects of each point, without the point itself, shape (n, k).
+
+    An object at distance 0 is the object itself, or its copy.
+    """
+    found: Any = tree.query(points, k=k + 1, workers=-1)
+    near, rows = found
+    own = near[:, 0] == 0
+    return np.where(own[:, None], rows[:, 1:], rows[:, :-1])
