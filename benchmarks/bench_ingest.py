@@ -14,11 +14,11 @@ from pathlib import Path
 from specutils import Spectrum
 
 from benchmarks.pairs import time_pairs
-from data.grid import INSTRUMENTS
 from data.ingest import fits_table
 from data.ingest.batch import Criteria, read_batch
 from data.ingest.command import ingest
 from data.ingest.config import IngestConfig
+from data.ingest.grids import one_grid
 from data.ingest.sample_cuts import SampleCuts
 from tests.fixtures.paths import REAL_SPECTRA
 
@@ -33,7 +33,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     paths = sorted((REAL_SPECTRA / "sdss").glob("*.fits"))
     paths = [path for path in paths[:: max(len(paths) // N_FILE, 1)] if _specutils_can_read(path)]
-    criteria = Criteria(grid=INSTRUMENTS["boss"], cuts=SampleCuts(classes=()))
+    criteria = Criteria(grids=one_grid("boss"), cuts=SampleCuts(classes=()))
 
     def theirs() -> None:
         for path in paths:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from data.commands import setting
+from data.spectra import Part
 from data.survey import Survey
 
 PERCENTILES = (0, 5, 50, 95, 100)
@@ -37,28 +38,33 @@ def info(config: InfoConfig) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def masked_shares(survey: Survey) -> pd.Series:
-    """Return the share of spectra masked at each pixel, index = wavelength (Angstrom)."""
-    masked = np.zeros(survey.grid.n_pixel)
-    for start in range(0, len(survey), survey.chunk_rows):
-        masked += (survey.read(slice(start, start + survey.chunk_rows)).ivar == 0).sum(axis=0)
-    return pd.Series(masked / len(survey), index=survey.grid.wave)
+def masked_shares(survey: Survey, part: Part) -> pd.Series:
+    """Return the share of spectra of a part masked at each pixel, index = wavelength (Angstrom)."""
+    masked = np.zeros(part.grid.n_pixel)
+    for start in range(part.start, part.stop, survey.chunk_rows):
+        rows = slice(start, min(start + survey.chunk_rows, part.stop))
+        masked += (survey.read(rows).ivar == 0).sum(axis=0)
+    return pd.Series(masked / (part.stop - part.start), index=part.grid.wave)
 
 
 def _facts(survey: Survey) -> Iterator[str]:
-    grid, wave = survey.grid, survey.grid.wave
     size = sum(path.stat().st_size for path in survey.path.rglob("*") if path.is_file())
-    unit = "dex" if grid.scale == "log" else "A"
-    masked = masked_shares(survey)
-    always = float((masked == 1).mean())
     yield f"survey       {survey.path}"
     yield f"objects      {len(survey)}, {size / 1e6:.1f} MB on disk"
     yield f"instrument   {survey.info.get('instrument', 'unknown')}"
-    yield (
-        f"wavelengths  {wave[0]:.1f} to {wave[-1]:.1f} A (vacuum, observed), "
-        f"{grid.n_pixel} pixels of {grid.step:g} {unit}"
-    )
-    yield f"masked       {masked.mean():.1%} of all pixels; {always:.1%} of the grid in all spectra"
+    for part in survey.parts:
+        grid, wave = part.grid, part.grid.wave
+        unit = "dex" if grid.scale == "log" else "A"
+        masked = masked_shares(survey, part)
+        of = f"{part.name}: " if len(survey.parts) > 1 else ""
+        yield (
+            f"wavelengths  {of}{wave[0]:.1f} to {wave[-1]:.1f} A (vacuum, observed), "
+            f"{grid.n_pixel} pixels of {grid.step:g} {unit}"
+        )
+        yield (
+            f"masked       {of}{masked.mean():.1%} of all pixels; "
+            f"{float((masked == 1).mean()):.1%} of the grid in all spectra"
+        )
     provenance = survey.info.get("provenance", {})
     if "date" in provenance:
         yield f"made         {provenance['date']} from {', '.join(provenance.get('inputs', []))}"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.arrays import FloatArray
+from data.arrays import FloatArray, IndexArray
 from data.grid import WaveGrid
 
 
@@ -79,13 +79,39 @@ class Spectra:
         return Spectra(grid=self.grid, flux=self.flux[rows], ivar=self.ivar[rows], z=self.z[rows])
 
 
+@dataclass(frozen=True)
+class Part:
+    """Consecutive rows of a source whose spectra lie on one grid.
+
+    Attributes:
+        name: Of the instrument.
+        grid: Observed-frame grid.
+        start: First row.
+        stop: Row after the last.
+    """
+
+    name: str
+    grid: WaveGrid
+    start: int
+    stop: int
+
+    def among(self, rows: IndexArray) -> IndexArray:
+        """Return which of some rows lie in this part, as positions in `rows`."""
+        return np.flatnonzero((rows >= self.start) & (rows < self.stop))
+
+
 @runtime_checkable
 class SpectrumSource(Protocol):
     """What spectra can be read from: a survey on disk, or a mock survey made on demand."""
 
     @property
     def grid(self) -> WaveGrid:
-        """Observed-frame grid."""
+        """Observed-frame grid; of the largest part where there are several."""
+        ...
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The rows of each instrument, in order; one part with all rows for most sources."""
         ...
 
     @property
@@ -103,7 +129,11 @@ class SpectrumSource(Protocol):
         ...
 
     def read(self, indices: NDArray[Any] | list[int] | slice) -> Spectra:
-        """Return the spectra of some rows, in the order asked for (repeats allowed)."""
+        """Return the spectra of some rows, in the order asked for (repeats allowed).
+
+        Raises:
+            ValueError: They lie on several grids: `data.parts.read_parts` reads those.
+        """
         ...
 
     def reference(self) -> dict[str, Any]:

@@ -1,4 +1,9 @@
-"""The survey store: a folder of catalogue (Parquet), spectra (Zarr) and provenance (JSON)."""
+"""The survey store: a folder of catalogue (Parquet), spectra (Zarr) and provenance (JSON).
+
+Spectra of one grid lie in the arrays `wave`, `flux` and `ivar` of spectra.zarr. Where a survey has
+several grids, each has a group with these arrays, and the catalogue has the rows of one group after
+those of another, in the order of `parts` in survey.json.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +18,24 @@ from numpy.typing import NDArray
 from data.arrays import FloatArray, IndexArray
 from data.grid import WaveGrid
 from data.json_file import read_json
-from data.spectra import Spectra
+from data.spectra import Part, Spectra
 
 SCHEMA_VERSION = 1
+"""Of a survey on one grid."""
+SEVERAL_GRIDS = 2
+"""Schema version of a survey on several."""
 
 
 class Survey:
-    """A survey on disk, opened for reading; a `data.spectra.SpectrumSource`."""
+    """A survey on disk, opened for reading; a `data.spectra.SpectrumSource`.
+
+    Attributes:
+        path: Its folder.
+        info: What survey.json says.
+        catalog: One row per object.
+        parts: The rows of each instrument.
+        grid: The grid of the largest part.
+    """
 
     def __init__(self, path: Path | str) -> None:
         """Open a survey folder.
@@ -29,25 +45,27 @@ class Survey:
         """
         self.path = Path(path)
         self.info = read_json(self.path / "survey.json", what="survey")
-        if self.info.get("schema_version") != SCHEMA_VERSION:
+        if self.info.get("schema_version") not in (SCHEMA_VERSION, SEVERAL_GRIDS):
             raise ValueError(
                 f"{self.path} has survey schema {self.info.get('schema_version')}, "
-                f"this program reads {SCHEMA_VERSION}; ingest again"
+                f"this program reads {SCHEMA_VERSION} and {SEVERAL_GRIDS}; ingest again"
             )
-        self.grid = WaveGrid(**self.info["grid"])
         try:
-            self._arrays = zarr.open_group(str(self.path / "spectra.zarr"), mode="r")
-            self._flux: Any = self._arrays["flux"]
-            self._ivar: Any = self._arrays["ivar"]
+            group = zarr.open_group(str(self.path / "spectra.zarr"), mode="r")
             self.catalog = pd.read_parquet(self.path / "catalog.parquet")
-            missing = sum(a.nchunks - a.nchunks_initialized for a in (self._flux, self._ivar))
+            self.parts = _parts(self.info, len(self.catalog))
+            single = len(self.parts) == 1
+            self._arrays: list[tuple[Any, Any]] = [
+                (group["flux"], group["ivar"])
+                if single
+                else (group[f"{part.name}/flux"], group[f"{part.name}/ivar"])
+                for part in self.parts
+            ]
+            missing = sum(a.nchunks - a.nchunks_initialized for pair in self._arrays for a in pair)
         except (KeyError, OSError, ValueError) as error:
             raise ValueError(f"{self.path} is not a complete survey: {error}") from error
-        if not len(self.catalog) == self._flux.shape[0] == self._ivar.shape[0]:
-            raise ValueError(
-                f"{self.path}: catalog.parquet has {len(self.catalog)} rows, spectra.zarr "
-                f"{self._flux.shape[0]}; they must be equal, ingest again"
-            )
+        self.grid = max(self.parts, key=lambda part: part.stop - part.start).grid
+        self._check_lengths()
         if missing:
             raise ValueError(
                 f"{self.path} is damaged: {missing} chunks of spectra.zarr are missing"
@@ -65,26 +83,54 @@ class Survey:
     @property
     def chunk_rows(self) -> int:
         """Rows of one compressed chunk; reading whole chunks is fastest."""
-        return int(self._flux.chunks[0])
+        return int(self._arrays[0][0].chunks[0])
 
     def read(self, indices: FloatArray | list[int] | slice) -> Spectra:
         """Return the spectra of some rows, in the order asked for (repeats allowed).
 
         Raises:
-            ValueError: A row does not exist, or the file that holds it is damaged.
+            ValueError: A row does not exist, the rows lie on several grids, or the file that
+                holds them is damaged.
         """
         z = self.catalog["z"].to_numpy(float)
         if isinstance(indices, slice):
-            flux, ivar = (self._load(array, indices) for array in (self._flux, self._ivar))
-            return Spectra(grid=self.grid, flux=flux, ivar=ivar, z=z[indices].copy())
+            start, stop, _ = indices.indices(len(self))
+            number = self._part_number(start, max(stop - 1, start))
+            first = self.parts[number].start
+            local = slice(start - first, max(stop, start) - first, indices.step)
+            flux, ivar = (self._load(array, local) for array in self._arrays[number])
+            return Spectra(grid=self.parts[number].grid, flux=flux, ivar=ivar, z=z[indices].copy())
         rows = np.asarray(indices, dtype=np.int64)
         if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
             raise ValueError(
                 f"indices must lie in 0..{len(self) - 1}, got {rows.min()}..{rows.max()}"
             )
-        unique, inverse = np.unique(rows, return_inverse=True)
-        flux, ivar = (self._load(array, unique)[inverse] for array in (self._flux, self._ivar))
-        return Spectra(grid=self.grid, flux=flux, ivar=ivar, z=z[rows])
+        number = self._part_number(int(rows.min()), int(rows.max())) if rows.size else 0
+        part = self.parts[number]
+        unique, inverse = np.unique(rows - part.start, return_inverse=True)
+        flux, ivar = (self._load(array, unique)[inverse] for array in self._arrays[number])
+        return Spectra(grid=part.grid, flux=flux, ivar=ivar, z=z[rows])
+
+    def _part_number(self, first: int, last: int) -> int:
+        """Return which part holds all rows from `first` to `last`."""
+        starts = [part.start for part in self.parts]
+        number, other = np.searchsorted(starts, [first, last], side="right") - 1
+        if number != other:
+            raise ValueError(
+                f"rows {first} to {last} lie on several grids ("
+                f"{', '.join(part.name for part in self.parts)}); read them with "
+                "data.parts.read_parts"
+            )
+        return int(number)
+
+    def _check_lengths(self) -> None:
+        for part, pair in zip(self.parts, self._arrays, strict=True):
+            for array in pair:
+                if array.shape[0] != part.stop - part.start:
+                    raise ValueError(
+                        f"{self.path}: catalog.parquet has {part.stop - part.start} rows, "
+                        f"spectra.zarr {array.shape[0]}; they must be equal, ingest again"
+                    )
 
     def _load(self, array: Any, rows: IndexArray | slice) -> FloatArray:  # noqa: ANN401
         try:
@@ -98,3 +144,21 @@ class Survey:
     def reference(self) -> dict[str, Any]:
         """Return JSON-ready values from which `data.source.open_source` opens it again."""
         return {"kind": "survey", "path": str(self.path.resolve())}
+
+
+def _parts(info: dict[str, Any], n_object: int) -> tuple[Part, ...]:
+    """Return the parts that survey.json tells of.
+
+    Raises:
+        ValueError: They have other objects than the catalogue.
+    """
+    if "parts" not in info:
+        return (Part(str(info.get("instrument", "")), WaveGrid(**info["grid"]), 0, n_object),)
+    parts, start = [], 0
+    for item in info["parts"]:
+        stop = start + int(item["n_object"])
+        parts.append(Part(item["name"], WaveGrid(**item["grid"]), start, stop))
+        start = stop
+    if start != n_object:
+        raise ValueError(f"its parts have {start} objects, catalog.parquet {n_object}")
+    return tuple(parts)

@@ -6,27 +6,34 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import zarr
-from zarr.codecs import BloscCodec, Crc32cCodec
 
 from data.arrays import BoolArray, FloatArray
 from data.atomic import partial_folder, replace_folder
 from data.grid import WaveGrid
 from data.json_file import read_json, write_json
-from data.survey import SCHEMA_VERSION
+from data.survey import SCHEMA_VERSION, SEVERAL_GRIDS
+from data.survey_part import ARRAYS, PartWriter, check_spectra, concatenated, resize_arrays
 
-CHUNK_ROWS = 128
-"""Rows of one compressed chunk: what a loader should read at once."""
-JOURNAL, PARTS = "journal.jsonl", "rows"
-"""Files of a partial survey beside its spectra: a journal with one line for each `append`, and a
-folder with one table of catalogue rows for each."""
+JOURNAL, PARTS, SPECTRA = "journal.jsonl", "rows", "spectra.zarr"
+"""What a partial survey holds: a journal with one line for each `append`, a folder with one table
+of catalogue rows for each, and the spectra."""
+
+
+class Block(NamedTuple):
+    """Some objects on one grid: its name, catalogue rows, flux and ivar."""
+
+    grid: str
+    rows: pd.DataFrame
+    flux: FloatArray
+    ivar: FloatArray
 
 
 class SurveyWriter:
@@ -46,7 +53,7 @@ class SurveyWriter:
         self,
         out: Path | str,
         *,
-        grid: WaveGrid,
+        grid: WaveGrid | Mapping[str, WaveGrid],
         info: Mapping[str, Any],
         resume: bool = False,
         overwrite: bool = False,
@@ -55,7 +62,7 @@ class SurveyWriter:
 
         Args:
             out: The folder to make.
-            grid: Observed-frame grid of all spectra.
+            grid: Observed-frame grid of all spectra, or the grid of each instrument by its name.
             info: Content of survey.json (instrument, flux unit, provenance).
             resume: Continue from a partial folder, and leave one when stopped.
             overwrite: Replace a survey that is there, once the new one is complete.
@@ -64,12 +71,14 @@ class SurveyWriter:
         if self.out.exists() and not (overwrite and (self.out / "survey.json").is_file()):
             what = "is not a survey" if overwrite else "exists"
             raise ValueError(f"{self.out} {what}; choose another --out or remove it")
-        self.grid = grid
-        self.n_row = 0
+        self.grids = {"": grid} if isinstance(grid, WaveGrid) else dict(grid)
         self.notes: list[dict[str, Any]] = []
         self.info = dict(info)
         self._resume = resume
+        self._left: dict[str, int] = {}
+        self._parts: dict[str, PartWriter] = {}
         self._catalog: pd.DataFrame | None = None
+        self._kept: dict[str, int] = {}
         self._partial = partial_folder(self.out)
 
     def __enter__(self) -> SurveyWriter:
@@ -92,21 +101,38 @@ class SurveyWriter:
         journal = self._partial / JOURNAL
         if not self._resume:
             _empty(self._partial)
-        if journal.exists():
-            self._group = zarr.open_group(str(self._partial / "spectra.zarr"), mode="r+")
-            self.n_row, self.notes = _read_journal(journal)
-            for name in ("flux", "ivar"):
-                array: Any = self._group[name]
-                array.resize((self.n_row, array.shape[1]))
-        else:
-            self._group = _new_arrays(self._partial / "spectra.zarr", self.grid)
-            (self._partial / PARTS).mkdir(exist_ok=True)
+        if not journal.exists():
+            _empty(self._partial)
+            zarr.open_group(str(self._partial / SPECTRA), mode="w")
             journal.touch()
+        self._left, self.notes = _read_journal(journal, only=next(iter(self.grids)))
+
+    def _part(self, name: str) -> PartWriter:
+        """Return the writer of a grid, made when it is first needed."""
+        if name not in self._parts:
+            self._parts[name] = PartWriter(
+                self._partial / SPECTRA / name,
+                self._partial / PARTS / name,
+                self.grids[name],
+                n_row=self._left.get(name, 0),
+            )
+        return self._parts[name]
+
+    @property
+    def n_row(self) -> int:
+        """Spectra appended so far."""
+        return sum(self.n_rows.values())
+
+    @property
+    def n_rows(self) -> dict[str, int]:
+        """Spectra appended to each grid, in the order of their rows in the catalogue."""
+        counts = self._left | {name: part.n_row for name, part in self._parts.items()}
+        return {name: counts[name] for name in (*self.grids, *counts) if name in counts}
 
     def restart(self) -> None:
         """Throw away what was appended, also by earlier runs."""
         _empty(self._partial)
-        self.n_row, self.notes = 0, []
+        self._parts, self.notes = {}, []
         self._open()
 
     def append(
@@ -117,46 +143,37 @@ class SurveyWriter:
         *,
         note: Mapping[str, Any] | None = None,
     ) -> None:
-        """Add some objects.
+        """Add some objects on the first grid; see `append_blocks`."""
+        self.append_blocks([Block(next(iter(self.grids)), rows, flux, ivar)], note=note)
+
+    def append_blocks(
+        self, blocks: Sequence[Block], *, note: Mapping[str, Any] | None = None
+    ) -> None:
+        """Add some objects: all of them, or none if the run is stopped meanwhile.
 
         Args:
-            rows: Catalogue rows; must have `object_id` and `z`.
-            flux: Normalised flux, shape (n_galaxy, n_pixel), finite.
-            ivar: Inverse variance of `flux`, same shape, finite, >= 0.
+            blocks: Catalogue rows with `object_id` and `z`; normalised flux and its inverse
+                variance, finite, shape (n_galaxy, n_pixel) each; on one grid after another.
             note: JSON-ready values kept in the journal; a resumed writer has them in `notes`.
         """
-        expected = (len(rows), self.grid.n_pixel)
-        if flux.shape != expected or ivar.shape != expected:
-            raise ValueError(
-                f"flux and ivar must have shape {expected}, got {flux.shape} and {ivar.shape}"
-            )
-        if not (np.isfinite(flux).all() and np.isfinite(ivar).all() and (ivar >= 0).all()):
-            raise ValueError("flux and ivar must be finite and ivar >= 0; mask and zero them first")
-        if len(rows):
-            if not {"object_id", "z"} <= set(rows.columns):
-                raise ValueError(f"rows must have object_id and z, got {list(rows.columns)}")
-            for name, values in (("flux", flux), ("ivar", ivar)):
-                array: Any = self._group[name]
-                array.append(np.ascontiguousarray(values, dtype=np.float32))
-            rows.to_parquet(self._partial / PARTS / f"{self.n_row:09d}.parquet", index=False)
-        self.n_row += len(rows)
-        line = json.dumps({"n_row": self.n_row, "note": dict(note or {})})
+        for block in blocks:
+            check_spectra(*block[1:], n_pixel=self.grids[block.grid].n_pixel)
+        for block in blocks:
+            self._part(block.grid).append(*block[1:])
+        line = json.dumps({"n_row": self.n_rows, "note": dict(note or {})})
         with (self._partial / JOURNAL).open("a") as journal:
             journal.write(line + "\n")
             journal.flush()
             os.fsync(journal.fileno())
 
     def catalog(self) -> pd.DataFrame:
-        """Return the catalogue rows appended so far, in this and the resumed runs."""
-        starts = ((int(path.stem), path) for path in (self._partial / PARTS).glob("*.parquet"))
-        paths = [path for start, path in sorted(starts) if start < self.n_row]
-        return pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+        """Return the catalogue rows appended so far: the instruments one after another."""
+        return concatenated([self._part(name).catalog() for name, n in self.n_rows.items() if n])
 
     def compact(self, catalog: pd.DataFrame, keep: BoolArray) -> None:
-        """Drop spectra; the last ones move into the gaps. Call at most once, after all appends.
+        """Drop spectra; of each grid, the last ones move into the gaps.
 
-        Rows move only from behind the new end to before it, so a run that is stopped here can
-        repeat it.
+        Call at most once, after all appends.
 
         Args:
             catalog: The final catalogue of all rows appended, in their order.
@@ -166,19 +183,13 @@ class SurveyWriter:
             raise ValueError(
                 f"catalog and keep must have {self.n_row} rows, got {len(catalog)} and {len(keep)}"
             )
-        n_keep = int(keep.sum())
-        order = np.arange(n_keep)
-        gaps = np.flatnonzero(~keep[:n_keep])
-        order[gaps] = n_keep + np.flatnonzero(keep[n_keep:])
-        for start in np.unique(gaps // CHUNK_ROWS) * CHUNK_ROWS:
-            stop = min(int(start) + CHUNK_ROWS, self.n_row)
-            filled = gaps[(gaps >= start) & (gaps < stop)]
-            for name in ("flux", "ivar"):
-                array: Any = self._group[name]
-                block = array[int(start) : stop]
-                block[filled - start] = array.oindex[order[filled]]
-                array[int(start) : stop] = block
-        self._catalog = catalog.iloc[order].reset_index(drop=True)
+        orders, start = [], 0
+        for name, n_row in self.n_rows.items():
+            order = self._part(name).compact(keep[start : start + n_row])
+            self._kept[name] = len(order)
+            orders.append(start + order)
+            start += n_row
+        self._catalog = catalog.iloc[np.concatenate(orders)].reset_index(drop=True)
 
     def discard(self) -> None:
         """Remove the partial folder at exit, even if this writer could be resumed."""
@@ -208,8 +219,19 @@ class SurveyWriter:
     def _finish(self) -> None:
         catalog = self.catalog() if self._catalog is None else self._catalog
         catalog.to_parquet(self._partial / "catalog.parquet", index=False)
-        info = {"schema_version": SCHEMA_VERSION, "n_object": len(catalog)}
-        write_json(self._partial / "survey.json", info | self.info | {"grid": self.grid.to_dict()})
+        counts = {name: count for name, count in (self._kept or self.n_rows).items() if count}
+        info = {"schema_version": SCHEMA_VERSION, "n_object": len(catalog)} | self.info
+        if any(counts):
+            info["instrument"] = ", ".join(counts)
+        if len(counts) == 1:
+            info["grid"] = self.grids[next(iter(counts))].to_dict()
+        else:
+            info["schema_version"] = SEVERAL_GRIDS
+            info["parts"] = [
+                {"name": name, "grid": self.grids[name].to_dict(), "n_object": count}
+                for name, count in counts.items()
+            ]
+        write_json(self._partial / "survey.json", info)
         finish_interrupted(self.out)
 
 
@@ -218,15 +240,29 @@ def finish_interrupted(out: Path) -> bool:
     partial = partial_folder(out)
     if not (partial / "survey.json").is_file():
         return False
-    n_object = read_json(partial / "survey.json", what="survey")["n_object"]
-    group = zarr.open_group(str(partial / "spectra.zarr"), mode="r+")
-    for name in ("flux", "ivar"):
-        array: Any = group[name]
-        array.resize((n_object, array.shape[1]))
+    info = read_json(partial / "survey.json", what="survey")
+    spectra = partial / SPECTRA
+    counts = {item["name"]: item["n_object"] for item in info.get("parts", ())}
+    if counts:
+        for name, count in counts.items():
+            resize_arrays(zarr.open_group(str(spectra / name), mode="r+"), count)
+    else:
+        _raise_group(spectra / info.get("instrument", ""), spectra)
+        resize_arrays(zarr.open_group(str(spectra), mode="r+"), info["n_object"])
+    for folder in spectra.iterdir():  # grids of which no spectrum was kept
+        if folder.is_dir() and folder.name not in {*counts, "wave", *ARRAYS}:
+            shutil.rmtree(folder)
     shutil.rmtree(partial / PARTS, ignore_errors=True)
     (partial / JOURNAL).unlink(missing_ok=True)
     replace_folder(partial, out)
     return True
+
+
+def _raise_group(group: Path, spectra: Path) -> None:
+    """Move the arrays of the only grid, if they are in a group, to where such a survey has them."""
+    for array in ("wave", *ARRAYS):
+        if (group / array).is_dir():
+            (group / array).rename(spectra / array)
 
 
 def _empty(folder: Path) -> None:
@@ -234,32 +270,22 @@ def _empty(folder: Path) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _new_arrays(path: Path, grid: WaveGrid) -> zarr.Group:
-    group = zarr.open_group(str(path), mode="w")
-    wave = group.create_array("wave", shape=grid.wave.shape, dtype="float64")
-    wave[:] = grid.wave
-    # Against zstd of level 3: files 5 % larger, written 11 times and read 2.4 times as fast.
-    codec = BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle")
-    for name in ("flux", "ivar"):
-        group.create_array(
-            name,
-            shape=(0, grid.n_pixel),
-            chunks=(CHUNK_ROWS, grid.n_pixel),
-            dtype="float32",
-            compressors=[codec, Crc32cCodec()],
-        )
-    return group
+def _read_journal(path: Path, *, only: str) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """Return the rows written of each grid and the notes; a line cut by a crash is removed.
 
-
-def _read_journal(path: Path) -> tuple[int, list[dict[str, Any]]]:
-    """Return the rows written and the notes; a line cut by a crash is removed."""
-    n_row, notes, good = 0, [], 0
+    Args:
+        path: The journal.
+        only: The grid of journals that count the rows of all.
+    """
+    counts: dict[str, int] = {}
+    notes, good = [], 0
     with path.open("rb") as journal:
         for line in journal:
             if not line.endswith(b"\n"):
                 break
             step = json.loads(line)
             n_row, good = step["n_row"], good + len(line)
+            counts = n_row if isinstance(n_row, dict) else {only: n_row}
             notes.append(step["note"])
     os.truncate(path, good)
-    return n_row, notes
+    return counts, notes

@@ -14,22 +14,27 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from data.grid import INSTRUMENTS, WaveGrid
+from data.grid import INSTRUMENTS, NORM_RANGE
 from data.ingest.cells import plain_text
 from data.ingest.file_list import file_state, printable_name
 from data.ingest.formats import read_file
+from data.ingest.grids import Grids
 from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
 from data.ingest.prepare import pixel_shift, prepare
-from data.ingest.raw_spectrum import NO_MASK, RawSpectrum
+from data.ingest.raw_spectrum import NO_MASK, OTHER, RawSpectrum
 from data.ingest.resampling import resampled
 from data.ingest.sample_cuts import SampleCuts
 from data.processes import start_pool
 
 if TYPE_CHECKING:  # importing pandas would double the time in which a reading process starts
-    from data.ingest.external_catalog import Catalog
+    from data.ingest.catalog.external_catalog import Catalog
 
 Z_DIFFERS = 0.005
 """Redshifts of file and catalogue differ if they are more than this times 1 + z apart."""
+RESAMPLED = (
+    "resampled onto the {} grid from wavelengths of their own; --instrument and a name of yours "
+    "gives them a grid made from these"
+)
 
 
 @dataclass(frozen=True)
@@ -70,20 +75,22 @@ class Criteria:
     """Acceptance criteria, the same for all files.
 
     Attributes:
-        grid: Observed-frame grid of the survey.
+        grids: Observed-frame grids of the survey.
         catalog: The user's catalogue, or none.
         cuts: What the sample asks of its objects.
         mask: Which bits of a file's mask leave a pixel out.
         air: Whether wavelengths are in air where a file does not say it.
         z: Redshift of all objects, whatever their files say.
+        norm: Rest-frame wavelengths whose median flux is the norm, Angstrom; None does without.
     """
 
-    grid: WaveGrid
+    grids: Grids
     catalog: CatalogChoice | None = None
     cuts: SampleCuts = SampleCuts()
     mask: MaskPolicy = DEFAULT_POLICY
     air: bool = False
     z: float | None = None
+    norm: tuple[float, float] | None = NORM_RANGE
 
 
 @dataclass
@@ -91,12 +98,14 @@ class FileContents:
     """What some files hold: accepted objects (catalogue rows, spectra) and rejected ones.
 
     `states` are those of the files before they were read (`file_list.file_state`); `masked` tells
-    how many pixels of accepted spectra each bit of their masks leaves out, of how many (`""`).
+    how many pixels of accepted spectra each bit of their masks leaves out, of how many (`""`);
+    `grids` names the grid of each row.
     """
 
     files: list[str]
     states: list[str] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    grids: list[str] = field(default_factory=list)
     flux: list[NDArray[np.float32]] = field(default_factory=list)
     ivar: list[NDArray[np.float32]] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
@@ -160,22 +169,25 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
     if criteria.z is not None:
         facts["z"] = criteria.z
     problem = raw.problem or criteria.cuts.reason(facts)
-    own = criteria.grid if raw.wave is not None else INSTRUMENTS[raw.instrument]
-    shift = pixel_shift(own, criteria.grid)
+    name = criteria.grids.target[raw.instrument]
+    grid = criteria.grids.by_name[name]
+    shift = pixel_shift(grid if raw.wave is not None else INSTRUMENTS[raw.instrument], grid)
     if not problem and shift is None:
-        problem = f"other grid: {raw.instrument} pixels do not fit; ingest them with --instrument"
+        fits = f"{raw.instrument} pixels do not fit the {name} grid; leave --instrument out"
+        problem = f"other grid: {fits}"
     if problem:
         contents.rejected.append(Rejection(file, object_id, problem))
         return
     try:
-        raw = resampled(raw, criteria.grid)
+        raw = resampled(raw, grid)
         ready = prepare(
-            criteria.grid,
+            grid,
             pixel=raw.pixel + (shift or 0),
             flux=raw.flux,
             ivar=raw.ivar,
             masked=raw.masked,
             z=facts["z"],
+            norm_range=criteria.norm,
         )
     except ValueError as error:
         known = (remark for remark in raw.remarks if remark != NO_MASK)
@@ -188,8 +200,12 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
     contents.masked.update(raw.masked_by)
     contents.masked[""] += raw.n_measured
     measures = {"snr": ready.snr, "norm": ready.norm, "mask_fraction": ready.mask_fraction}
-    contents.rows.append(facts | measures | {"instrument": raw.instrument, "file": file})
+    seen_by = {"instrument": criteria.grids.instrument(raw.instrument), "file": file}
+    contents.rows.append(facts | measures | seen_by)
+    contents.grids.append(name)
     contents.remarks.update(raw.remarks)
+    if raw.instrument == OTHER and name in INSTRUMENTS:
+        contents.remarks[RESAMPLED.format(name)] += 1
     contents.flux.append(ready.flux)
     contents.ivar.append(ready.ivar)
 
@@ -215,7 +231,7 @@ def _from_catalog(facts: dict[str, Any], choice: CatalogChoice) -> dict[str, Any
 @cache
 def open_catalog(choice: CatalogChoice) -> Catalog:
     """Return the catalogue, read once in each process."""
-    from data.ingest.external_catalog import Catalog
+    from data.ingest.catalog.external_catalog import Catalog
 
     return Catalog(
         choice.path, match=choice.match, table=choice.table, columns=dict(choice.columns)
@@ -245,6 +261,7 @@ def _one_by_one(files: list[str], criteria: Criteria) -> FileContents:
             continue
         whole.states += part.states
         whole.rows += part.rows
+        whole.grids += part.grids
         whole.flux += part.flux
         whole.ivar += part.ivar
         whole.rejected += part.rejected

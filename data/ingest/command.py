@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import platform
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,25 +17,23 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from data.grid import INSTRUMENTS, NORM_RANGE
 from data.ingest.batch import Criteria, FileContents, Rejection, open_catalog, read_batches
 from data.ingest.config import IngestConfig
 from data.ingest.duplicates import best_of_object, repeat_reasons
-from data.ingest.external_catalog import Catalog
+from data.ingest.catalog.external_catalog import Catalog
 from data.ingest.file_list import FileList, batches, find_files
-from data.ingest.formats import read_file
+from data.ingest.grids import choose_grids
 from data.ingest.pixel_mask import mask_policy
 from data.ingest.raw_spectrum import OTHER
-from data.ingest.report import mask_cost, report_counts, say, write_rejected
+from data.ingest.report import grid_lines, mask_cost, report_counts, say, write_rejected
 from data.ingest.resume import Done, digest, finish_stopped, note_of, take_up
-from data.survey_writer import SurveyWriter
+from data.json_file import read_json
+from data.survey_writer import Block, SurveyWriter
 
 MAX_FILES, MAX_BYTES = 128, 64_000_000
 """Files and bytes read between two entries of the journal; they bound the memory."""
 FILES_PER_PROCESS = 300
 """One process more for each so many files: fewer are read before it has started."""
-N_SAMPLE = 200
-"""Number of files read to choose the grid."""
 SOFTWARE = ("numpy", "pandas", "zarr", "fitsio")
 
 
@@ -54,14 +49,13 @@ def ingest(config: IngestConfig) -> None:
     catalog = open_catalog(choice) if choice else None
     for line in catalog.told if catalog else ():
         say(f"catalogue: {line}")
-    auto = config.instrument == "auto"
-    instrument = _choose_instrument(found.files) if auto else config.instrument
     criteria = Criteria(
-        grid=INSTRUMENTS[instrument],
+        grids=choose_grids(config.instrument, found.files, air=config.air),
         catalog=choice,
         cuts=config.cuts,
         mask=mask_policy(config.mask_bits),
         air=config.air,
+        norm=config.norm_range,
     )
     asked, content = _asked(config, criteria), digest(config.catalog)
     if config.resume and finish_stopped(config.out, settings=asked, content=content):
@@ -69,9 +63,8 @@ def ingest(config: IngestConfig) -> None:
         return
     with SurveyWriter(
         config.out,
-        grid=criteria.grid,
-        info=_info(config, instrument, n_file=len(found.files))
-        | {"ingest": asked | {"content": content}},
+        grid=criteria.grids.by_name,
+        info=_info(config, n_file=len(found.files)) | {"ingest": asked | {"content": content}},
         resume=config.resume,
         overwrite=config.overwrite,
     ) as writer:
@@ -85,8 +78,10 @@ def ingest(config: IngestConfig) -> None:
         kinds = Counter(item.kind for item in rejected)
         writer.info["provenance"]["rejected"] = dict(kinds.most_common())
         write_rejected(rejected, writer.file("rejected.csv"))
-    n_accepted = json.loads((config.out / "survey.json").read_text())["n_object"]
-    report_counts(rejected, n_accepted=n_accepted, found=found)
+    info = read_json(config.out / "survey.json", what="survey")
+    report_counts(rejected, n_accepted=info["n_object"], found=found)
+    for line in grid_lines(info, criteria.norm):
+        say(line)
     say(mask_cost(done.masked))
     for remark, count in done.remarks.most_common():
         say(f"WARNING: {count} spectra: {remark}")
@@ -104,7 +99,10 @@ def _asked(config: IngestConfig, criteria: Criteria) -> dict[str, Any]:
     """Return all that decides what is accepted and how, JSON-ready."""
     return {
         "inputs": [str(path.resolve()) for path in config.path],
-        "grid": criteria.grid.to_dict(),
+        "instrument": config.instrument,
+        "grids": {name: grid.to_dict() for name, grid in criteria.grids.by_name.items()},
+        "other": criteria.grids.target[OTHER],
+        "norm": criteria.norm and list(criteria.norm),
         "cuts": {name: _plain(value) for name, value in asdict(criteria.cuts).items()},
         "mask": asdict(criteria.mask),
         "air": criteria.air,
@@ -141,11 +139,16 @@ def _append_all(
 
 
 def _append(writer: SurveyWriter, contents: FileContents) -> None:
-    shape = (len(contents.rows), writer.grid.n_pixel)
-    flux, ivar = (
-        np.array(rows, np.float32).reshape(shape) for rows in (contents.flux, contents.ivar)
-    )
-    writer.append(pd.DataFrame(contents.rows), flux, ivar, note=note_of(contents))
+    blocks = []
+    for name in dict.fromkeys(contents.grids):
+        these = [place for place, grid in enumerate(contents.grids) if grid == name]
+        flux, ivar = (
+            np.array([spectra[place] for place in these], np.float32)
+            for spectra in (contents.flux, contents.ivar)
+        )
+        rows = pd.DataFrame([contents.rows[place] for place in these])
+        blocks.append(Block(name, rows, flux, ivar))
+    writer.append_blocks(blocks, note=note_of(contents))
 
 
 def _finish(writer: SurveyWriter, catalog: Catalog | None, *, prefer: str) -> list[Rejection]:
@@ -182,38 +185,14 @@ def _join(rows: pd.DataFrame, catalog: Catalog, *, prefer: str) -> pd.DataFrame:
     return pd.concat([rows, added[added.columns.difference(rows.columns)]], axis=1)
 
 
-def _choose_instrument(files: Sequence[str]) -> str:
-    """Return the instrument of most files of a sample; report it if there are several."""
-    positions = np.linspace(0, len(files) - 1, N_SAMPLE).astype(int)
-    sample = [files[int(position)] for position in np.unique(positions)]
-    counts: Counter[str] = Counter()
-    for name in sample:
-        with suppress(ValueError, OSError):  # the ingest itself reports what is wrong with a file
-            counts.update(raw.instrument for raw in islice(read_file(Path(name)), 1))
-    n_other = counts.pop(OTHER, 0)
-    chosen = counts.most_common(1)[0][0] if counts else "boss" if n_other else "sdss"
-    if n_other:
-        say(
-            f"{n_other} of {len(sample)} files looked into have grids of their own; "
-            f"their spectra are resampled onto the {chosen} grid. --instrument takes another"
-        )
-    if len(counts) > 1:
-        listed = ", ".join(f"{count} {name}" for name, count in counts.most_common())
-        wave = INSTRUMENTS[chosen].wave
-        say(
-            f"files of several instruments (of {len(sample)} looked into: {listed}); all go on the "
-            f"{chosen} grid, {wave[0]:.0f}-{wave[-1]:.0f} A. --instrument takes another"
-        )
-    return chosen
-
-
-def _info(config: IngestConfig, instrument: str, *, n_file: int) -> dict[str, Any]:
+def _info(config: IngestConfig, *, n_file: int) -> dict[str, Any]:
     """Return the content of survey.json besides the grid."""
     return {
         "name": config.out.name,
-        "instrument": instrument,
         "flux_unit": "norm x 1e-17 erg / s / cm2 / Angstrom",
-        "normalisation": {"statistic": "median", "rest_range": list(NORM_RANGE)},
+        "normalisation": {"statistic": "median", "rest_range": list(config.norm_range)}
+        if config.norm_range
+        else {"statistic": "none"},
         "provenance": {
             "inputs": [str(path.resolve()) for path in config.path],
             "catalog": str(config.catalog.resolve()) if config.catalog else None,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from data.commands import setting
+from data.grid import NORM_RANGE
 from data.ingest.batch import CatalogChoice
-from data.ingest.external_catalog import Match
+from data.ingest.cells import number
+from data.ingest.catalog.external_catalog import Match
+from data.ingest.grids import AUTO, check_instrument
 from data.ingest.pixel_mask import mask_policy
 from data.ingest.sample_cuts import SampleCuts, sample_cuts
 
@@ -60,10 +64,15 @@ class IngestConfig:
     air: bool = setting(
         default=False, help="wavelengths are in air where a file does not say in what they are"
     )
-    instrument: Literal["auto", "sdss", "boss", "desi"] = setting(
-        default="auto",
-        help="wavelength grid; auto takes the one of most files",
-        choices=("auto", "sdss", "boss", "desi"),
+    instrument: str = setting(
+        default=AUTO,
+        help="auto: each spectrum on its instrument's grid; sdss, boss or desi: all on that one; a "
+        "name of yours: one more grid, made from the spectra of other instruments",
+    )
+    norm: tuple[str, ...] = setting(
+        default=tuple(f"{edge:g}" for edge in NORM_RANGE),
+        help="rest-frame wavelengths whose median flux is the norm, Angstrom; none leaves the flux "
+        "as it is",
     )
     jobs: int = setting(default=0, help="processes that read; 0: one for each core")
     resume: bool = setting(default=True, help="go on with an ingest that was stopped")
@@ -76,6 +85,8 @@ class IngestConfig:
         if self.z and not (len(self.z) == 2 and self.z[0] < self.z[1]):
             raise ValueError(f"--z takes the lowest and the highest redshift, got {self.z}")
         mask_policy(self.mask_bits)
+        check_instrument(self.instrument)
+        _ = self.norm_range
         wrong = [pair for pair in self.column if not all(pair.partition("="))]
         if wrong:
             raise ValueError(f"--column takes STANDARD=COLUMN, as in z=redshift, got {wrong[0]!r}")
@@ -94,6 +105,23 @@ class IngestConfig:
             primary=True if self.primary else None,
             good_plate=True if self.good_plates else None,
         )
+
+    @property
+    def norm_range(self) -> tuple[float, float] | None:
+        """Rest-frame wavelengths of the norm, Angstrom; None where none is asked for.
+
+        Raises:
+            ValueError: They are no range.
+        """
+        if self.norm == ("none",):
+            return None
+        low, high = (*map(number, self.norm), math.nan, math.nan)[:2]
+        if len(self.norm) != 2 or not 0 < low < high < math.inf:
+            raise ValueError(
+                f"--norm takes two rest-frame wavelengths, as in 5300 5850, or none, "
+                f"got {' '.join(self.norm)}"
+            )
+        return low, high
 
     @property
     def catalog_choice(self) -> CatalogChoice | None:

@@ -1,7 +1,8 @@
 """Prepare a spectrum as read for storage: weights, grid, normalisation.
 
 The steps of Melchior+2022, section 2: weight 0 where a mask is set or near a strong sky line, the
-flux itself unchanged; then division by the median flux of rest-frame 5300-5850 Angstrom.
+flux itself unchanged; then division by the median flux of rest-frame 5300-5850 Angstrom, or of
+another range.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def prepare(
     ivar: FloatArray,
     masked: BoolArray,
     z: float,
+    norm_range: tuple[float, float] | None = NORM_RANGE,
 ) -> Prepared:
     """Weight one spectrum, put it on the grid and normalise it.
 
@@ -61,6 +63,8 @@ def prepare(
         ivar: Inverse variance of `flux`, shape (n,).
         masked: Where the file's own mask is set, shape (n,).
         z: Redshift.
+        norm_range: Rest-frame wavelengths whose median flux is the norm, Angstrom; None leaves
+            the flux as it is: the norm is 1.
 
     Raises:
         ValueError: The arrays do not belong together, or nothing can normalise the spectrum.
@@ -79,7 +83,7 @@ def prepare(
         )
     snr = float(np.median(values[measured] * np.sqrt(weights[measured])))
     weights[_sky(grid) | flagged] = 0
-    norm = _norm(grid, values, weights, z)
+    norm = 1.0 if norm_range is None else _norm(grid, values, weights, z, norm_range)
     scaled, inverse = _scaled(values, weights, norm)
     return Prepared(
         flux=scaled,
@@ -148,15 +152,28 @@ def _sky(grid: WaveGrid) -> BoolArray:
     return sky_lines.mask(grid)
 
 
-def _norm(grid: WaveGrid, values: NDArray[Any], weights: NDArray[Any], z: float) -> float:
-    low, high = (edge * (1 + z) for edge in NORM_RANGE)
+def norm_redshifts(grid: WaveGrid, norm_range: tuple[float, float]) -> tuple[float, float]:
+    """Return the lowest and highest redshift at which a grid shows enough of the norm's range."""
+    low, high = norm_range
+    needed = MIN_NORM_SHARE * (high - low)
+    return float(grid.wave[0]) / (high - needed) - 1, float(grid.wave[-1]) / (low + needed) - 1
+
+
+def _norm(
+    grid: WaveGrid,
+    values: NDArray[Any],
+    weights: NDArray[Any],
+    z: float,
+    norm_range: tuple[float, float],
+) -> float:
+    low, high = (edge * (1 + z) for edge in norm_range)
     first, last = np.searchsorted(grid.wave, (low, high))
     window = slice(first, last)
     good = weights[window] > 0
     expected = float(grid.pixel(high) - grid.pixel(low))
     if good.sum() < MIN_NORM_SHARE * expected:
         raise ValueError(
-            f"norm range not covered: rest {NORM_RANGE[0]:.0f}-{NORM_RANGE[1]:.0f} A falls on "
+            f"norm range not covered: rest {norm_range[0]:.0f}-{norm_range[1]:.0f} A falls on "
             f"{low:.0f}-{high:.0f} A, where {good.sum()} of {expected:.0f} pixels are unmasked"
         )
     norm = float(np.median(values[window][good]))

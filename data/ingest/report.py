@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from data.grid import WaveGrid
 from data.ingest.batch import Rejection
 from data.ingest.file_list import FileList
+from data.ingest.prepare import norm_redshifts
+from data.ingest.sample_cuts import LOWEST_Z
 
 
 def report_counts(rejected: Sequence[Rejection], *, n_accepted: int, found: FileList) -> None:
@@ -24,6 +28,30 @@ def report_counts(rejected: Sequence[Rejection], *, n_accepted: int, found: File
     if found.n_repeat:
         lines.append(f"{found.n_repeat:>9} paths given more than once were read once")
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def grid_lines(info: Mapping[str, Any], norm_range: tuple[float, float] | None) -> Iterator[str]:
+    """Yield one line on each grid of a survey: what it covers, and which redshifts it can have.
+
+    Args:
+        info: What survey.json says.
+        norm_range: Rest-frame wavelengths of the norm, Angstrom; None if there is none.
+    """
+    single = [{"name": info["instrument"], "grid": info["grid"], "n_object": info["n_object"]}] \
+        if "grid" in info else []  # fmt: skip
+    for part in info.get("parts", single):
+        grid = WaveGrid(**part["grid"])
+        line = (
+            f"grid {part['name']}: {part['n_object']} spectra on {grid.n_pixel} pixels, "
+            f"{grid.wave[0]:.0f}-{grid.wave[-1]:.0f} A"
+        )
+        if norm_range:
+            low, high = norm_redshifts(grid, norm_range)
+            line += (
+                f"; the norm (rest {norm_range[0]:.0f}-{norm_range[1]:.0f} A) limits redshifts to "
+                f"{max(low, LOWEST_Z):.2f}..{high:.2f} (--norm)"
+            )
+        yield line
 
 
 def mask_cost(masked: Counter[str]) -> str:

@@ -14,9 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from data.atomic import partial_folder
 from data.ingest.batch import FileContents, Rejection
 from data.ingest.file_list import file_state
@@ -116,9 +113,7 @@ def digest(path: Path | None) -> str:
 
 
 def _begin(writer: SurveyWriter, settings: Mapping[str, Any], content: str) -> None:
-    nothing = np.zeros((0, writer.grid.n_pixel))
-    note = {"settings": dict(settings), "content": content}
-    writer.append(pd.DataFrame(), nothing, nothing, note=note)
+    writer.append_blocks([], note={"settings": dict(settings), "content": content})
 
 
 def _first_changed(states: Iterable[tuple[str, str]]) -> str:

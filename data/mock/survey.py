@@ -21,7 +21,7 @@ from data.mock.instrument import MOCK_INSTRUMENTS
 from data.mock.objects import MockObjects, object_ids
 from data.mock.variety import VARIETY, silenced
 from data.processes import map_in_order
-from data.spectra import Spectra
+from data.spectra import Part, Spectra
 from data.survey_writer import SurveyWriter
 
 ROWS_AT_ONCE = 512
@@ -86,6 +86,11 @@ class MockSurvey:
     def grid(self) -> WaveGrid:
         """Observed-frame grid."""
         return self.instrument.grid
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All rows: they lie on one grid."""
+        return (Part(self.instrument.name, self.grid, 0, self._n),)
 
     @property
     def ids(self) -> NDArray[Any]:

@@ -52,7 +52,7 @@ def test_table_tells_what_there_is(tmp_path: Path, capsys):
 
 def test_masked_shares_are_counted_at_each_pixel(tmp_path: Path):
     survey = write(tmp_path / "s")
-    shares = masked_shares(survey)
+    shares = masked_shares(survey, survey.parts[0])
     np.testing.assert_allclose(shares.index, survey.grid.wave)
     np.testing.assert_allclose(shares.to_numpy()[[0, 99, 100, 999, 1000]], [1, 1, 0.25, 0.25, 0])
 

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from data.atomic import partial_folder
 from data.grid import WaveGrid
 from data.json_file import read_json, write_json
 from data.spectra import SpectrumSource
 from data.survey import Survey
-from data.survey_writer import CHUNK_ROWS, SurveyWriter, finish_interrupted, partial_folder
+from data.survey_part import CHUNK_ROWS
+from data.survey_writer import SurveyWriter, finish_interrupted
 
 GRID = WaveGrid(scale="log", start=3.58, step=1e-3, n_pixel=30)
 ON_DISK = settings(

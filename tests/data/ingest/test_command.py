@@ -19,8 +19,10 @@ from astropy.io import fits
 from data.__main__ import main
 from data.grid import INSTRUMENTS, NORM_RANGE
 from data.ingest.batch import Criteria, read_batches
+from data.ingest.grids import one_grid
 from data.ingest.sample_cuts import SampleCuts
 from data.lines import sky as sky_lines
+from data.parts import read_parts
 from data.survey import Survey
 from data.survey_writer import partial_folder
 from tests.fixtures.paths import ROOT
@@ -40,7 +42,7 @@ def reasons(path: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def real_survey(real_spectra: Path, tmp_path_factory: pytest.TempPathFactory) -> Survey:
     out = tmp_path_factory.mktemp("real") / "survey"
-    assert run(real_spectra / "sdss", "--out", out) == 0
+    assert run(real_spectra / "sdss", "--out", out, "--instrument", "sdss") == 0
     return Survey(out)
 
 
@@ -371,26 +373,107 @@ def boss_columns() -> dict[str, np.ndarray]:
     return columns
 
 
-def test_mixed_instruments_go_on_one_grid_pixel_for_pixel(tmp_path: Path, capsys):
-    galaxies(tmp_path / "in", 2)
-    write_sdss(tmp_path / "in" / "spec-boss.fits", columns=boss_columns(), FIBERID=9, PLUG_RA=9.0)
-    write_desi(tmp_path / "in" / "coadd-1.fits", targetids=[1], z=[0.1])
+def mixed_files(folder: Path) -> None:
+    """Write two galaxies of SDSS, one of BOSS and three of DESI."""
+    write_desi(folder / "coadd-1.fits", targetids=[2**60 + 1, 5, 7], z=[0.1, 0.2, 0.3])
+    galaxies(folder, 2)
+    write_sdss(folder / "spec-boss.fits", columns=boss_columns(), FIBERID=9, PLUG_RA=9.0)
+
+
+def test_each_spectrum_goes_on_the_grid_of_its_instrument(tmp_path: Path, capsys):
+    (tmp_path / "in").mkdir()
+    mixed_files(tmp_path / "in")
     assert run(tmp_path / "in", "--out", tmp_path / "s") == 0
-    assert "several instruments" in capsys.readouterr().err
-    told = reasons(tmp_path / "s" / "rejected.csv")
-    assert told == {
-        "coadd-1.fits": "other grid: desi pixels do not fit; ingest them with --instrument"
-    }
+    told = capsys.readouterr().err
+    assert "grid boss: 1 spectra on 4686 pixels" in told
+    assert "limits redshifts to -0.01..0.74" in told  # 9332 A / 5355 A - 1: a tenth of the window
+    survey = Survey(tmp_path / "s")
+    assert [(p.name, p.grid, p.start, p.stop) for p in survey.parts] == [
+        ("sdss", INSTRUMENTS["sdss"], 0, 2),
+        ("boss", INSTRUMENTS["boss"], 2, 3),
+        ("desi", INSTRUMENTS["desi"], 3, 6),
+    ]
+    assert survey.info["schema_version"] == 2
+    assert survey.info["instrument"] == "sdss, boss, desi"
+    assert survey.catalog["instrument"].tolist() == ["sdss"] * 2 + ["boss"] + ["desi"] * 3
+    assert survey.catalog["object_id"].iloc[3] == str(2**60 + 1)
+    for part, words in zip(survey.parts, ("spec-[0-9]*", "spec-boss*", "coadd-*"), strict=True):
+        assert run(*sorted((tmp_path / "in").glob(words)), "--out", tmp_path / part.name) == 0
+        alone = Survey(tmp_path / part.name)
+        assert (alone.info["schema_version"], alone.grid) == (1, part.grid)
+        assert (tmp_path / part.name / "spectra.zarr" / "flux").is_dir()
+        ours, theirs = survey.read(slice(part.start, part.stop)), alone.read(slice(None))
+        np.testing.assert_array_equal(ours.flux, theirs.flux)
+        np.testing.assert_array_equal(ours.ivar, theirs.ivar)
+    with pytest.raises(ValueError, match="rows 1 to 2 lie on several grids"):
+        survey.read([1, 2])
+    read = {places.tolist()[0]: spectra for places, spectra in read_parts(survey, [4, 0, 5])}
+    np.testing.assert_array_equal(read[0].flux, survey.read([4, 5]).flux)
+    assert main(["info", str(tmp_path / "s")]) == 0
+    assert "boss: 3540.0 to 10411.2 A" in capsys.readouterr().out
+
+
+def test_all_spectra_go_on_one_grid_where_that_is_asked_for(tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    mixed_files(tmp_path / "in")
+    assert run(tmp_path / "in", "--out", tmp_path / "s") == 0
     assert run(tmp_path / "in", "--out", tmp_path / "b", "--instrument", "boss") == 0
-    narrow, wide = Survey(tmp_path / "s"), Survey(tmp_path / "b")
-    assert narrow.grid == INSTRUMENTS["sdss"]
+    told = reasons(tmp_path / "b" / "rejected.csv")
+    assert told == {
+        "coadd-1.fits": "other grid: desi pixels do not fit the boss grid; leave --instrument out"
+    }
+    several, wide = Survey(tmp_path / "s"), Survey(tmp_path / "b")
     assert wide.grid == INSTRUMENTS["boss"]
-    norms = narrow.catalog["norm"] / wide.catalog["norm"]
-    flux = wide.read([0, 1, 2]).flux[:, 290 : 290 + 3921] / norms.to_numpy()[:, None]
-    np.testing.assert_allclose(narrow.read([0, 1, 2]).flux, flux, rtol=1e-5)
-    boss = wide.catalog["instrument"].to_list().index("boss")
-    assert (wide.read([boss]).ivar[0, 4300:] > 0).any()
-    assert not wide.read([(boss + 1) % 3]).ivar[0, 4300:].any()
+    row = wide.catalog["object_id"].tolist().index(several.catalog["object_id"].iloc[0])
+    flux = wide.read([row]).flux[0, 290 : 290 + 3921] * wide.catalog["norm"].iloc[row]
+    own = several.read([0]).flux[0] * several.catalog["norm"].iloc[0]
+    np.testing.assert_allclose(own, flux, rtol=1e-5)
+
+
+def test_a_name_gives_other_instruments_a_grid_made_from_their_data(tmp_path: Path, capsys):
+    galaxies(tmp_path / "in", 1)
+    wave = 4200.0 + 2.5 * np.arange(1500)
+    for number in range(2):
+        lines = ["wavelength,flux,error"]
+        lines += [f"{w},{1 + number + 0.1 * np.sin(w)},0.1" for w in wave]
+        (tmp_path / "in" / f"mine-{number}.csv").write_text("\n".join(lines))
+    table = tmp_path / "z.csv"
+    table.write_text("object_id,z,class\nmine-0,0.1,GALAXY\nmine-1,0.2,GALAXY\n")
+    files = sorted((tmp_path / "in").iterdir())
+    words = (*files, "--catalog", table, "--instrument", "vimos")
+    assert run(*words, "--out", tmp_path / "s") == 0
+    survey = Survey(tmp_path / "s")
+    assert [part.name for part in survey.parts] == ["sdss", "vimos"]
+    np.testing.assert_allclose(survey.parts[1].grid.wave, wave, atol=1e-6)
+    assert survey.catalog["instrument"].tolist() == ["sdss", "vimos", "vimos"]
+    spectra, norm = survey.read([2]), survey.catalog["norm"].iloc[2]
+    inside = spectra.ivar[0] > 0
+    assert inside.mean() > 0.8  # all but strong sky lines
+    np.testing.assert_allclose(
+        spectra.flux[0][inside] * norm, (2 + 0.1 * np.sin(wave))[inside], rtol=1e-5
+    )
+    assert run(files[-1], "--instrument", "vimos", "--out", tmp_path / "t") == 2
+    assert "no file looked into has wavelengths of its own" in capsys.readouterr().err
+
+
+def test_the_norm_is_of_another_window_or_none_on_request(tmp_path: Path, capsys):
+    galaxies(tmp_path / "in", 1)
+    for name, words in (("a", ()), ("b", ("4500", "5000")), ("c", ("none",))):
+        norm = ("--norm", *words) if words else ()
+        assert run(tmp_path / "in", "--out", tmp_path / name, *norm) == 0
+    first, other, none = (Survey(tmp_path / name) for name in "abc")
+    assert other.info["normalisation"] == {"statistic": "median", "rest_range": [4500.0, 5000.0]}
+    assert none.info["normalisation"] == {"statistic": "none"}
+    assert none.catalog["norm"].tolist() == [1.0]
+    flux = none.read([0]).flux[0]
+    for survey, window in ((first, NORM_RANGE), (other, (4500.0, 5000.0))):
+        spectra = survey.read([0])
+        rest = spectra.wave / (1 + spectra.z[0])
+        used = (rest > window[0]) & (rest < window[1]) & (spectra.ivar[0] > 0)
+        assert np.median(flux[used]) == pytest.approx(survey.catalog["norm"].iloc[0], rel=1e-3)
+    for words in (("1",), ("6000", "5000"), ("a", "b")):
+        assert run(tmp_path / "in", "--out", tmp_path / "d", "--norm", *words) == 2
+        assert "--norm takes two rest-frame wavelengths" in capsys.readouterr().err
 
 
 def test_classes_are_chosen_by_name(tmp_path: Path):
@@ -434,7 +517,7 @@ def test_a_file_that_kills_its_reader_is_the_only_one_lost(tmp_path: Path):
     write_sdss(tmp_path / "spec-bomb.fits", CLASS="BOMB")
     files = sorted(map(str, tmp_path.glob("*.fits")))
     cuts = SampleCuts(classes=Deadly(["GALAXY"]))
-    criteria = Criteria(grid=INSTRUMENTS["sdss"], cuts=cuts)
+    criteria = Criteria(grids=one_grid("sdss"), cuts=cuts)
     found = list(read_batches([files[:3], files[3:]], criteria, jobs=2))
     assert sum(len(batch.rows) for batch in found) == 5
     rejected = [item for batch in found for item in batch.rejected]

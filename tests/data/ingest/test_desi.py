@@ -13,6 +13,7 @@ from data.grid import INSTRUMENTS
 from data.ingest.batch import Criteria, read_batch
 from data.ingest.file_list import find_files
 from data.ingest.formats import read_file
+from data.ingest.grids import one_grid
 from data.ingest.raw_spectrum import NO_MASK
 from tests.fixtures.spectrum_files import write_desi
 
@@ -140,7 +141,7 @@ def test_an_arm_that_is_missing_is_a_gap_and_told(coadd):
 
 
 def test_a_norm_range_lost_with_its_arm_is_told(coadd):
-    contents = read_batch([str(without(coadd, "R_"))], Criteria(grid=INSTRUMENTS["desi"]))
+    contents = read_batch([str(without(coadd, "R_"))], Criteria(grids=one_grid("desi")))
     assert [item.kind for item in contents.rejected] == ["norm range not covered"] * 2
     assert all("no arm R" in item.reason for item in contents.rejected)
 

@@ -61,7 +61,7 @@ def test_other_spectra_join_those_of_a_survey(spectra, capsys):
     sdss = [write_sdss(folder / f"spec-{k}.fits", FIBERID=k, PLUG_RA=float(k)) for k in (1, 2, 3)]
     survey = ingest([*spectra, *sdss])
     said = capsys.readouterr().err
-    assert "2 of 5 files looked into have grids of their own" in said
+    assert "2 spectra: resampled onto the sdss grid from wavelengths of their own" in said
     assert f"2 spectra: {VACUUM_ASSUMED}" in said
     assert sorted(survey.catalog["instrument"]) == ["other", "other", "sdss", "sdss", "sdss"]
     assert survey.grid.matches(INSTRUMENTS["sdss"])

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import BoolArray, FloatArray
-from data.ingest.table_file import UNITS
+from data.ingest.catalog.table_file import UNITS
 
 SENTINELS = (-99.0, -99.9, -99.99, -999.0, -999.9, -9999.0, -99999.0)
 """What tables write where they have no value, if it stands apart from all other values."""

@@ -12,9 +12,9 @@ import pandas as pd
 from scipy.spatial import KDTree
 
 from data.arrays import FloatArray, IndexArray
-from data.ingest.catalog_columns import DEGREES_PER_HOUR, numbers, standardise
+from data.ingest.catalog.columns import DEGREES_PER_HOUR, numbers, standardise
 from data.ingest.cells import plain_text
-from data.ingest.table_file import read_table_file
+from data.ingest.catalog.table_file import read_table_file
 from data.sky import SAME_OBJECT, chord, known_positions, position_tree, unit_vectors
 
 Match = Literal["id", "radec"]

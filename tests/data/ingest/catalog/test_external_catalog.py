@@ -9,9 +9,9 @@ import pytest
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 
-from data.ingest.catalog_columns import no_value, standardise
-from data.ingest.external_catalog import Catalog
-from data.ingest.table_file import GSWLC, read_table_file
+from data.ingest.catalog.columns import no_value, standardise
+from data.ingest.catalog.external_catalog import Catalog
+from data.ingest.catalog.table_file import GSWLC, read_table_file
 
 TARGETS = [39627745524713206, 39627745524713207, 27021598150202075]
 """Identifiers that a floating-point number does not hold."""
