@@ -45,9 +45,10 @@ def read_parts(
         yield places, source.read(rows[places])
 
 
-def grid_of(source: SpectrumSource, row: int) -> WaveGrid:
-    """Return the grid of one row."""
-    return next(part.grid for part in source.parts if part.start <= row < part.stop)
+def wave_range(source: SpectrumSource) -> tuple[float, float]:
+    """Return the first and the last observed-frame wavelength of all grids, Angstrom."""
+    waves = [part.grid.wave for part in source.parts]
+    return min(float(wave[0]) for wave in waves), max(float(wave[-1]) for wave in waves)
 
 
 @dataclass(frozen=True)

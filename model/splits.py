@@ -57,7 +57,11 @@ def split_source(source: SpectrumSource, *, object_class: str, rest_first: float
     catalog = source.catalog
     z = catalog["z"].to_numpy(float)
     wrong_class = _is_other_class(catalog, object_class)
-    outside = ~((z > -0.1) & (source.grid.wave[-1] > rest_first * (1 + z)))
+    last = np.repeat(
+        [part.grid.wave[-1] for part in source.parts],
+        [part.stop - part.start for part in source.parts],
+    )
+    outside = ~((z > -0.1) & (last > rest_first * (1 + z)))
     usable = np.flatnonzero(~wrong_class & ~outside)
     part = parts(catalog, usable)
     splits = Splits(

@@ -18,9 +18,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from data.ingest.batch import Criteria, FileContents, Rejection, open_catalog, read_batches
+from data.ingest.catalog.external_catalog import Catalog
 from data.ingest.config import IngestConfig
 from data.ingest.duplicates import best_of_object, repeat_reasons
-from data.ingest.catalog.external_catalog import Catalog
 from data.ingest.file_list import FileList, batches, find_files
 from data.ingest.grids import choose_grids
 from data.ingest.pixel_mask import mask_policy

@@ -103,6 +103,7 @@ def export_table(dataset: Dataset, rows: IndexArray, kind: str) -> Exported:
 def export_spectra(dataset: Dataset, rows: IndexArray) -> Exported:
     """Write the spectra of rows as one FITS file: WAVE, FLUX, IVAR, MODEL, CATALOG.
 
+    Where the rows lie on several grids, there are these five HDUs for each, `WAVE_DESI` and so on.
     Flux is in 1e-17 erg/s/cm2/A again where the catalogue has `norm`, else normalised.
 
     Raises:
@@ -113,10 +114,25 @@ def export_spectra(dataset: Dataset, rows: IndexArray) -> Exported:
             f"spectra of 1 to {MAX_SPECTRA:,} objects can be exported, {len(rows):,} are selected; "
             "select fewer, or read them from the survey (data.survey.Survey)"
         )
+    parts = dataset.atlas.source.parts
+    hdus: list[Any] = [_primary(dataset)]
+    for part in parts:
+        some = np.asarray(rows)[part.among(np.asarray(rows))]
+        if len(some):
+            hdus += _spectrum_hdus(dataset, some, f"_{part.name.upper()}" if len(parts) > 1 else "")
+    out = BytesIO()
+    fits.HDUList(hdus).writeto(out, checksum=True)
+    return Exported(
+        f"{_stem(dataset)}_{len(rows)}_spectra.fits", "application/fits", out.getvalue()
+    )
+
+
+def _spectrum_hdus(dataset: Dataset, rows: IndexArray, suffix: str) -> list[Any]:
+    """Return the HDUs of spectra on one grid; `suffix` ends their names."""
     atlas = dataset.atlas
     spectra = atlas.source.read([int(row) for row in rows])
     model, inside = atlas.model.reconstruct(
-        np.asarray(atlas.latents[rows]), spectra.z, atlas.source.grid
+        np.asarray(atlas.latents[rows]), spectra.z, spectra.grid
     )
     norm, unit = np.ones((len(rows), 1), dtype=np.float32), "normalised"
     if "norm" in dataset.catalog:
@@ -127,19 +143,16 @@ def export_spectra(dataset: Dataset, rows: IndexArray) -> Exported:
         "IVAR": (spectra.ivar / norm**2, f"({unit})^-2"),
         "MODEL": (np.where(inside, model, np.nan) * norm, unit),
     }
-    wave = fits.ImageHDU(np.asarray(spectra.wave), name="WAVE")
+    wave = fits.ImageHDU(np.asarray(spectra.wave), name=f"WAVE{suffix}")
     wave.header["BUNIT"] = ("Angstrom", "vacuum, observed frame")
-    hdus: list[Any] = [_primary(dataset), wave]
+    hdus: list[Any] = [wave]
     for name, (values, bunit) in images.items():
-        hdu = fits.ImageHDU(values.astype(np.float32), name=name)
+        hdu = fits.ImageHDU(values.astype(np.float32), name=f"{name}{suffix}")
         hdu.header["BUNIT"] = bunit
         hdus.append(hdu)
-    hdus.append(_table_hdu(as_table(dataset, rows)))
-    out = BytesIO()
-    fits.HDUList(hdus).writeto(out, checksum=True)
-    return Exported(
-        f"{_stem(dataset)}_{len(rows)}_spectra.fits", "application/fits", out.getvalue()
-    )
+    table = _table_hdu(as_table(dataset, rows))
+    table.name += suffix
+    return [*hdus, table]
 
 
 def _primary(dataset: Dataset) -> fits.PrimaryHDU:

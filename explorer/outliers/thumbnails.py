@@ -10,6 +10,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from data.arrays import FloatArray, IndexArray
+from data.parts import read_parts, wave_range
 from explorer.state.dataset import Dataset
 
 WIDTH, HEIGHT, RESIDUAL_HEIGHT = 300, 100, 40
@@ -70,29 +71,31 @@ class Thumbnails:
 
     def _draw(self, rows: list[int], frame: str) -> list[Thumbnail]:
         atlas = self._dataset.atlas
-        spectra = atlas.source.read(rows)
-        model, inside = atlas.model.reconstruct(atlas.latents[rows], spectra.z, atlas.source.grid)
         start, end = wave_limits(self._dataset, frame)
-        return [
-            draw_thumbnail(
-                spectra.wave / (1.0 + z) if frame == "rest" else spectra.wave,
-                np.where(ivar > 0, flux, np.nan),
-                ivar,
-                np.where(covered, reconstruction, np.nan),
-                start=start,
-                end=end,
-            )
-            for z, flux, ivar, reconstruction, covered in zip(
-                spectra.z, spectra.flux, spectra.ivar, model, inside, strict=True
-            )
-        ]
+        drawn: dict[int, Thumbnail] = {}
+        for places, spectra in read_parts(atlas.source, rows):
+            latents = atlas.latents[[rows[place] for place in places]]
+            model, inside = atlas.model.reconstruct(latents, spectra.z, spectra.grid)
+            for place, z, flux, ivar, reconstruction, covered in zip(
+                places.tolist(), spectra.z, spectra.flux, spectra.ivar, model, inside, strict=True
+            ):
+                drawn[place] = draw_thumbnail(
+                    spectra.wave / (1.0 + z) if frame == "rest" else spectra.wave,
+                    np.where(ivar > 0, flux, np.nan),
+                    ivar,
+                    np.where(covered, reconstruction, np.nan),
+                    start=start,
+                    end=end,
+                )
+        return [drawn[place] for place in range(len(rows))]
 
 
 def wave_limits(dataset: Dataset, frame: str) -> tuple[float, float]:
     """Return the wavelengths at the left and right edge of every thumbnail, Angstrom."""
     atlas = dataset.atlas
-    wave = atlas.model.wave_rest if frame == "rest" else atlas.source.grid.wave
-    return float(wave[0]), float(wave[-1])
+    if frame == "rest":
+        return float(atlas.model.wave_rest[0]), float(atlas.model.wave_rest[-1])
+    return wave_range(atlas.source)
 
 
 def draw_thumbnail(

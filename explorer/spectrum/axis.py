@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from bokeh.models import Range1d
 
+from data.arrays import FloatArray
+from data.parts import wave_range
 from explorer.state.state import ExplorerState
 from explorer.theme.theme import new_figure
 
@@ -22,10 +24,10 @@ class WavelengthAxis:
     """
 
     def __init__(self, state: ExplorerState) -> None:
-        """Cover the atlas's grid."""
+        """Cover the atlas's grids."""
         self._state = state
-        wave = state.dataset.atlas.source.grid.wave
-        self.x_range: Any = Range1d(start=float(wave[0]), end=float(wave[-1]))
+        first, last = wave_range(state.dataset.atlas.source)
+        self.x_range: Any = Range1d(start=first, end=last)
 
     def strip(self, *, height: int | None, y_label: str, **options: Any) -> Any:  # noqa: ANN401
         """Return a figure on this axis; put it under the others in a column without gaps.
@@ -51,9 +53,13 @@ class WavelengthAxis:
         """Return what to multiply observed wavelengths by."""
         return 1.0 / (1.0 + z) if self._state.frame == "rest" else 1.0
 
-    def home(self, z: float) -> tuple[float, float]:
-        """Return the range that shows all of a spectrum."""
-        wave = self._state.dataset.atlas.source.grid.wave
+    def home(self, wave: FloatArray, z: float) -> tuple[float, float]:
+        """Return the range that shows all of a spectrum.
+
+        Args:
+            wave: Its observed-frame wavelengths, Angstrom, increasing.
+            z: Its redshift.
+        """
         return float(wave[0]) * self.factor(z), float(wave[-1]) * self.factor(z)
 
 

@@ -12,6 +12,7 @@ from cachetools import LRUCache, cached
 
 from data.arrays import BoolArray, FloatArray
 from data.lines import sky as sky_lines
+from data.parts import read_parts
 from data.spectra import Spectra
 from explorer.state.dataset import Dataset
 
@@ -98,12 +99,13 @@ def _read(dataset: Dataset, row: int) -> Inspection:
     spectra = atlas.source.read([row])
     latents = np.array(atlas.latents[row : row + 1], dtype=np.float32)
     decoded = atlas.model.decode(latents)
-    model, inside = atlas.model.observe(decoded, spectra.z, atlas.source.grid)
+    grid = spectra.grid
+    model, inside = atlas.model.observe(decoded, spectra.z, grid)
     return Inspection(
         row=row,
         spectra=spectra,
         model=np.where(inside[0], model[0], np.nan),
-        sky=dataset.keep(("sky pixels",), lambda: sky_lines.mask(atlas.source.grid)),
+        sky=dataset.keep(("sky pixels", grid), lambda: sky_lines.mask(grid)),
         wave_rest=atlas.model.wave_rest,
         decoded=decoded[0],
         latents=latents[0],
@@ -112,11 +114,12 @@ def _read(dataset: Dataset, row: int) -> Inspection:
 
 def rest_spectra(dataset: Dataset, rows: list[int]) -> list[RestSpectrum]:
     """Read what was observed of some objects, each in its rest frame; slow."""
-    if not rows:
-        return []
-    spectra = dataset.atlas.source.read(rows)
-    flux = np.where(spectra.ivar > 0, spectra.flux, np.nan)
-    return [(spectra.wave / (1.0 + z), values) for z, values in zip(spectra.z, flux, strict=True)]
+    found: dict[int, RestSpectrum] = {}
+    for places, spectra in read_parts(dataset.atlas.source, rows):
+        flux = np.where(spectra.ivar > 0, spectra.flux, np.nan)
+        for place, z, values in zip(places.tolist(), spectra.z, flux, strict=True):
+            found[place] = (spectra.wave / (1.0 + z), values)
+    return [found[place] for place in range(len(rows))]
 
 
 def smooth(flux: FloatArray, ivar: FloatArray, width: int) -> FloatArray:

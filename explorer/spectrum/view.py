@@ -237,7 +237,7 @@ class SpectrumView(pn.viewable.Viewer):
 
     def _go_home(self) -> None:
         if self.inspection is not None:
-            start, end = self._axis.home(self.inspection.z)
+            start, end = self._axis.home(self.inspection.wave, self.inspection.z)
             self._axis.x_range.update(start=start, end=end)
             self._draw_lines()
 

@@ -15,6 +15,7 @@ from scipy.spatial import KDTree
 
 from data import columns
 from data.arrays import BoolArray, FloatArray, IndexArray
+from data.parts import wave_range
 
 if TYPE_CHECKING:
     from model.atlas.atlas import Atlas
@@ -141,7 +142,7 @@ class Dataset:
 
         Beyond it a decoder extrapolates from few or no data.
         """
-        wave, rest = self.atlas.source.grid.wave, self.atlas.model.wave_rest
+        wave, rest = wave_range(self.atlas.source), self.atlas.model.wave_rest
         near, far = np.nanpercentile(self.numeric("z"), [5, 95])
         first = max(float(rest[0]), float(wave[0]) / (1 + float(far)))
         last = min(float(rest[-1]), float(wave[-1]) / (1 + float(near)))

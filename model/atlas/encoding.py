@@ -54,24 +54,24 @@ def encode_source(
         ValueError: The model does not fit the survey, or gives latents that are not finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rows = max(1, BLOCK_PIXELS // (128 * source.grid.n_pixel)) * 128
-    starts = range(0, len(source), rows)
-    parts = []
+    blocks = []
     with tqdm(total=len(source), desc="encode", unit="spectra", disable=not progress) as bar:
-        for start in starts:
-            stop = min(start + rows, len(source))
-            parts.append(
-                kept(
-                    folder / f"{start:09d}.parquet",
-                    make=lambda start=start, stop=stop: _encode(
-                        source, model, start, stop, support
-                    ),
-                    save=lambda frame, file: frame.to_parquet(file, index=False),
-                    load=pd.read_parquet,
+        for part in source.parts:
+            rows = max(1, BLOCK_PIXELS // (128 * part.grid.n_pixel)) * 128
+            for start in range(part.start, part.stop, rows):
+                stop = min(start + rows, part.stop)
+                blocks.append(
+                    kept(
+                        folder / f"{start:09d}.parquet",
+                        make=lambda start=start, stop=stop: _encode(
+                            source, model, start, stop, support
+                        ),
+                        save=lambda frame, file: frame.to_parquet(file, index=False),
+                        load=pd.read_parquet,
+                    )
                 )
-            )
-            bar.update(stop - start)
-    return pd.concat(parts, ignore_index=True)
+                bar.update(stop - start)
+    return pd.concat(blocks, ignore_index=True)
 
 
 def _encode(
@@ -82,7 +82,7 @@ def _encode(
     _check_latents(latents, source, start)
     if support is not None:
         latents, _, columns["refinement_shift"] = refine(model, spectra, latents, support)
-    flux, covered = model.reconstruct(latents, spectra.z, source.grid)
+    flux, covered = model.reconstruct(latents, spectra.z, spectra.grid)
     columns |= dict(zip(latent_columns(model.n_latent), latents.T, strict=True))
     return pd.DataFrame(columns | spectrum_scores(spectra, flux, covered.astype(bool)))
 

@@ -22,6 +22,7 @@ import torch
 
 from data.arrays import FloatArray, IntArray
 from data.grid import WaveGrid
+from data.parts import read_parts
 from data.spectra import Spectra, SpectrumSource
 from model.attribution.target import Target
 from model.interface import SpectrumModel, TraceableModel
@@ -126,12 +127,11 @@ def order_by_channel(
         The rows, highest first, and their contributions in that order.
     """
     rows = np.asarray(rows, dtype=np.int64)
-    peaks = np.concatenate(
-        [
-            attribute(model, source.read(rows[part].tolist()), target).peaks()[:, channel]
-            for part in _batches(len(rows))
-        ]
-    )
+    peaks = np.empty(len(rows))
+    for part in _batches(len(rows)):
+        for places, spectra in read_parts(source, rows[part]):
+            attribution = attribute(model, spectra, target)
+            peaks[part.start + places] = attribution.peaks()[:, channel]
     order = np.argsort(-peaks, kind="stable")
     return rows[order], peaks[order]
 

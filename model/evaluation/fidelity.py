@@ -8,6 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data.arrays import FloatArray, IndexArray, IntArray
+from data.parts import read_parts
 from data.spectra import Spectra, SpectrumSource
 from model.atlas.scores import unmasked_median
 from model.interface import SpectrumModel
@@ -39,10 +40,10 @@ def measure_rows(
     starts = range(0, len(rows), ROWS)
     for start in tqdm(starts, desc=f"fidelity, {name}", disable=not progress, unit="block"):
         part = slice(start, start + ROWS)
-        spectra = source.read(rows[part].tolist())
-        measured = measure_spectra(model, spectra, model.encode(spectra))
-        for key, values in measured.items():
-            columns[key][part] = values
+        for places, spectra in read_parts(source, rows[part]):
+            measured = measure_spectra(model, spectra, model.encode(spectra))
+            for key, values in measured.items():
+                columns[key][start + places] = values
     return columns
 
 
@@ -76,16 +77,16 @@ def by_latents(
     faint = evenly(np.flatnonzero(group == 0 if names else encoded["snr"] < FAINT), MOST_BEST)
     if len(faint) == 0:
         return {}
-    spectra = source.read(rows[faint].tolist())
-    start = model.encode(spectra)
+    start = np.empty((len(faint), model.n_latent), np.float32)
+    read = list(read_parts(source, rows[faint]))
+    for places, spectra in read:
+        start[places] = model.encode(spectra)
     support = Support.of(start)
-    parts = []
-    blocks = range(0, len(faint), ROWS)
-    for first in tqdm(blocks, desc="best latents", disable=not progress, unit="block"):
-        some, part = spectra.take(slice(first, first + ROWS)), start[first : first + ROWS]
-        best = refine(model, some, part, support, n_step=BEST_STEPS, prior=False)
-        parts.append(measure_spectra(model, some, best.latents))
-    found = {key: np.concatenate([part[key] for part in parts]) for key in encoded}
+    found: Columns = {key: np.empty(len(faint)) for key in encoded}
+    for places, spectra in tqdm(read, desc="best latents", disable=not progress, unit="grid"):
+        best = refine(model, spectra, start[places], support, n_step=BEST_STEPS, prior=False)
+        for key, values in measure_spectra(model, spectra, best.latents).items():
+            found[key][places] = values
     measured = {"encoded": _some(encoded, faint)}
     if refined is not None:
         measured["refined"] = _some(refined, faint)

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from data.arrays import FloatArray, IntArray
 from data.atomic import replacing
 from data.lines.emission import find_line
+from data.parts import read_parts
 from data.spectra import Spectra, SpectrumSource
 from model.atlas.embedding import embed_pca
 from model.evaluation.invariance import Invariance, redshifted
@@ -55,12 +56,14 @@ def draw_example(
     the sample on their first two principal axes, the copies marked.
     """
     sample = rows[:: max(1, len(rows) // MAP_OBJECTS)]
-    spectra = source.read(sample.tolist())
-    snr = np.median(spectra.flux * np.sqrt(spectra.ivar), axis=1)
+    snr, latents = np.empty(len(sample)), np.empty((len(sample), model.n_latent), np.float32)
+    for places, spectra in read_parts(source, sample):
+        snr[places] = np.median(spectra.flux * np.sqrt(spectra.ivar), axis=1)
+        latents[places] = model.encode(spectra)
     row = int(np.abs(snr - np.percentile(snr, 90)).argmin())
-    one = spectra.take(np.full(N_COPY, row))
+    one = source.read(np.full(N_COPY, sample[row]))
     copies = redshifted(one, np.linspace(0.05 * z_max, 0.95 * z_max, N_COPY))
-    latents = np.concatenate([model.encode(spectra), model.encode(copies)])
+    latents = np.concatenate([latents, model.encode(copies)])
     rest = model.decode(latents[[row, *range(len(sample), len(latents))]])
     figure = Figure(figsize=(13, 7), layout="constrained")
     grid = figure.add_gridspec(2, 4, height_ratios=[1, 1.6])

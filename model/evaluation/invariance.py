@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from data.arrays import FloatArray, IntArray
+from data.parts import read_parts
 from data.spectra import Spectra, SpectrumSource
 from model.augment import Z_MAX, move
 from model.interface import SpectrumModel
@@ -110,5 +111,9 @@ def _encode_both(
     model: SpectrumModel, source: SpectrumSource, rows: IntArray, z_new: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return latents of some objects as observed and at other redshifts."""
-    spectra = source.read(rows.tolist())
-    return model.encode(spectra), model.encode(redshifted(spectra, z_new))
+    latents = np.empty((len(rows), model.n_latent), np.float32)
+    copied = np.empty_like(latents)
+    for places, spectra in read_parts(source, rows):
+        latents[places] = model.encode(spectra)
+        copied[places] = model.encode(redshifted(spectra, z_new[places]))
+    return latents, copied

@@ -13,6 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from data.arrays import IntArray
+from data.parts import read_parts
 from data.spectra import SpectrumSource
 from model.linear.pca import PCA, PCAConfig, row_slices, weighted_products
 
@@ -72,8 +73,9 @@ def _read_rest_frame(
     weight = torch.empty_like(rest)
     batches = list(row_slices(len(rows)))
     for part in tqdm(batches, desc="reading", disable=not progress, unit="block"):
-        tensors = model.tensors(source.read(rows[part].tolist()))
-        rest[part], weight[part] = model.rest_frame(*tensors, grid=source.grid)
+        for places, spectra in read_parts(source, rows[part]):
+            moved = model.rest_frame(*model.tensors(spectra), grid=spectra.grid)
+            rest[part.start + places], weight[part.start + places] = moved
     return rest, weight
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from data.arrays import FloatArray, IndexArray
+from data.parts import read_parts
 from data.spectra import SpectrumSource
 from model.interface import SpectrumModel
 from model.latent_axes import principal_axes
@@ -84,6 +85,5 @@ def latent_support(
     """
     rows = evenly(np.arange(len(source)) if rows is None else rows, SUPPORT_OBJECTS)
     blocks = np.array_split(rows, -(-len(rows) // READ_ROWS))
-    return Support.of(
-        np.concatenate([model.encode(source.read(block.tolist())) for block in blocks])
-    )
+    parts = (spectra for block in blocks for _, spectra in read_parts(source, block))
+    return Support.of(np.concatenate([model.encode(spectra) for spectra in parts]))

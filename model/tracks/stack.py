@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from data.arrays import FloatArray
 from data.grid import WaveGrid
@@ -41,7 +42,15 @@ class Stack:
 
 
 def stack_spectra(spectra: Spectra, *, rest_grid: WaveGrid, noise_floor: float = 0.1) -> Stack:
-    """Average spectra in the rest frame.
+    """Average spectra in the rest frame; see `rest_frame` for the arguments."""
+    flux, weight = rest_frame(spectra, rest_grid=rest_grid, noise_floor=noise_floor)
+    return stack_rest(flux, weight, wave=rest_grid.wave)
+
+
+def rest_frame(
+    spectra: Spectra, *, rest_grid: WaveGrid, noise_floor: float = 0.1
+) -> tuple[Tensor, Tensor]:
+    """Return rest-frame flux and its weight in a stack, each of shape (n_galaxy, n_rest).
 
     Args:
         spectra: Normalised spectra, so that each counts alike.
@@ -50,13 +59,23 @@ def stack_spectra(spectra: Spectra, *, rest_grid: WaveGrid, noise_floor: float =
             spectra of high signal-to-noise do not make the mean alone.
     """
     ivar = torch.tensor(spectra.ivar, dtype=torch.float32)
-    flux, weight = to_rest_frame(
+    return to_rest_frame(
         torch.tensor(spectra.flux, dtype=torch.float32),
         ivar / (1 + ivar * noise_floor**2),
         torch.tensor(spectra.z, dtype=torch.float64),
         grid=spectra.grid,
         rest_grid=rest_grid,
     )
+
+
+def stack_rest(flux: Tensor, weight: Tensor, *, wave: FloatArray) -> Stack:
+    """Average rest-frame spectra.
+
+    Args:
+        flux: Normalised, shape (n_galaxy, n_rest).
+        weight: Of each pixel, 0 where nothing was observed, same shape.
+        wave: Rest-frame wavelengths, Angstrom, shape (n_rest,).
+    """
     flux, weight = flux.double(), weight.double()
     total, count = weight.sum(dim=0), (weight > 0).sum(dim=0)
     mean = (weight * flux).sum(dim=0) / total
@@ -65,9 +84,9 @@ def stack_spectra(spectra: Spectra, *, rest_grid: WaveGrid, noise_floor: float =
     error = torch.where(count > 1, scatter, total.rsqrt())
     error = torch.where(count > 0, error, torch.nan)
     return Stack(
-        wave=rest_grid.wave,
+        wave=wave,
         flux=mean.float().numpy(),
         error=error.float().numpy(),
         count=count.numpy(),
-        n_object=len(spectra),
+        n_object=len(flux),
     )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import torch
 
 from data.arrays import FloatArray, IntArray
 from data.constants import SPEED_OF_LIGHT
 from data.lines.emission import find_line
 from data.lines.indices import measure
+from data.parts import read_parts
 from data.spectra import SpectrumSource
 from model.interface import SpectrumModel
-from model.tracks.stack import Stack, stack_spectra
+from model.tracks.stack import Stack, rest_frame, stack_rest
 
 """km/s"""
 WIDTH_REACH = 120.0
@@ -66,12 +68,15 @@ def stack_members(
         raise ValueError(f"knots {empty} have no object in this survey; make the track again")
     wanted = [rows[:most] for rows in members]
     unique, where = np.unique(np.concatenate(wanted), return_inverse=True)
-    spectra = source.read(unique.tolist())
+    flux = torch.empty(len(unique), model.rest_grid.n_pixel)
+    weight = torch.empty_like(flux)
+    for places, spectra in read_parts(source, unique):
+        flux[places], weight[places] = rest_frame(spectra, rest_grid=model.rest_grid)
     stacks, start = [], 0
     for rows in wanted:
         these = where[start : start + len(rows)]
         start += len(rows)
-        stacks.append(stack_spectra(spectra.take(these), rest_grid=model.rest_grid))
+        stacks.append(stack_rest(flux[these], weight[these], wave=model.rest_grid.wave))
     return stacks
 
 

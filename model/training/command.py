@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from datetime import UTC, datetime
@@ -12,12 +13,12 @@ from data.survey import Survey
 from model.splits import SPLIT_RULE, Splits, split_source
 from model.store.card import write_card
 from model.store.storage import read_model_info, save_model
-from model.training.config import CHECKPOINT, TrainConfig
+from model.training.config import STAGES, TrainConfig, is_unfinished
 from model.training.pca import train_pca
-from model.training.spender import train_spender
+from model.training.several import train_instruments
 from model.training.trained import Fit, Trained, fidelities
 
-TRAINERS: dict[str, Fit] = {"spender": train_spender, "pca": train_pca}
+TRAINERS: dict[str, Fit] = {"spender": train_instruments, "pca": train_pca}
 """Kind of model -> what trains it."""
 
 
@@ -39,6 +40,7 @@ def train(config: TrainConfig) -> None:
     training = _record(config, source, splits, trained, seconds)
     metrics = fidelities(trained.model, source, splits, limit=config.reading.valid_max)
     save_model(trained.model, config.out, training=training, metrics=metrics)
+    shutil.rmtree(config.out / STAGES, ignore_errors=True)
     write_card(config.out)
     summary = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
     sys.stderr.write(f"{config.out}: {summary}\n")
@@ -48,7 +50,7 @@ def _check_folder(config: TrainConfig) -> None:
     """Refuse to overwrite a model or an unfinished training."""
     if (config.out / "model.json").exists():
         raise ValueError(f"{config.out} holds a finished model; choose another --out")
-    if (config.out / CHECKPOINT).exists() and not config.resume:
+    if is_unfinished(config.out) and not config.resume:
         raise ValueError(f"{config.out} holds an unfinished training; add --resume to go on")
     if config.out.exists() and not config.out.is_dir():
         raise ValueError(f"{config.out} is not a folder; choose another --out")

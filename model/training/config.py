@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from data.commands import flat_values, from_flat_values, setting, settings_of
+from data.json_file import read_json
 from model.kinds import KINDS
 from model.networks.encoder import channels_of
 from model.store.checkpoints import read_checkpoint
@@ -26,6 +27,9 @@ from model.training.settings import (
 RECIPES = Path(__file__).parent / "recipes"
 CHECKPOINT = Path("checkpoints", "last.safetensors")
 """Where a model's folder holds what a resumed training starts from."""
+STAGES = Path("instruments")
+"""Where a model's folder holds, while it is trained, those of its instruments one by one."""
+STAGES_CONFIG = STAGES / "config.json"
 GUIDE = CHECKPOINT.with_name("guide.safetensors")
 MAY_CHANGE = frozenset(
     {"survey", "out", "config", "device", "resume", "tensorboard", "checkpoint_minutes"}
@@ -76,10 +80,10 @@ class TrainConfig:
         A resumed training keeps its settings; options may repeat but not change them.
         """
         asked = (read_recipe(given["config"]) if given.get("config") else {}) | given
-        checkpoint = Path(given["out"]) / CHECKPOINT
-        if not (given.get("resume") and checkpoint.is_file()):
+        out = Path(given["out"])
+        if not (given.get("resume") and is_unfinished(out)):
             return from_flat_values(cls, asked)
-        stored = from_flat_values(cls, _stored_settings(checkpoint))
+        stored = from_flat_values(cls, _stored_settings(out))
         kept = flat_values(stored)
         changed = sorted(
             name for name in asked if name not in MAY_CHANGE and asked[name] != kept[name]
@@ -122,11 +126,19 @@ def read_recipe(name: str) -> dict[str, Any]:
     return _typed(values, source=str(path))
 
 
-def _stored_settings(checkpoint: Path) -> dict[str, Any]:
+def is_unfinished(out: Path) -> bool:
+    """Return whether a model's folder holds a training that can be resumed."""
+    return (out / CHECKPOINT).is_file() or (out / STAGES_CONFIG).is_file()
+
+
+def _stored_settings(out: Path) -> dict[str, Any]:
     """Return the settings of an interrupted training.
 
     Checkpoints written before they held the encoder's channels tell them by their weights.
     """
+    stages, checkpoint = out / STAGES_CONFIG, out / CHECKPOINT
+    if stages.is_file():
+        return _typed(read_json(stages, what="training"), source=str(stages))
     tensors, state = read_checkpoint(checkpoint)
     values = {"channels": list(channels_of(tensors))} | state["config"]
     return _typed(values, source=str(checkpoint))

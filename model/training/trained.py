@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from data.arrays import FloatArray, IndexArray
+from data.parts import read_parts
 from data.spectra import SpectrumSource
 from model.interface import SpectrumModel, StoredModel
 from model.misfit import misfit
@@ -62,7 +63,8 @@ def _measure(model: SpectrumModel, source: SpectrumSource, rows: IndexArray) -> 
     """Return fidelity, noise floor and reduced chi2 of each spectrum."""
     parts = []
     for start in range(0, len(rows), _ROWS):
-        spectra = source.read(rows[start : start + _ROWS])
-        fit = misfit(spectra, *model.reconstruct(model.encode(spectra), spectra.z, source.grid))
-        parts.append((fit.fidelity, fit.noise_floor, fit.reduced))
+        for _, spectra in read_parts(source, rows[start : start + _ROWS]):
+            latents = model.encode(spectra)
+            fit = misfit(spectra, *model.reconstruct(latents, spectra.z, spectra.grid))
+            parts.append((fit.fidelity, fit.noise_floor, fit.reduced))
     return [np.concatenate(columns) for columns in zip(*parts, strict=True)]

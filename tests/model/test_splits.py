@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from data.grid import INSTRUMENTS, WaveGrid
+from data.spectra import Part
 from model.splits import parts, split_source
 
 
@@ -16,6 +17,10 @@ class Source:
 
     def __len__(self) -> int:
         return len(self.catalog)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return (Part("sdss", self.grid, 0, len(self)),)
 
 
 def _catalog(n: int, rng: np.random.Generator, **columns: object) -> pd.DataFrame:

@@ -13,8 +13,8 @@ from scipy.spatial import KDTree
 
 from data.arrays import FloatArray, IndexArray
 from data.ingest.catalog.columns import DEGREES_PER_HOUR, numbers, standardise
-from data.ingest.cells import plain_text
 from data.ingest.catalog.table_file import read_table_file
+from data.ingest.cells import plain_text
 from data.sky import SAME_OBJECT, chord, known_positions, position_tree, unit_vectors
 
 Match = Literal["id", "radec"]

@@ -3,7 +3,7 @@ import pytest
 from sklearn.decomposition import PCA as SklearnPCA
 
 from data.grid import WaveGrid
-from data.spectra import Spectra
+from data.spectra import Part, Spectra
 from data.survey import Survey
 from model.interface import SpectrumModel
 from model.linear.fit import fit_pca
@@ -19,6 +19,7 @@ class Source:
 
     def __init__(self, flux, ivar, z, grid=GRID):
         self.grid = grid
+        self.parts = (Part("", grid, 0, len(z)),)
         self._spectra = Spectra(
             grid=grid, flux=flux.astype(np.float32), ivar=ivar.astype(np.float32), z=z
         )
