@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -31,6 +32,8 @@ if TYPE_CHECKING:  # importing pandas would double the time in which a reading p
 
 Z_DIFFERS = 0.005
 """Redshifts of file and catalogue differ if they are more than this times 1 + z apart."""
+SAME_Z = 1e-5
+"""Redshifts so near are one that was rounded."""
 RESAMPLED = (
     "resampled onto the {} grid from wavelengths of their own; --instrument and a name of yours "
     "gives them a grid made from these"
@@ -81,6 +84,7 @@ class Criteria:
         mask: Which bits of a file's mask leave a pixel out.
         air: Whether wavelengths are in air where a file does not say it.
         z: Redshift of all objects, whatever their files say.
+        assumed_snr: Signal to noise per pixel of spectra without errors; NaN refuses them.
         norm: Rest-frame wavelengths whose median flux is the norm, Angstrom; None does without.
     """
 
@@ -90,6 +94,7 @@ class Criteria:
     mask: MaskPolicy = DEFAULT_POLICY
     air: bool = False
     z: float | None = None
+    assumed_snr: float = math.nan
     norm: tuple[float, float] | None = NORM_RANGE
 
 
@@ -120,7 +125,7 @@ def read_batch(files: list[str], criteria: Criteria) -> FileContents:
         printed = printable_name(name)
         contents.states.append(file_state(name))
         try:
-            for raw in read_file(Path(name), criteria.mask, air=criteria.air):
+            for raw in _read(name, criteria):
                 _take(raw, printed, criteria, contents)
         except (ValueError, OSError) as error:
             contents.rejected.append(Rejection(printed, "", plain_text(_reason(error))))
@@ -128,6 +133,10 @@ def read_batch(files: list[str], criteria: Criteria) -> FileContents:
             reason = f"unreadable: {type(error).__name__}: {error}"
             contents.rejected.append(Rejection(printed, "", plain_text(reason)))
     return contents
+
+
+def _read(name: str, criteria: Criteria) -> Iterator[RawSpectrum]:
+    return read_file(Path(name), criteria.mask, air=criteria.air, assumed_snr=criteria.assumed_snr)
 
 
 def read_batches(
@@ -165,7 +174,7 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
     facts = dict(raw.facts)
     object_id = facts["object_id"] = plain_text(facts["object_id"])
     if criteria.catalog is not None:
-        facts |= _from_catalog(facts, criteria.catalog)
+        facts |= _from_catalog(facts, criteria.catalog, file)
     if criteria.z is not None:
         facts["z"] = criteria.z
     problem = raw.problem or criteria.cuts.reason(facts)
@@ -210,19 +219,23 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
     contents.ivar.append(ready.ivar)
 
 
-def _from_catalog(facts: dict[str, Any], choice: CatalogChoice) -> dict[str, Any]:
+def _from_catalog(facts: dict[str, Any], choice: CatalogChoice, file: str) -> dict[str, Any]:
     """Return redshift and class as file and catalogue have them, and whether these differ."""
     catalog = open_catalog(choice)
-    row = catalog.find(object_id=facts["object_id"], ra=facts["ra"], dec=facts["dec"])
+    row = catalog.find(object_id=facts["object_id"], ra=facts["ra"], dec=facts["dec"], file=file)
     z, kind = catalog.redshift(row), catalog.kind(row)
     known_z, known_kind = bool(np.isfinite(facts["z"])), bool(facts["class"])
     differs = known_z and abs(facts["z"] - z) > Z_DIFFERS * (1 + z)
     take_z = np.isfinite(z) and (choice.preferred or not known_z)
     take_kind = bool(kind) and (choice.preferred or not known_kind)
+    own = {"z": z if take_z else facts["z"], "class": facts["class"]}
+    if take_z and not abs(facts["z"] - z) <= SAME_Z:  # the file's error is not that of another z
+        own |= {name: catalog.number(name, row) for name in ("z_err", "zwarning")}
+    if take_kind:
+        own |= {"class": kind, "subclass": catalog.text("subclass", row)}
     return {
+        **own,
         "catalog_row": row,
-        "z": z if take_z else facts["z"],
-        "class": kind if take_kind else facts["class"],
         "z_differs": bool(differs),
         "class_differs": known_kind and bool(kind) and kind != facts["class"],
     }

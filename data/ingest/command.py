@@ -44,17 +44,20 @@ def ingest(config: IngestConfig) -> None:
         ValueError: Nothing was accepted, or the settings do not fit the files.
         OSError: A file of the survey can not be written.
     """
-    found = find_files(config.path)
+    found = find_files(config.path, leave_out=config.catalog)
     choice = config.catalog_choice
     catalog = open_catalog(choice) if choice else None
     for line in catalog.told if catalog else ():
         say(f"catalogue: {line}")
     criteria = Criteria(
-        grids=choose_grids(config.instrument, found.files, air=config.air),
+        grids=choose_grids(
+            config.instrument, found.files, air=config.air, assumed_snr=config.assumed_snr
+        ),
         catalog=choice,
         cuts=config.cuts,
         mask=mask_policy(config.mask_bits),
         air=config.air,
+        assumed_snr=config.assumed_snr,
         norm=config.norm_range,
     )
     asked, content = _asked(config, criteria), digest(config.catalog)
@@ -106,6 +109,7 @@ def _asked(config: IngestConfig, criteria: Criteria) -> dict[str, Any]:
         "cuts": {name: _plain(value) for name, value in asdict(criteria.cuts).items()},
         "mask": asdict(criteria.mask),
         "air": criteria.air,
+        "assumed_snr": _plain(criteria.assumed_snr),
         "catalog": str(config.catalog.resolve()) if config.catalog else None,
         "match": config.match,
         "table": config.table,

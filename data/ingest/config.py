@@ -27,7 +27,9 @@ class IngestConfig:
         default=None, help="table that fills what the files lack (CSV, Parquet, FITS, VOTable)"
     )
     match: Match = setting(
-        default="id", help="find its rows by identifier or position", choices=("id", "radec")
+        default="id",
+        help="find its rows by identifier (or a column path of the files), or by position",
+        choices=("id", "radec"),
     )
     table: str = setting(
         default="", help="name or number of the table, where the catalogue's file holds several"
@@ -63,6 +65,11 @@ class IngestConfig:
     )
     air: bool = setting(
         default=False, help="wavelengths are in air where a file does not say in what they are"
+    )
+    assumed_snr: float = setting(
+        default=math.nan,
+        help="signal to noise per pixel of spectra whose files have no errors; without it they are "
+        "left out",
     )
     instrument: str = setting(
         default=AUTO,

@@ -10,7 +10,9 @@ from pathlib import Path
 
 PACKED = ("", ".gz", ".fz")
 """How names of compressed files go on."""
-SUFFIXES = tuple(end + packed for end in (".fits", ".fit") for packed in PACKED)
+OTHER_SUFFIXES = (".csv", ".ecsv", ".parquet", ".pq", ".hdf5", ".h5")
+"""How names of spectra in text and of records end."""
+SUFFIXES = tuple(end + packed for end in (".fits", ".fit") for packed in PACKED) + OTHER_SUFFIXES
 """How names of spectrum files end."""
 COMPANIONS = ("redrock-", "zbest-")
 """How names of DESI redshift files begin; they are read with their spectra."""
@@ -39,14 +41,19 @@ class FileList:
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
-def find_files(paths: Sequence[Path]) -> FileList:
+def find_files(paths: Sequence[Path], *, leave_out: Path | None = None) -> FileList:
     """Search files and folders; a file given by name is taken whatever its name.
+
+    Args:
+        paths: Files and folders.
+        leave_out: A file that is not to be taken though it may lie in a folder.
 
     Raises:
         ValueError: A path does not exist, or no file was found.
     """
     found = FileList()
     seen: set[tuple[int, int]] = set()
+    left_out = _identity(os.stat(leave_out)) if leave_out and leave_out.exists() else None
     for path in paths:
         if not path.exists():
             raise ValueError(f"{path} does not exist; give FITS files or folders of them")
@@ -59,10 +66,12 @@ def find_files(paths: Sequence[Path]) -> FileList:
             if not stat.S_ISREG(status.st_mode):
                 found.unreadable[name] = "not a file: it is a pipe, a socket or a device"
                 continue
-            if (status.st_dev, status.st_ino) in seen:
+            if _identity(status) == left_out:
+                continue
+            if _identity(status) in seen:
                 found.n_repeat += 1
                 continue
-            seen.add((status.st_dev, status.st_ino))
+            seen.add(_identity(status))
             found.files.append(name)
     if not found.files:
         reasons = "".join(f"\n  {name}: {reason}" for name, reason in found.unreadable.items())
@@ -71,6 +80,10 @@ def find_files(paths: Sequence[Path]) -> FileList:
             f"their names must end in {', '.join(SUFFIXES)}{reasons}"
         )
     return found
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def batches(files: Sequence[str], *, max_files: int, max_bytes: int) -> Iterator[list[str]]:

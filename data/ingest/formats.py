@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +15,19 @@ from data.ingest.spspec import is_spspec, read_spspec
 
 DESI_PARTS = ("_WAVELENGTH", "_FLUX", "_IVAR")
 """How names of HDUs of DESI spectra end."""
-TEXT_SUFFIXES = (".csv", ".ecsv", ".txt", ".dat")
-"""How names of spectra in text files end."""
+NO_FITS_SUFFIXES = (
+    ".csv", ".ecsv", ".txt", ".dat", ".parquet", ".pq", ".hdf5", ".h5", ".hdf", ".pkl", ".pickle",
+    ".npy", ".joblib",
+)  # fmt: skip
+"""How names of files end that hold no FITS: text, Parquet, HDF5, pickles (which are refused)."""
 
 
 def read_file(
-    path: Path, policy: MaskPolicy = DEFAULT_POLICY, *, air: bool = False
+    path: Path,
+    policy: MaskPolicy = DEFAULT_POLICY,
+    *,
+    air: bool = False,
+    assumed_snr: float = math.nan,
 ) -> Iterator[RawSpectrum]:
     """Yield the objects of a file.
 
@@ -27,6 +35,7 @@ def read_file(
         path: The file.
         policy: Which bits of its mask leave a pixel out.
         air: Whether wavelengths are in air where the file does not say it.
+        assumed_snr: Signal to noise per pixel of spectra without errors; NaN refuses them.
 
     Raises:
         ValueError: The file is damaged, or in no known format.
@@ -34,11 +43,8 @@ def read_file(
     """
     if path.is_dir():
         raise ValueError("not a file: it is a folder")
-    if path.suffix.lower() in TEXT_SUFFIXES:
-        from data.ingest.generic.own_grid import own_grid_spectrum
-        from data.ingest.generic.spectrum_table import text_table
-
-        yield from (own_grid_spectrum(item, air=air) for item in text_table(path))
+    if path.suffix.lower() in NO_FITS_SUFFIXES:
+        yield from _read_any(path, policy, air=air, assumed_snr=assumed_snr)
         return
     with FitsFile(path) as file:
         primary = file.next_unit()
@@ -67,11 +73,15 @@ def read_file(
 
         yield from read_desi(path, policy)
         return
-    from data.ingest.generic.any_format import (
-        read_any,  # imports astropy, which the others do not need
-    )
+    yield from _read_any(path, policy, air=air, assumed_snr=assumed_snr)
 
-    yield from read_any(path, air=air)
+
+def _read_any(
+    path: Path, policy: MaskPolicy, *, air: bool, assumed_snr: float
+) -> Iterator[RawSpectrum]:
+    from data.ingest.generic.any_format import read_any  # imports astropy, which others do not need
+
+    return read_any(path, policy, air=air, assumed_snr=assumed_snr)
 
 
 def _names(file: FitsFile, unit: Unit | None) -> list[str]:

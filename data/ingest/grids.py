@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -69,7 +70,9 @@ def one_grid(name: str) -> Grids:
     return Grids({name: INSTRUMENTS[name]}, dict.fromkeys((*INSTRUMENTS, OTHER), name))
 
 
-def choose_grids(instrument: str, files: Sequence[str], *, air: bool = False) -> Grids:
+def choose_grids(
+    instrument: str, files: Sequence[str], *, air: bool = False, assumed_snr: float = math.nan
+) -> Grids:
     """Return the grids for some files.
 
     Args:
@@ -78,19 +81,21 @@ def choose_grids(instrument: str, files: Sequence[str], *, air: bool = False) ->
             get a grid of that name, made from them.
         files: The files; a sample of them is read.
         air: Whether wavelengths are in air where a file does not say it.
+        assumed_snr: Signal to noise per pixel of spectra without errors; NaN refuses them.
 
     Raises:
         ValueError: A grid is to be made, and no file looked into has wavelengths of its own.
     """
     if instrument in INSTRUMENTS:
         return one_grid(instrument)
+    sample = partial(_sample, files, air=air, assumed_snr=assumed_snr)
     own = {name: name for name in INSTRUMENTS}
     if instrument == AUTO:
-        counts = Counter(raw.instrument for raw in _sample(files, N_LOOKED_INTO, air=air))
+        counts = Counter(raw.instrument for raw in sample(N_LOOKED_INTO))
         counts.pop(OTHER, 0)
         most = counts.most_common(1)[0][0] if counts else "boss"
         return Grids(dict(INSTRUMENTS), own | {OTHER: most})
-    waves = [raw.wave for raw in _sample(files, N_MEASURED, air=air) if raw.wave is not None]
+    waves = [raw.wave for raw in sample(N_MEASURED) if raw.wave is not None]
     if not waves:
         raise ValueError(
             f"--instrument {instrument}: no file looked into has wavelengths of its own, off the "
@@ -138,7 +143,9 @@ def _unevenness(values: FloatArray) -> float:
     return float(np.std(steps) / np.mean(steps))
 
 
-def _sample(files: Sequence[str], most: int, *, air: bool) -> Iterator[RawSpectrum]:
+def _sample(
+    files: Sequence[str], most: int, *, air: bool, assumed_snr: float
+) -> Iterator[RawSpectrum]:
     """Yield the first spectrum of some files, evenly spaced; those that can not be read have none.
 
     The ingest itself reports what is wrong with a file.
@@ -146,4 +153,5 @@ def _sample(files: Sequence[str], most: int, *, air: bool) -> Iterator[RawSpectr
     positions = np.linspace(0, len(files) - 1, most).astype(int)
     for position in np.unique(positions):
         with suppress(Exception):
-            yield from islice(read_file(Path(files[int(position)]), air=air), 1)
+            path = Path(files[int(position)])
+            yield from islice(read_file(path, air=air, assumed_snr=assumed_snr), 1)

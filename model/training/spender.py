@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from dataclasses import replace
 from hashlib import blake2b
@@ -14,8 +13,9 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
-from data.grid import INSTRUMENTS
-from data.spectra import Part, SpectrumSource
+from data.grid import INSTRUMENTS, WaveGrid
+from data.parts import OnePart
+from data.spectra import SpectrumSource
 from model.batches.loader import BatchLoader
 from model.device import choose_device, choose_precision
 from model.networks.config import SpenderConfig
@@ -32,8 +32,6 @@ from model.training.settings import ScheduleSettings
 from model.training.trained import Trained
 from model.training.trainer import Trainer
 
-NAME = re.compile(r"[\w-]+")
-"""Names of instruments that can name a part of a network."""
 MIN_STEPS = 3000
 DEFAULT_EPOCHS = 100
 CPU_BATCH, GPU_BATCH = 64, 512
@@ -110,8 +108,8 @@ def _start(
     config: TrainConfig, source: SpectrumSource, splits: Splits, accelerator: Accelerator
 ) -> tuple[Spender, Guide | None]:
     """Return the model that the training starts from, and its guide if it has one."""
-    (part,) = source.parts
-    model = _new_model(config, part)
+    own = source.part.name if isinstance(source, OnePart) else "survey"
+    model = _new_model(config, source.grid, own)
     if config.start_from:
         model = start_from_model(model, Path(config.start_from))
         train_only(model, source.grid)
@@ -121,10 +119,8 @@ def _start(
     return model, None
 
 
-def _new_model(config: TrainConfig, part: Part) -> Spender:
-    """Return a network of random weights for an instrument."""
-    grid = part.grid
-    own = part.name if NAME.fullmatch(part.name) else "survey"
+def _new_model(config: TrainConfig, grid: WaveGrid, own: str) -> Spender:
+    """Return a network of random weights for an instrument, by its own name if it is unknown."""
     name = next((name for name, known in INSTRUMENTS.items() if known == grid), own)
     network = config.network
     activation: Activation = "speculator" if network.activation == "speculator" else "leaky_relu"

@@ -29,6 +29,7 @@ def atlas_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         return own_copy(DEMO, folder)
     real_spectra: Path = request.getfixturevalue("real_spectra")
     files = [str(path) for path in sorted((real_spectra / "sdss").glob("spec-*.fits"))[:N_FILE]]
+    files += [str(path) for path in sorted((real_spectra / "desi").glob("coadd-*.fits"))]
     survey, model, atlas = (str(folder / name) for name in ("survey", "model", "atlas"))
     assert data_main(["ingest", *files, "--out", survey, "--jobs", "1"]) == 0
     assert model_main(["train", survey, "--out", model, "--model", "pca"]) == 0
@@ -63,6 +64,24 @@ def test_map(visit: Any, catalog: pd.DataFrame, row: int) -> None:
     inside = int(catalog["z"].between(low, high).sum())
     filtered = visit("filters=" + quote(json.dumps({"z": [low, high]})))
     filtered.page.get_by_text(f"{inside:,} shown").first.wait_for()
+
+
+def test_an_object_of_each_instrument(visit: Any, catalog: pd.DataFrame, atlas_path: Path) -> None:
+    source = Atlas(atlas_path).source
+    if len(source.parts) == 1:
+        pytest.skip("all spectra of this atlas lie on one grid")
+    assert [part.name for part in source.parts] == ["sdss", "boss", "desi"]
+    view = visit()
+    for part in source.parts:
+        row = alone(catalog, among=np.isin(np.arange(len(source)), range(part.start, part.stop)))
+        view.click_object(catalog, row)
+        view.wait_for_text(catalog["object_id"][row])
+        view.wait_for(f"get('pixels')?.data.flux.length === {part.grid.n_pixel}")
+        spectra = source.read([row])
+        flux = np.where(spectra.ivar[0] > 0, spectra.flux[0], np.nan)
+        np.testing.assert_allclose(view.column("pixels", "flux"), flux, rtol=1e-5)
+        np.testing.assert_allclose(view.column("pixels", "wave"), part.grid.wave, rtol=1e-6)
+        assert np.isfinite(view.column("pixels", "model")).mean() > 0.5
 
 
 def test_spectrum(view: Watched, catalog: pd.DataFrame, atlas_path: Path, row: int) -> None:

@@ -46,6 +46,7 @@ class Quantity:
 QUANTITIES = {
     "object_id": Quantity(names=("objectid",)),
     "targetid": Quantity(names=("targetid",)),
+    "path": Quantity(names=("path", "filepath", "file", "filename", "specfile")),
     "plate": Quantity(names=("plate", "plateid"), low=1),
     "mjd": Quantity(names=("mjd",), low=40000, high=80000),
     "fiber": Quantity(names=("fiber", "fiberid", "fibre"), low=0),

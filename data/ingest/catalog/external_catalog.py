@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,7 +45,8 @@ class Catalog:
 
         Args:
             path: The file.
-            match: Find objects by `id` (object_id, targetid, or plate + mjd + fiber) or `radec`.
+            match: Find objects by `id` (object_id, targetid, plate + mjd + fiber, or the path of
+                their file) or `radec`.
             table: Name or number of the table, where the file holds several.
             columns: Standard column -> column of the table, where that is to be decided.
 
@@ -56,9 +58,10 @@ class Catalog:
         self.told = standard.told
         self.match = match
         self._path = path
-        self._z = self._numbers("z")
+        self._values = {"z": self._numbers("z")}
         self._kinds = self._words("class")
         self._ids: dict[str, int] = {}
+        self._files: dict[str, int] = {}
         if match == "radec":
             self._tree, self._tree_rows = self._index_positions()
         else:
@@ -68,10 +71,11 @@ class Catalog:
         """Return the number of rows."""
         return len(self.table)
 
-    def find(self, *, object_id: str, ra: float, dec: float) -> int:
-        """Return the row of an object, by identifier or nearest position; -1 if none."""
+    def find(self, *, object_id: str, ra: float, dec: float, file: str = "") -> int:
+        """Return the row of an object, by identifier, file or nearest position; -1 if none."""
         if self.match == "id":
-            return self._ids.get(_plain_id(object_id), -1)
+            row = self._ids.get(_plain_id(object_id), -1)
+            return row if row >= 0 or not self._files else self._find_file(file)
         position = np.array([ra]), np.array([dec])
         if not known_positions(*position)[0]:
             return -1
@@ -80,11 +84,23 @@ class Catalog:
 
     def redshift(self, row: int) -> float:
         """Return the redshift of a row; NaN if there is no such row, column or number."""
-        return float(self._z[row]) if row >= 0 else float("nan")
+        return self.number("z", row)
 
     def kind(self, row: int) -> str:
         """Return the class of a row, upper case; empty if there is no such row or column."""
         return self._kinds[row] if row >= 0 else ""
+
+    def number(self, name: str, row: int) -> float:
+        """Return a number of a row; NaN if there is no such row, column or number."""
+        if name not in self._values:
+            self._values[name] = self._numbers(name)
+        return float(self._values[name][row]) if row >= 0 else float("nan")
+
+    def text(self, name: str, row: int) -> str:
+        """Return a text of a row; empty if there is no such row, column or text."""
+        if row < 0 or name not in self.table or pd.isna(self.table[name].iloc[row]):
+            return ""
+        return plain_text(self.table[name].iloc[row])
 
     def columns_for(self, rows: IndexArray) -> pd.DataFrame:
         """Return the table's rows for objects in order; missing values where row is -1."""
@@ -120,16 +136,18 @@ class Catalog:
             if np.nanmax(ra) <= 360 / DEGREES_PER_HOUR:
                 return "its right ascensions may be hours: degrees are needed"
             return f"its positions lie at RA {np.nanmin(ra):.1f} to {np.nanmax(ra):.1f} degrees"
-        some = ", ".join(list(self._ids)[:3])
+        some = ", ".join(list(self._ids or self._files)[:3])
         return f"its identifiers look like {some}; --match radec compares positions"
 
     def _index_keys(self) -> None:
         known = [names for names in KEYS if set(names) <= set(self.table.columns)]
-        if not known:
+        if "path" in self.table.columns:
+            self._index_files()
+        if not known and not self._files:
             raise ValueError(
                 f"{self._path} must have a column object_id, or targetid, or plate, mjd and "
-                f"fiberid to match by id; it has {', '.join(map(str, self.table.columns[:12]))}; "
-                "try --match radec"
+                "fiberid, or path to match by id; it has "
+                f"{', '.join(map(str, self.table.columns[:12]))}; try --match radec"
             )
         n_repeat = 0
         for names in known:
@@ -140,6 +158,22 @@ class Catalog:
                     n_repeat += self._ids.setdefault(key, row) != row
         if n_repeat:
             self.told.append(f"{n_repeat} rows repeat an identifier; the first of each is used")
+
+    def _index_files(self) -> None:
+        """Index the files: by their paths, seen from the list's folder, and by their names."""
+        names: dict[str, int] = {}
+        for row, path in enumerate(self.table["path"]):
+            if pd.isna(path) or not str(path).strip():
+                continue
+            place = os.path.join(self._path.parent, str(path).strip())
+            self._files.setdefault(os.path.realpath(place), row)
+            name = os.path.basename(place)
+            names[name] = -1 if name in names else row
+        self._files |= {name: row for name, row in names.items() if row >= 0}
+
+    def _find_file(self, file: str) -> int:
+        row = self._files.get(os.path.realpath(file), -1)
+        return row if row >= 0 else self._files.get(os.path.basename(file), -1)
 
     def _key_words(self, name: str) -> list[str]:
         """Return a key column as text, to the last digit; empty where missing.

@@ -10,52 +10,94 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
+from numpy.typing import NDArray
 
+from data.ingest.generic.layouts import nearest_layout
 from data.ingest.generic.own_grid import Recorded, object_name, own_grid_spectrum
+from data.ingest.generic.record_files import (
+    HDF5_SUFFIXES,
+    PARQUET_SUFFIXES,
+    PICKLE_SUFFIXES,
+    fits_records,
+    read_hdf5,
+    read_parquet,
+    refuse_pickle,
+)
 from data.ingest.generic.spectrum_image import is_spectrum_image, read_images
-from data.ingest.generic.spectrum_table import fits_table, is_spectrum_table
+from data.ingest.generic.spectrum_table import (
+    TEXT_FORMATS,
+    fits_columns,
+    is_spectrum_table,
+    one_spectrum_a_row,
+    spectrum_of_columns,
+    text_table,
+)
+from data.ingest.pixel_mask import MaskPolicy
 from data.ingest.raw_spectrum import RawSpectrum
 
-KNOWN = (
-    "SDSS spec (table of flux, loglam, ivar), spSpec, spPlate; DESI coadd and spectra (FIBERMAP, "
-    "B_WAVELENGTH, B_FLUX, B_IVAR, ...); tables with wavelength, flux, error; images with a "
-    "wavelength axis and an HDU of errors"
-)
 
-
-def read_any(path: Path, *, air: bool) -> Iterator[RawSpectrum]:
-    """Yield the spectra of a FITS file, by what its HDUs are.
+def read_any(
+    path: Path, policy: MaskPolicy, *, air: bool, assumed_snr: float
+) -> Iterator[RawSpectrum]:
+    """Yield the spectra of a file of no survey that has a reader of its own.
 
     Args:
         path: The file.
+        policy: Which bits of its mask leave a pixel out.
         air: Whether wavelengths are in air where the file does not say it.
+        assumed_snr: Signal to noise per pixel of spectra without errors; NaN refuses them.
 
     Raises:
         ValueError: It holds none, or lacks a part.
     """
+    for recorded in _read(path):
+        yield own_grid_spectrum(recorded, air=air, policy=policy, assumed_snr=assumed_snr)
+
+
+def _read(path: Path) -> Iterator[Recorded]:
+    """Return what a file records, by its name's end: text, Parquet, HDF5, or else FITS."""
+    suffix = path.suffix.lower()
+    if suffix in PICKLE_SUFFIXES:
+        refuse_pickle(path)
+    if suffix in TEXT_FORMATS:
+        return text_table(path)
+    if suffix in PARQUET_SUFFIXES:
+        return read_parquet(path)
+    return read_hdf5(path) if suffix in HDF5_SUFFIXES else iter(_read_fits(path))
+
+
+def _read_fits(path: Path) -> list[Recorded]:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore", AstropyWarning)  # headers that bend the standard
             with fits.open(path, memmap=False) as hdus:
-                found = list(_recorded(hdus, object_name(path)))
+                return list(_recorded(hdus, object_name(path)))
     except ValueError:
         raise
     except Exception as error:  # astropy raises many kinds for damaged headers
         raise ValueError(f"damaged FITS file: {type(error).__name__}: {error}") from error
-    for recorded in found:
-        yield own_grid_spectrum(recorded, air=air)
 
 
 def _recorded(hdus: Any, name: str) -> Iterator[Recorded]:  # noqa: ANN401 - an HDUList
     for hdu in hdus:
         if is_spectrum_table(hdu):
-            yield from fits_table(hdu, _cards(hdus[0], hdu), name)
+            columns, units = fits_columns(hdu)
+            read = fits_records if one_spectrum_a_row(columns) else _one_spectrum
+            yield from read(columns, units, _cards(hdus[0], hdu), name)
             return
         if is_spectrum_image(hdu):
             yield from read_images(hdus, _cards(hdus[0], hdu), name)
             return
     parts = ", ".join(_describe(hdu) for hdu in hdus)
-    raise ValueError(f"no spectrum of a known format: it has {parts}; known are {KNOWN}")
+    columns = [name for hdu in hdus for name in getattr(getattr(hdu, "columns", None), "names", ())]
+    nearest = nearest_layout([hdu.name for hdu in hdus], columns)
+    raise ValueError(f"no spectrum of a known format: it has {parts}; {nearest}")
+
+
+def _one_spectrum(
+    columns: dict[str, NDArray[Any]], units: dict[str, str], cards: dict[str, Any], name: str
+) -> Iterator[Recorded]:
+    yield spectrum_of_columns(columns, units, cards, name)
 
 
 def _cards(*hdus: Any) -> dict[str, Any]:  # noqa: ANN401 - HDUs of any kind

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from data.arrays import BoolArray, FloatArray
 from data.grid import INSTRUMENTS
 from data.ingest.cells import PLACEHOLDERS, number, plain_text, positive
+from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
 from data.ingest.raw_spectrum import NO_MASK, OTHER, RawSpectrum
 from data.lines.indices import air_to_vacuum
 
@@ -30,7 +31,9 @@ VACUUM_ASSUMED = "the file does not say whether wavelengths are in air: taken as
 AIR_ASSUMED = "the file does not say whether wavelengths are in air: taken as air (--air)"
 SPACE = ("JWST", "HST")
 """Telescopes without air before them."""
-REDSHIFTS, REDSHIFT_ERRORS = ("Z", "REDSHIFT", "ZBEST", "Z_BEST"), ("Z_ERR", "ZERR", "Z_ERROR")
+REDSHIFTS, REDSHIFT_ERRORS = ("Z", "REDSHIFT", "ZBEST", "Z_BEST"), (
+    "Z_ERR", "ZERR", "Z_ERROR", "REDSHIFT_ERR",
+)  # fmt: skip
 CLASSES = ("CLASS", "SPECTYPE", "OBJCLASS")
 PLACES = (("SRCRA", "SRCDEC"), ("RA_OBJ", "DEC_OBJ"), ("RA", "DEC"), ("RA_TARG", "DEC_TARG"))
 """Keywords of the target's position; others tell where the telescope pointed."""
@@ -43,22 +46,27 @@ class Recorded:
     Attributes:
         wave: Wavelengths, or their logarithms where `wave_unit` is `log`; shape (n,).
         flux: Flux, shape (n,).
-        variance: Variance of `flux`, shape (n,); not positive where nothing was measured.
-        bad: Which pixels the file's mask leaves out, shape (n,), or none if it has no mask.
+        variance: Variance of `flux`, shape (n,); not positive where nothing was measured. None
+            where the file has no errors.
+        mask: The file's mask, 0 or False where a pixel is good, shape (n,); None if it has none.
         wave_unit: Unit of `wave`; empty if unknown.
         flux_unit: Unit of `flux`; empty if unknown.
         cards: Header of the file: keyword in upper case -> value, and `keyword comment` -> text.
         name: Identifier: the file's name, and what tells its spectra apart.
+        no_errors: Where `variance` is None, what the file would need to have errors.
+        sdss_mask: Whether the bits of `mask` are those of SDSS.
     """
 
     wave: FloatArray
     flux: FloatArray
-    variance: FloatArray
-    bad: BoolArray | None
+    variance: FloatArray | None
+    mask: NDArray[Any] | None
     wave_unit: str
     flux_unit: str
     cards: Mapping[str, Any]
     name: str
+    no_errors: str = ""
+    sdss_mask: bool = False
 
 
 def object_name(path: Path) -> str:
@@ -70,27 +78,36 @@ def object_name(path: Path) -> str:
 
 
 @np.errstate(all="ignore")  # values of damaged files overflow: they are refused, or get no weight
-def own_grid_spectrum(recorded: Recorded, *, air: bool) -> RawSpectrum:
+def own_grid_spectrum(
+    recorded: Recorded,
+    *,
+    air: bool,
+    policy: MaskPolicy = DEFAULT_POLICY,
+    assumed_snr: float = math.nan,
+) -> RawSpectrum:
     """Return a spectrum in the units of a survey.
 
     Args:
         recorded: What the file has.
         air: Whether wavelengths are in air where the file does not say it.
+        policy: Which bits of the mask leave a pixel out.
+        assumed_snr: Signal to noise per pixel of a spectrum without errors; NaN refuses it.
 
     Raises:
-        ValueError: The arrays do not fit together, or a unit is not known.
+        ValueError: The arrays do not fit together, a unit is not known, or there are no errors.
     """
-    shapes = {len(recorded.wave), len(recorded.flux), len(recorded.variance)}
+    variance, guessed = _variance(recorded, assumed_snr)
+    shapes = {len(recorded.wave), len(recorded.flux), len(variance)}
     if len(shapes) != 1 or shapes == {1}:
         raise ValueError(f"bad shape: wavelength, flux and error have {sorted(shapes)} pixels")
     wave = _angstrom(recorded.wave.astype(float), recorded.wave_unit)
     in_air, remark = _in_air(recorded.cards, air=air)
     order, wave = _increasing(air_to_vacuum(wave) if in_air else wave)
-    flux, variance = recorded.flux[order].astype(float), recorded.variance[order].astype(float)
+    flux, variance = recorded.flux[order].astype(float), variance[order].astype(float)
     scale, told = _flux_scale(recorded.flux_unit, flux, wave)
     measured = np.isfinite(flux) & np.isfinite(variance) & (variance > 0)
     ivar = np.divide(1.0, variance * scale**2, out=np.zeros(len(wave)), where=measured)
-    bad = np.zeros(len(wave), bool) if recorded.bad is None else recorded.bad[order]
+    bad = _left_out(recorded, policy)[order]
     instrument, pixel = _known_grid(wave)
     return RawSpectrum(
         instrument=instrument,
@@ -102,8 +119,38 @@ def own_grid_spectrum(recorded: Recorded, *, air: bool) -> RawSpectrum:
         facts=_facts(recorded.cards, recorded.name),
         masked_by={"MASK": int((bad & measured).sum())},
         n_measured=int(measured.sum()),
-        remarks=tuple(t for t in (remark, told, NO_MASK if recorded.bad is None else "") if t),
-    )
+        remarks=tuple(
+            told for told in (remark, told, guessed, "" if recorded.mask is not None else NO_MASK)
+            if told
+        ),
+    )  # fmt: skip
+
+
+def _variance(recorded: Recorded, assumed_snr: float) -> tuple[FloatArray, str]:
+    """Return the variance of the flux, and what to say if it is only assumed.
+
+    Raises:
+        ValueError: The file has no errors, and no signal to noise is assumed.
+    """
+    if recorded.variance is not None:
+        return recorded.variance, ""
+    if not assumed_snr > 0:
+        raise ValueError(f"no errors: {recorded.no_errors} (--assumed-snr does without)")
+    seen = np.abs(recorded.flux[np.isfinite(recorded.flux)])
+    sigma = float(np.median(seen)) / assumed_snr if seen.size else 0.0
+    told = f"no errors: noise taken as the median flux over {assumed_snr:g} (--assumed-snr)"
+    return np.full(len(recorded.flux), sigma**2), told
+
+
+def _left_out(recorded: Recorded, policy: MaskPolicy) -> BoolArray:
+    """Return which pixels the mask leaves out; bits of unknown meaning count unless none do."""
+    mask = recorded.mask
+    if mask is None or not (policy.sdss or policy.desi):
+        return np.zeros(len(recorded.flux), bool)
+    whole = mask.dtype.kind in "biu"
+    if recorded.sdss_mask and whole:
+        return policy.masked(mask)
+    return mask.astype(bool) if whole else np.nan_to_num(mask) != 0
 
 
 def _angstrom(wave: FloatArray, unit: str) -> FloatArray:
@@ -204,8 +251,8 @@ def _facts(cards: Mapping[str, Any], name: str) -> dict[str, Any]:
         "z": math.nan if z in PLACEHOLDERS else z,
         "z_err": next((error for error in errors if math.isfinite(error)), math.nan),
         "class": next(kinds, ""),
-        "subclass": plain_text(cards.get("SUBCLASS", "")),
-        "zwarning": math.nan,
+        "subclass": plain_text(cards.get("SUBCLASS", cards.get("SUBTYPE", ""))),
+        "zwarning": number(cards.get("ZWARNING")),
     }
 
 

@@ -39,9 +39,6 @@ def read_images(hdus: Sequence[Any], cards: Mapping[str, Any], name: str) -> Ite
         hdus: The HDUs of the file.
         cards: Header of the file.
         name: Name of the file's object.
-
-    Raises:
-        ValueError: It has no errors.
     """
     first = next(k for k, hdu in enumerate(hdus) if is_spectrum_image(hdu))
     image = np.asarray(hdus[first].data)
@@ -50,7 +47,7 @@ def read_images(hdus: Sequence[Any], cards: Mapping[str, Any], name: str) -> Ite
         wave=_wavelengths(cards, n_pixel),
         flux=np.zeros(n_pixel),
         variance=np.zeros(n_pixel),
-        bad=None,
+        mask=None,
         wave_unit=_wave_unit(cards),
         flux_unit=str(cards.get("BUNIT", "")),
         cards=cards,
@@ -58,19 +55,21 @@ def read_images(hdus: Sequence[Any], cards: Mapping[str, Any], name: str) -> Ite
     )
     if str(cards.get("TELESCOP", "")).upper() == "LAMOST" and len(image) > LAMOST_ROWS["Andmask"]:
         flux, ivar, mask = (image[row].astype(float) for row in LAMOST_ROWS.values())
+        mask = mask.astype(np.int64)
         variance = np.divide(1, ivar, out=np.zeros(n_pixel), where=ivar > 0)
-        yield replace(base, flux=flux, variance=variance, bad=mask != 0, flux_unit="")
+        yield replace(base, flux=flux, variance=variance, mask=mask, sdss_mask=True, flux_unit="")
     elif image.ndim == 3:
         yield from _bands(image, base)
     else:
-        yield from _rows(hdus, image, _variance(hdus[first + 1 :], image.shape), base)
+        variance, lacks = _variance(hdus[first + 1 :], image.shape)
+        yield from _rows(hdus, image, variance, replace(base, no_errors=lacks))
 
 
 def _rows(
-    hdus: Sequence[Any], image: FloatArray, variance: FloatArray, base: Recorded
+    hdus: Sequence[Any], image: FloatArray, variance: FloatArray | None, base: Recorded
 ) -> Iterator[Recorded]:
     """Yield the rows of an image, of 2dF those of targets."""
-    rows, variance = (values.reshape(-1, image.shape[-1]) for values in (image, variance))
+    rows = image.reshape(-1, image.shape[-1])
     waves = _wavelength_image(hdus, image.shape)
     for row, fibre in enumerate(_fibres(hdus, len(rows))):
         if fibre.get("TYPE", "P") in SKY_FIBRES:
@@ -81,7 +80,7 @@ def _rows(
         yield replace(
             base,
             flux=rows[row],
-            variance=variance[row],
+            variance=None if variance is None else variance.reshape(rows.shape)[row],
             cards=cards,
             wave=base.wave if waves is None else waves.reshape(rows.shape)[row],
             name=base.name if len(rows) == 1 else f"{base.name}-{fibre.get('NAME') or row + 1}",
@@ -93,16 +92,16 @@ def _bands(image: NDArray[Any], base: Recorded) -> Iterator[Recorded]:
     bands = range(1, len(image) + 1)
     named = [str(base.cards.get(f"BANDID{band}", "")).lower() for band in bands]
     sigma = next((band for band, text in enumerate(named) if text.startswith("sigma")), None)
-    if sigma is None:
-        raise ValueError(
-            "no errors: nearest to an IRAF spectrum (bands spectrum, raw, background, sigma), but "
-            f"no band is named sigma (BANDIDn): {named}"
-        )
+    lacks = (
+        "nearest to an IRAF spectrum (bands spectrum, raw, background, sigma), but "
+        f"no band is named sigma (BANDIDn): {named}"
+    )
     for aperture in range(image.shape[1]):
         yield replace(
             base,
             flux=image[0, aperture],
-            variance=image[sigma, aperture].astype(float) ** 2,
+            variance=None if sigma is None else image[sigma, aperture].astype(float) ** 2,
+            no_errors=lacks,
             name=base.name if image.shape[1] == 1 else f"{base.name}-{aperture + 1}",
         )
 
@@ -127,12 +126,8 @@ def _wave_unit(cards: Mapping[str, Any]) -> str:
     return iraf[0].strip('"') if iraf else str(cards.get("CUNIT1", ""))
 
 
-def _variance(hdus: Sequence[Any], shape: tuple[int, ...]) -> FloatArray:
-    """Return the variance from the HDU that is named as such.
-
-    Raises:
-        ValueError: There is none.
-    """
+def _variance(hdus: Sequence[Any], shape: tuple[int, ...]) -> tuple[FloatArray | None, str]:
+    """Return the variance from the HDU that is named as such, or what is missing."""
     alike: list[str] = []
     for hdu in hdus:
         name = hdu.name.upper()
@@ -141,11 +136,11 @@ def _variance(hdus: Sequence[Any], shape: tuple[int, ...]) -> FloatArray:
         if name in POWERS:
             values = np.asarray(hdu.data, dtype=float)
             good = np.isfinite(values) & (values > 0)
-            return np.power(values, POWERS[name], out=np.zeros(shape), where=good)
+            return np.power(values, POWERS[name], out=np.zeros(shape), where=good), ""
         alike.append(name or "without name")
     also = f"; of the flux's shape are the HDUs {', '.join(alike)}" if alike else ""
-    raise ValueError(
-        "no errors: nearest to an image of a spectrum with its errors beside it, but no HDU is "
+    return None, (
+        "nearest to an image of a spectrum with its errors beside it, but no HDU is "
         f"named VARIANCE, STAT, ERROR, SIGMA or IVAR{also}"
     )
 

@@ -11,7 +11,7 @@ from astropy.io import fits
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from data.arrays import BoolArray, FloatArray
+from data.arrays import FloatArray
 from data.ingest.generic.own_grid import Recorded, object_name
 
 LOG_WAVES = ("loglam", "log_lambda", "loglambda", "log_wave", "logwave", "log_wavelength")
@@ -22,6 +22,10 @@ ERRORS = ("err", "error", "flux_err", "flux_error", "err_flux", "fluxerr", "sigm
 IVARS = ("ivar", "flux_ivar", "ivar_flux", "inverse_variance", "invvar")
 VARIANCES = ("var", "variance", "flux_var", "var_flux")
 MASKS = ("mask", "and_mask", "andmask", "dq", "qual", "quality")
+SDSS_MASKS = ("and_mask", "andmask")
+"""Masks whose bits are those of SDSS."""
+LARGEST_TEXT = 50_000_000
+"""Bytes of text that one spectrum may have; more is a catalogue."""
 TEXT_FORMATS = {".csv": "ascii.csv", ".ecsv": "ascii.ecsv", ".txt": "ascii", ".dat": "ascii"}
 
 
@@ -31,6 +35,10 @@ def text_table(path: Path) -> Iterator[Recorded]:
     Raises:
         ValueError: It holds no table of a spectrum.
     """
+    if path.stat().st_size > LARGEST_TEXT:
+        raise ValueError(
+            f"no spectrum: {path.stat().st_size / 1e6:.0f} MB of text are no table of one spectrum"
+        )
     try:
         table = Table.read(path, format=TEXT_FORMATS[path.suffix.lower()])
     except Exception as error:  # astropy raises many kinds
@@ -39,7 +47,7 @@ def text_table(path: Path) -> Iterator[Recorded]:
                else np.asarray(table[name]) for name in table.colnames}  # fmt: skip
     units = {name: str(table[name].unit or "") for name in columns}
     cards = {str(key).upper(): value for key, value in table.meta.items()}
-    yield _recorded(columns, units, cards, object_name(path))
+    yield spectrum_of_columns(columns, units, cards, object_name(path))
 
 
 def is_spectrum_table(hdu: Any) -> bool:  # noqa: ANN401 - an HDU of any kind
@@ -51,36 +59,16 @@ def is_spectrum_table(hdu: Any) -> bool:  # noqa: ANN401 - an HDU of any kind
     return bool(names & {*LOG_WAVES, *WAVES}) and _flux_name(names) is not None
 
 
-def fits_table(
-    hdu: Any,  # noqa: ANN401 - a FITS table, of which astropy states no types
-    cards: dict[str, Any],
-    name: str,
-) -> Iterator[Recorded]:
-    """Yield the spectra of a FITS table.
-
-    Args:
-        hdu: The table.
-        cards: Header of the file.
-        name: Name of the file's object.
-
-    Raises:
-        ValueError: A column is missing.
-    """
+def fits_columns(hdu: Any) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:  # noqa: ANN401
+    """Return the columns of a FITS table, and their units; an empty unit is unknown."""
     columns = {column.name: np.asarray(hdu.data[column.name]) for column in hdu.columns}
-    units = {column.name: str(column.unit or "") for column in hdu.columns}
+    return columns, {column.name: str(column.unit or "") for column in hdu.columns}
+
+
+def one_spectrum_a_row(columns: Mapping[str, NDArray[Any]]) -> bool:
+    """Return whether the cells of a table with wavelengths are arrays."""
     wave = next(v for k, v in columns.items() if k.lower() in (*LOG_WAVES, *WAVES))
-    if wave.ndim == 1:
-        yield _recorded(columns, units, cards, name)
-        return
-    for row in range(len(wave)):  # one spectrum a row
-        cells = {key: values[row] for key, values in columns.items() if values.ndim == 2}
-        own = {
-            key.upper(): values[row].item() for key, values in columns.items()
-            if values.ndim == 1 and values.dtype.kind in "fiuS"
-        }  # fmt: skip
-        yield _recorded(
-            cells, units, {**cards, **own}, name if len(wave) == 1 else f"{name}-{row + 1}"
-        )
+    return wave.ndim > 1 or wave.dtype == object
 
 
 def _flux_name(names: set[str]) -> str | None:
@@ -90,12 +78,23 @@ def _flux_name(names: set[str]) -> str | None:
     return (known + siblings[::-1] + [None])[0]
 
 
-def _recorded(
+def spectrum_of_columns(
     columns: Mapping[str, NDArray[Any]],
     units: Mapping[str, str],
     cards: dict[str, Any],
     name: str,
 ) -> Recorded:
+    """Return the spectrum whose pixels are the rows of some columns.
+
+    Args:
+        columns: Name -> values, shape (n_pixel,).
+        units: Name -> unit; empty if unknown.
+        cards: Header of the file.
+        name: Identifier of the object.
+
+    Raises:
+        ValueError: There is no column of wavelengths or of fluxes.
+    """
     spelled = {key.lower(): key for key in columns}
     wave = next((w for w in (*LOG_WAVES, *WAVES) if w in spelled), None)
     flux = _flux_name(set(spelled))
@@ -106,11 +105,15 @@ def _recorded(
             f"column: it has {', '.join(list(columns)[:12])}"
         )
     mask = next((m for m in MASKS if m in spelled), None)
+    variance = _variance({key: columns[own] for key, own in spelled.items()}, flux)
     return Recorded(
         wave=columns[spelled[wave]].astype(float),
         flux=columns[spelled[flux]].astype(float),
-        variance=_variance({key: columns[own] for key, own in spelled.items()}, flux),
-        bad=None if mask is None else _flagged(columns[spelled[mask]]),
+        variance=variance,
+        no_errors=f"the table has {flux}, but no column of its errors ({', '.join(ERRORS[:4])}), "
+        f"variance or inverse variance; it has {', '.join(list(columns)[:12])}",
+        mask=None if mask is None else columns[spelled[mask]],
+        sdss_mask=mask in SDSS_MASKS,
         wave_unit="log" if wave in LOG_WAVES else units[spelled[wave]],
         flux_unit=units[spelled[flux]] or str(cards.get("BUNIT", "")),
         cards=cards | ({"AIRORVAC": wave[-3:]} if wave in ("wave_vac", "wave_air") else {}),
@@ -118,12 +121,8 @@ def _recorded(
     )
 
 
-def _flagged(mask: NDArray[Any]) -> BoolArray:
-    return mask.astype(bool) if mask.dtype.kind in "biu" else np.nan_to_num(mask) != 0
-
-
-def _variance(columns: Mapping[str, NDArray[Any]], flux: str) -> FloatArray:
-    """Return the variance of the flux from its errors, variance or inverse variance."""
+def _variance(columns: Mapping[str, NDArray[Any]], flux: str) -> FloatArray | None:
+    """Return the variance of the flux from its errors, variance or inverse variance, if any."""
     own = (f"{flux}_err", f"{flux}_error", f"err_{flux}")
     for names, power in (((*own, *ERRORS), 2), (VARIANCES, 1), (IVARS, -1)):
         found = next((name for name in names if name in columns), None)
@@ -131,7 +130,4 @@ def _variance(columns: Mapping[str, NDArray[Any]], flux: str) -> FloatArray:
             values = columns[found].astype(float)
             good = np.isfinite(values) & (values > 0)
             return np.power(values, power, out=np.zeros(values.shape), where=good)
-    raise ValueError(
-        f"no errors: the table has {flux}, but no column of its errors ({', '.join(ERRORS[:4])}), "
-        f"variance or inverse variance; it has {', '.join(list(columns)[:12])}"
-    )
+    return None

@@ -19,6 +19,7 @@ from astropy.io import fits
 from data.__main__ import main
 from data.grid import INSTRUMENTS, NORM_RANGE
 from data.ingest.batch import Criteria, read_batches
+from data.ingest.formats import read_file
 from data.ingest.grids import one_grid
 from data.ingest.sample_cuts import SampleCuts
 from data.lines import sky as sky_lines
@@ -621,3 +622,24 @@ def test_overwrite_is_asked_for(tmp_path: Path, capsys):
     assert "exists" in capsys.readouterr().err
     assert run(tmp_path / "in", "--out", tmp_path / "s", "--overwrite") == 0
     assert json.loads((tmp_path / "s" / "survey.json").read_text())["n_object"] == 2
+
+
+def test_errors_and_warnings_go_with_the_redshift_taken(tmp_path: Path):
+    """The file has z 0.1 with its error; the catalogue another z, or the same one rounded."""
+    for number in (1, 2, 3):
+        write_sdss(tmp_path / "in" / f"spec-{number}.fits", FIBERID=number, PLUG_RA=float(number))
+    own = [next(iter(read_file(tmp_path / "in" / f"spec-{k}.fits"))).facts for k in (1, 2, 3)]
+    table = tmp_path / "c.csv"
+    rows = zip(own, (0.2, 0.3, own[2]["z"] + 1e-6), ("2e-3", "", ""), strict=True)
+    lines = [f"{facts['object_id']},{z},{error}" for facts, z, error in rows]
+    table.write_text("\n".join(["object_id,z,z_err", *lines]))
+    words = (tmp_path / "in", "--catalog", table)
+    assert run(*words, "--prefer", "catalog", "--out", tmp_path / "s") == 0
+    catalog = Survey(tmp_path / "s").catalog
+    assert catalog["z"].tolist()[:2] == [0.2, 0.3]
+    assert catalog["z_err"].tolist()[0] == 2e-3
+    assert np.isnan(catalog["z_err"].tolist()[1])
+    assert catalog["z_err"].tolist()[2] == own[2]["z_err"]
+    assert catalog["zwarning"].isna().tolist() == [True, True, False]
+    assert run(*words, "--out", tmp_path / "t") == 0
+    assert Survey(tmp_path / "t").catalog["z_err"].tolist() == [facts["z_err"] for facts in own]

@@ -65,3 +65,65 @@ def test_other_spectra_join_those_of_a_survey(spectra, capsys):
     assert f"2 spectra: {VACUUM_ASSUMED}" in said
     assert sorted(survey.catalog["instrument"]) == ["other", "other", "sdss", "sdss", "sdss"]
     assert survey.grid.matches(INSTRUMENTS["sdss"])
+
+
+def test_a_list_of_paths_gives_the_redshifts_of_files(spectra):
+    folder = spectra[0].parent
+    (folder / "sub").mkdir()
+    moved = spectra[1].rename(folder / "sub" / "mine1.csv")
+    (folder / "list.csv").write_text(
+        f"path,z,class\nmine0.csv,0.05,GALAXY\n{moved.resolve()},0.06,GALAXY\n"
+    )
+    survey = ingest([folder / "mine0.csv", folder / "sub"], "--instrument", "boss")
+    assert survey.catalog.set_index("object_id")["z"].to_dict() == {"mine0": 0.05, "mine1": 0.06}
+
+
+def test_text_spectra_are_found_in_folders_but_not_the_catalogue(spectra, capsys):
+    Table.read(spectra[1]).write(spectra[1].with_suffix(".ecsv"))
+    spectra[1].unlink()
+    folder = spectra[0].parent
+    words = [str(folder), "--catalog", str(folder / "list.csv"), "--out", str(folder / "survey")]
+    assert main(["ingest", *words]) == 0
+    assert "of 2 files" in capsys.readouterr().out
+    assert Survey(folder / "survey").catalog["object_id"].tolist() == ["mine0", "mine1"]
+
+
+def test_spectra_without_errors_are_taken_with_an_assumed_noise(spectra, capsys):
+    for path in spectra:
+        table = Table.read(path)
+        table.remove_column("error")
+        table.write(path, overwrite=True)
+    files = [str(path) for path in spectra]
+    words = [*files, "--catalog", str(spectra[0].with_name("list.csv")), "--instrument", "sdss"]
+    assert main(["ingest", *words, "--out", str(spectra[0].with_name("none"))]) == 2
+    assert "rejected, no errors (e.g. mine0.csv: the table has flux" in capsys.readouterr().out
+    survey = ingest(spectra, "--instrument", "sdss", "--assumed-snr", "20")
+    assert "2 spectra: no errors: noise taken as the median flux over 20" in capsys.readouterr().err
+    wave = survey.grid.wave
+    step = np.gradient(wave)[1000]
+    per_pixel = 20 * np.sqrt(step / (5100 / 8000))  # several pixels of the file make one
+    spectra_read = survey.read([0])
+    snr = (spectra_read.flux * np.sqrt(spectra_read.ivar))[0, 1000]
+    assert snr == pytest.approx(per_pixel, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("column", "words", "left_out"),
+    [
+        ("and_mask", (), [7]),
+        ("and_mask", ("--mask-bits", "BADFLAT"), [5]),
+        ("and_mask", ("--mask-bits", "none"), []),
+        ("quality", (), [5, 7]),
+        ("quality", ("--mask-bits", "none"), []),
+    ],
+)
+def test_masks_of_tables_follow_the_bits_asked_for(spectra, column, words, left_out):
+    wave = INSTRUMENTS["sdss"].wave[:3000]
+    mask = np.zeros(3000, int)
+    mask[[1505, 1507]] = 1 << 2, 1 << 16  # BADFLAT, which the default uses; NEARBADPIXEL
+    for path in spectra:
+        columns = {"wavelength": wave, "flux": np.ones(3000), "error": np.full(3000, 0.1)}
+        Table({**columns, column: mask}).write(path, overwrite=True)
+    survey = ingest(spectra, *words)
+    ivar = survey.read([0]).ivar[0]
+    assert (np.flatnonzero(ivar[1500:1520] == 0)).tolist() == left_out

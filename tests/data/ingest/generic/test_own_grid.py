@@ -21,7 +21,7 @@ WAVE = np.linspace(4000.0, 9000.0, 2001)
 
 def read(air: bool = False, **changes: Any) -> RawSpectrum:
     parts: dict[str, Any] = {
-        "wave": WAVE, "flux": np.full(2001, 3.0), "variance": np.full(2001, 0.25), "bad": None,
+        "wave": WAVE, "flux": np.full(2001, 3.0), "variance": np.full(2001, 0.25), "mask": None,
         "wave_unit": "Angstrom", "flux_unit": "1e-17 erg/s/cm2/A", "cards": {"VACUUM": True},
         "name": "one",
     }  # fmt: skip
