@@ -16,8 +16,8 @@ from data.grid import WaveGrid
 from data.json_file import read_json, write_json
 from data.spectra import SpectrumSource
 from data.survey import Survey
-from data.survey_part import CHUNK_ROWS
-from data.survey_writer import SurveyWriter, finish_interrupted
+from data.survey_part import CHUNK_ROWS, PartWriter
+from data.survey_writer import Block, SurveyWriter, finish_interrupted
 
 GRID = WaveGrid(scale="log", start=3.58, step=1e-3, n_pixel=30)
 ON_DISK = settings(
@@ -283,3 +283,45 @@ def test_json_is_never_half_written(tmp_path: Path, monkeypatch):
     with pytest.raises(Stop):
         write_json(path, {"a": 2})
     assert read_json(path, what="thing") == {"a": 1}
+
+
+def test_blocks_on_several_grids_are_added_together_or_not_at_all(tmp_path: Path, monkeypatch):
+    """Stopped between the first and the second grid of one append, and gone on with."""
+    grids = {"one": GRID, "two": WaveGrid(scale="linear", start=4000.0, step=2.0, n_pixel=7)}
+    other = objects(0, 5)[0], np.full((5, 7), 3.0, "f4"), np.ones((5, 7), "f4")
+
+    def run() -> None:
+        with SurveyWriter(tmp_path / "s", grid=grids, info={}, resume=True) as writer:
+            if not writer.notes:
+                writer.append_blocks([Block("one", *objects(0, 20))], note={"step": 1})
+            writer.append_blocks([Block("one", *objects(20, 40)), Block("two", *other)])
+
+    append = PartWriter.append
+
+    def stop_at_second(part: PartWriter, *values: Any) -> None:
+        if part.grid.n_pixel == 7:
+            raise Stop
+        append(part, *values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartWriter, "append", stop_at_second)
+        with pytest.raises(Stop):
+            run()
+    run()
+    survey = Survey(tmp_path / "s")
+    assert [(part.name, part.start, part.stop) for part in survey.parts] == [
+        ("one", 0, 40), ("two", 40, 45),
+    ]  # fmt: skip
+    np.testing.assert_array_equal(survey.read(slice(0, 40)).flux, objects(0, 40)[1])
+    np.testing.assert_array_equal(survey.read([41, 44]).flux, 3.0)
+
+
+def test_of_several_grids_the_one_that_is_left_makes_a_plain_survey(tmp_path: Path):
+    grids = {"one": GRID, "two": WaveGrid(scale="linear", start=4000.0, step=2.0, n_pixel=7)}
+    with SurveyWriter(tmp_path / "s", grid=grids, info={}) as writer:
+        other = objects(100, 102)[0], np.ones((2, 7), "f4"), np.ones((2, 7), "f4")
+        writer.append_blocks([Block("two", *other), Block("one", *objects(0, 30))])
+        writer.compact(writer.catalog(), np.arange(32) % 32 < 30)
+    check(Survey(tmp_path / "s"), 30)
+    stored = sorted(path.name for path in (tmp_path / "s" / "spectra.zarr").iterdir())
+    assert stored == ["flux", "ivar", "wave", "zarr.json"]
