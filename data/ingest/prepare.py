@@ -81,7 +81,7 @@ def prepare(
         raise ValueError(
             f"all pixels masked: {measured.sum()} have flux and ivar, none of them is unflagged"
         )
-    snr = float(np.median(values[measured] * np.sqrt(weights[measured])))
+    snr = _median(values[measured] * np.sqrt(weights[measured]))
     weights[_sky(grid) | flagged] = 0
     norm = 1.0 if norm_range is None else _norm(grid, values, weights, z, norm_range)
     scaled, inverse = _scaled(values, weights, norm)
@@ -147,6 +147,14 @@ def _scaled(
     return scaled, inverse
 
 
+def _median(values: NDArray[Any]) -> float:
+    """Return the median of finite numbers: np.median without its search for NaN."""
+    middle = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, middle)[middle])
+    return float(np.partition(values, (middle - 1, middle))[middle - 1 : middle + 1].mean())
+
+
 @cache
 def _sky(grid: WaveGrid) -> BoolArray:
     return sky_lines.mask(grid)
@@ -176,7 +184,7 @@ def _norm(
             f"norm range not covered: rest {norm_range[0]:.0f}-{norm_range[1]:.0f} A falls on "
             f"{low:.0f}-{high:.0f} A, where {good.sum()} of {expected:.0f} pixels are unmasked"
         )
-    norm = float(np.median(values[window][good]))
+    norm = _median(values[window][good])
     if not norm > 0:
         raise ValueError(f"norm not positive: median flux of {low:.0f}-{high:.0f} A is {norm:.4g}")
     return norm

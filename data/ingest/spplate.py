@@ -105,7 +105,7 @@ def _parts(file: FitsFile, primary: Unit) -> tuple[dict[str, Unit], Unit]:
     if missing or plugmap is None:
         raise ValueError(
             f"missing parts: a file of a whole plate (spPlate) without {' and '.join(missing)}; "
-            "it has the images FLUX, IVAR, ANDMASK and the table PLUGMAP"
+            "a plate has the images FLUX, IVAR, ANDMASK and the table PLUGMAP"
         )
     axes = ("NAXIS", "NAXIS1", "NAXIS2")
     shapes = {name: [unit.header.integer(a) for a in axes] for name, unit in images.items()}

@@ -105,7 +105,7 @@ def _read(dataset: Dataset, row: int) -> Inspection:
         row=row,
         spectra=spectra,
         model=np.where(inside[0], model[0], np.nan),
-        sky=dataset.keep(("sky pixels", grid), lambda: sky_lines.mask(grid)),
+        sky=dataset.keep(("sky pixels", repr(grid)), lambda: sky_lines.mask(grid)),
         wave_rest=atlas.model.wave_rest,
         decoded=decoded[0],
         latents=latents[0],
