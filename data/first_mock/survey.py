@@ -15,7 +15,7 @@ from data.first_mock.instrument import MOCK_INSTRUMENTS
 from data.first_mock.objects import MockObjects, object_ids
 from data.grid import WaveGrid
 from data.processes import map_in_order
-from data.spectra import Spectra
+from data.spectra import Part, Spectra
 
 ROWS_AT_ONCE = 512
 """Spectra synthesised at a time by `read`, which bounds its memory."""
@@ -71,6 +71,11 @@ class MockSurvey:
     def grid(self) -> WaveGrid:
         """Observed-frame grid."""
         return self.instrument.grid
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All rows: they lie on one grid."""
+        return (Part(self.instrument.name, self.grid, 0, self._n),)
 
     @property
     def ids(self) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data.ingest.table_file import read_table_file
+from data.ingest.catalog.table_file import read_table_file
 from model.outliers.recovery import ALL
 
 INJECTED = "outlier_kind"
