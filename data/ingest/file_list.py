@@ -10,7 +10,7 @@ from pathlib import Path
 
 PACKED = ("", ".gz", ".fz")
 """How names of compressed files go on."""
-OTHER_SUFFIXES = (".csv", ".ecsv", ".parquet", ".pq", ".hdf5", ".h5")
+OTHER_SUFFIXES = (".csv", ".ecsv", ".vot", ".votable", ".parquet", ".pq", ".hdf5", ".h5")
 """How names of spectra in text and of records end."""
 SUFFIXES = tuple(end + packed for end in (".fits", ".fit") for packed in PACKED) + OTHER_SUFFIXES
 """How names of spectrum files end."""

@@ -16,8 +16,8 @@ from data.ingest.spspec import is_spspec, read_spspec
 DESI_PARTS = ("_WAVELENGTH", "_FLUX", "_IVAR")
 """How names of HDUs of DESI spectra end."""
 NO_FITS_SUFFIXES = (
-    ".csv", ".ecsv", ".txt", ".dat", ".parquet", ".pq", ".hdf5", ".h5", ".hdf", ".pkl", ".pickle",
-    ".npy", ".joblib",
+    ".csv", ".ecsv", ".txt", ".dat", ".vot", ".votable", ".xml", ".parquet", ".pq", ".hdf5", ".h5",
+    ".hdf", ".pkl", ".pickle", ".npy", ".joblib",
 )  # fmt: skip
 """How names of files end that hold no FITS: text, Parquet, HDF5, pickles (which are refused)."""
 

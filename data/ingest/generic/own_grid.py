@@ -29,6 +29,11 @@ TINY = 1e-10
 RELATIVE = "the flux has no absolute unit: norm is in the unit of the file"
 VACUUM_ASSUMED = "the file does not say whether wavelengths are in air: taken as vacuum (--air)"
 AIR_ASSUMED = "the file does not say whether wavelengths are in air: taken as air (--air)"
+ENDINGS = (
+    ".gz", ".fz", ".fits", ".fit", ".csv", ".ecsv", ".vot", ".votable", ".xml", ".txt", ".dat",
+    ".parquet", ".pq", ".hdf5", ".h5", ".spec",
+)  # fmt: skip
+"""What ends names of files and tells their format, outermost first."""
 SPACE = ("JWST", "HST")
 """Telescopes without air before them."""
 REDSHIFTS, REDSHIFT_ERRORS = ("Z", "REDSHIFT", "ZBEST", "Z_BEST"), (
@@ -72,7 +77,7 @@ class Recorded:
 def object_name(path: Path) -> str:
     """Return a file's name without what tells its format."""
     name = path.name
-    for ending in (".gz", ".fz", ".fits", ".fit", ".csv", ".ecsv", ".txt", ".dat", ".spec"):
+    for ending in ENDINGS:
         name = name.removesuffix(ending)
     return name
 

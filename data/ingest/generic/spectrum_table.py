@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table
+from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
 from data.arrays import FloatArray
@@ -26,7 +28,10 @@ SDSS_MASKS = ("and_mask", "andmask")
 """Masks whose bits are those of SDSS."""
 LARGEST_TEXT = 50_000_000
 """Bytes of text that one spectrum may have; more is a catalogue."""
-TEXT_FORMATS = {".csv": "ascii.csv", ".ecsv": "ascii.ecsv", ".txt": "ascii", ".dat": "ascii"}
+TEXT_FORMATS = {
+    ".csv": "ascii.csv", ".ecsv": "ascii.ecsv", ".txt": "ascii", ".dat": "ascii",
+    **dict.fromkeys((".vot", ".votable", ".xml"), "votable"),
+}  # fmt: skip
 
 
 def text_table(path: Path) -> Iterator[Recorded]:
@@ -40,7 +45,9 @@ def text_table(path: Path) -> Iterator[Recorded]:
             f"no spectrum: {path.stat().st_size / 1e6:.0f} MB of text are no table of one spectrum"
         )
     try:
-        table = Table.read(path, format=TEXT_FORMATS[path.suffix.lower()])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)  # files that bend the standard
+            table = Table.read(path, format=TEXT_FORMATS[path.suffix.lower()])
     except Exception as error:  # astropy raises many kinds
         raise ValueError(f"no table: {error}") from error
     columns = {str(name): np.ma.filled(table[name], np.nan) if table[name].dtype.kind == "f"

@@ -36,9 +36,10 @@ def table(rng) -> Table:
     return Table(columns, units=units)
 
 
-@pytest.mark.parametrize("name", ["one.csv", "one.ecsv", "one.fits", "one.fits.gz"])
+@pytest.mark.filterwarnings("ignore:.* has been deprecated in the VOUnit standard")
+@pytest.mark.parametrize("name", ["one.csv", "one.ecsv", "one.vot", "one.fits", "one.fits.gz"])
 def test_a_table_of_pixels(tmp_path: Path, table: Table, name: str):
-    table.write(tmp_path / name)
+    table.write(tmp_path / name, **({"format": "votable"} if name.endswith("vot") else {}))
     raw = read_one(tmp_path / name)
     check(raw, np.asarray(table["flux"]), np.full(2001, 0.5))
     np.testing.assert_allclose(raw.wave, WAVE)
