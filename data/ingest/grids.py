@@ -65,9 +65,15 @@ def check_instrument(name: str) -> None:
         )
 
 
-def one_grid(name: str) -> Grids:
-    """Return the grid of an instrument for the spectra of all."""
-    return Grids({name: INSTRUMENTS[name]}, dict.fromkeys((*INSTRUMENTS, OTHER), name))
+def one_grid(name: str, grid: WaveGrid | None = None) -> Grids:
+    """Return one grid for the spectra of all instruments.
+
+    Args:
+        name: Of an instrument, or of another grid.
+        grid: The grid, unless it is that of the instrument.
+    """
+    grid = INSTRUMENTS[name] if grid is None else grid
+    return Grids({name: grid}, dict.fromkeys((*INSTRUMENTS, OTHER), name))
 
 
 def choose_grids(

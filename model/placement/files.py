@@ -17,6 +17,7 @@ import pandas as pd
 from data.grid import WaveGrid
 from data.ingest.batch import Criteria, Rejection, read_batch
 from data.ingest.file_list import find_files
+from data.ingest.grids import one_grid
 from data.ingest.sample_cuts import SampleCuts
 from data.spectra import Spectra
 from model.atlas.atlas import Atlas
@@ -43,9 +44,9 @@ class FoundSpectra:
 def encodable_grids(atlas: Atlas) -> tuple[WaveGrid, ...]:
     """Return the observed-frame grids that an atlas's model encodes: its own, or the survey's."""
     model = atlas.model
-    return (
-        tuple(model.config.grids.values()) if isinstance(model, Spender) else (atlas.source.grid,)
-    )
+    if isinstance(model, Spender):
+        return tuple(model.config.grids.values())
+    return tuple(part.grid for part in atlas.source.parts)
 
 
 def read_spectra(
@@ -71,7 +72,7 @@ def read_spectra(
     best: dict[tuple[str, str], tuple[int, dict[str, Any], Spectra]] = {}
     refused: dict[tuple[str, str], Rejection] = {}
     for grid in grids:
-        criteria = Criteria(grid=grid, cuts=ANY_CLASS, air=air, z=z)
+        criteria = Criteria(grids=one_grid("atlas", grid), cuts=ANY_CLASS, air=air, z=z)
         contents = read_batch(files.files, criteria)
         for row, flux, ivar in zip(contents.rows, contents.flux, contents.ivar, strict=True):
             key, measured = (row["file"], row["object_id"]), int((ivar > 0).sum())
