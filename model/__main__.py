@@ -1,4 +1,4 @@
-"""Models of galaxy spectra: train, atlas, evaluate, recover."""
+"""Models of galaxy spectra: train, atlas, evaluate, recover, place, import, export."""
 
 import sys
 from collections.abc import Sequence
@@ -28,6 +28,20 @@ COMMANDS = (
         "model.placement.command",
         "PlaceConfig",
         "place",
+    ),
+    Command(
+        "import",
+        "checkpoint of spender -> model",
+        "model.store.exchange",
+        "ImportConfig",
+        "import_model",
+    ),
+    Command(
+        "export",
+        "model -> checkpoint of spender",
+        "model.store.exchange",
+        "ExportConfig",
+        "export_model",
     ),
 )
 

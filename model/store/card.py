@@ -54,13 +54,16 @@ def _facts(info: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, st
     }
     seconds = training.get("seconds")
     split = training.get("split", {})
+    imported = training.get("imported", {})
     facts = {
         "latents": info["config"].get("n_latent"),
         "recipe": config.get("config"),
         "started from": _before(training.get("started_from", {})),
-        "losses": f"fidelity 1, similarity {config.get('similarity', 0):g}, "
+        "losses": not imported
+        and f"fidelity 1, similarity {config.get('similarity', 0):g}, "
         f"consistency {config.get('consistency', 0):g}"
         + (", distances scale-free" if config.get("scale_free") else ""),
+        "imported from": _inline(imported),
         "survey": _inline(made_by),
         "objects": ", ".join(f"{split[name]} {name}" for name in _PARTS if name in split),
         "seed": training.get("seed"),
@@ -69,7 +72,7 @@ def _facts(info: Mapping[str, Any], training: Mapping[str, Any]) -> dict[str, st
         "made with": _inline(training.get("versions", {})),
         "weights (SHA-256)": info["weights_sha256"],
     }
-    return {name: str(value) for name, value in facts.items() if value not in (None, "", {})}
+    return {name: str(value) for name, value in facts.items() if value not in (None, "", {}, False)}
 
 
 def _before(started: Mapping[str, Any]) -> str:
@@ -92,9 +95,23 @@ def _evaluation(measured: Mapping[str, Any]) -> list[str]:
         f"<ds_aug> {measured['ds_aug']:.3g}, <ds_rand> {measured['ds_rand']:.3g}, "
         f"ratio {measured['ratio']:.3f}; similarity {measured['similarity']:.3g}, "
         f"consistency {measured['consistency']:.3g}.",
+        *_refined(measured),
         f"S/N bins are of the {measured['part']} part. Measured {measured['date']}.",
     ]
     return rows
+
+
+def _refined(measured: Mapping[str, Any]) -> list[str]:
+    """Return what refined latents give, if that was measured."""
+    if "refined" not in measured:
+        return []
+    refined, part = measured["refined"], measured["part"]
+    return [
+        f"With refined latents ({part} part): "
+        f"fidelity {refined['fidelity'][part]['fidelity']:.4g}, "
+        f"<ds_aug> {refined['ds_aug']:.3g}, <ds_rand> {refined['ds_rand']:.3g}, "
+        f"ratio {refined['ratio']:.3f}."
+    ]
 
 
 def _use(info: Mapping[str, Any]) -> list[str]:

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data.arrays import FloatArray
 from data.atomic import replacing
 from data.grid import WaveGrid
 from model.networks.config import SpenderConfig
@@ -61,6 +62,17 @@ def read_spender_checkpoint(path: Path | str, grid: WaveGrid, *, name: str = "sd
         model = Spender(config)
     load_weights(model, {ours: state[theirs] for theirs, ours in names.items()})
     return model
+
+
+def observed_wave(path: Path) -> FloatArray | None:
+    """Return the observed wavelengths that a checkpoint of spender holds, Angstrom, if any.
+
+    Raises:
+        ValueError: It is no checkpoint.
+        OSError: The file can not be read.
+    """
+    wave = _state_dict(path).get("encoder.instrument.wave_obs")
+    return None if wave is None else wave.double().numpy()
 
 
 def write_spender_checkpoint(model: Spender, path: Path | str) -> None:
