@@ -124,8 +124,7 @@ def _use(info: Mapping[str, Any]) -> list[str]:
         "rest = model.decode(latents)  # on model.wave_rest, vacuum Angstrom",
         "```",
         "",
-        "Flux is divided by its median over rest-frame {:.0f}-{:.0f} Angstrom; the redshift is "
-        "known.".format(*NORM_RANGE),
+        f"Flux is {_norm(info['training'])}; the redshift is known.",
     ]
     if info["training"].get("provenance", {}).get("source", {}).get("kind") == "mock":
         lines.append(
@@ -133,6 +132,16 @@ def _use(info: Mapping[str, Any]) -> list[str]:
             "and train on your own survey for results."
         )
     return lines
+
+
+def _norm(training: Mapping[str, Any]) -> str:
+    """Return how the spectra of a training were normalised."""
+    stated = training.get("normalisation")
+    stated = stated if isinstance(stated, Mapping) else {}
+    if stated.get("statistic") == "none":
+        return "as observed, not normalised"
+    low, high = stated.get("rest_range", NORM_RANGE)
+    return f"divided by its median over rest-frame {low:.0f}-{high:.0f} Angstrom"
 
 
 def _table(head: tuple[str, str], rows: Mapping[str, str]) -> list[str]:

@@ -65,6 +65,7 @@ def _record(
         "seed": config.seed,
         "survey": source.reference(),
         "provenance": source.info.get("provenance", {}),
+        "normalisation": source.info.get("normalisation", {}),
         "started_from": _started_from(config.start_from),
         "split": {"rule": SPLIT_RULE, **{name: len(rows) for name, rows in splits.sets().items()}},
         "left_out": splits.left_out,

@@ -18,6 +18,7 @@ from accelerate import PartialState
 from data.json_file import write_json
 from data.parts import OnePart
 from data.spectra import Part, SpectrumSource
+from model.device import choose_device
 from model.networks.spender import Spender
 from model.splits import Splits
 from model.store.storage import load_model, read_model_info, save_model
@@ -38,7 +39,8 @@ def train_instruments(
         return train_spender(config, source, splits)
     counts = {part: len(part.among(splits.train)) for part in source.parts}
     order = sorted(source.parts, key=lambda part: -counts[part])
-    main = PartialState().is_main_process
+    processes = PartialState(cpu=choose_device(config.hardware.device).type == "cpu")
+    main = processes.is_main_process
     if main:
         (config.out / STAGES).mkdir(parents=True, exist_ok=True)
         write_json(config.out / STAGES_CONFIG, config.to_dict())
@@ -49,7 +51,7 @@ def train_instruments(
         if not (stage.out / "model.json").is_file():
             _say(f"{part.name}: {counts[part]} objects to learn from", main)
             _train_stage(stage, source, _within(splits, part), part, main=main)
-        PartialState().wait_for_everyone()
+        processes.wait_for_everyone()
         told = read_model_info(stage.out)["training"]
         seconds += told["seconds"]
         facts[part.name] = told["facts"]

@@ -35,6 +35,22 @@ def test_training_leaves_a_card_and_evaluation_adds_to_it(folder):
     assert "S/N 10 to 20" in card
 
 
+@pytest.mark.parametrize(
+    ("stated", "text"),
+    [
+        ({}, "divided by its median over rest-frame 5300-5850 Angstrom"),
+        ({"statistic": "median", "rest_range": [4000.0, 4500.0]}, "rest-frame 4000-4500 Angstrom"),
+        ({"statistic": "none"}, "as observed, not normalised"),
+    ],
+)
+def test_the_norm_is_that_of_the_survey(folder, tmp_path, stated, text):
+    info = json.loads((folder / "model" / "model.json").read_text())
+    info["training"]["normalisation"] = stated
+    (tmp_path / "model.json").write_text(json.dumps(info))
+    write_card(tmp_path)
+    assert text in (tmp_path / "README.md").read_text()
+
+
 def test_numbers_of_other_weights_are_not_shown(folder):
     path = folder / "model" / "evaluation" / "evaluation.json"
     path.parent.mkdir(exist_ok=True)
