@@ -6,7 +6,7 @@ import math
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ class Recorded:
         name: Identifier: the file's name, and what tells its spectra apart.
         no_errors: Where `variance` is None, what the file would need to have errors.
         sdss_mask: Whether the bits of `mask` are those of SDSS.
+        facts: Further columns of the catalogue.
     """
 
     wave: FloatArray
@@ -72,6 +73,7 @@ class Recorded:
     name: str
     no_errors: str = ""
     sdss_mask: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def object_name(path: Path) -> str:
@@ -121,7 +123,7 @@ def own_grid_spectrum(
         flux=flux * scale,
         ivar=ivar,
         masked=bad,
-        facts=_facts(recorded.cards, recorded.name),
+        facts=_facts(recorded.cards, recorded.name) | dict(recorded.facts),
         masked_by={"MASK": int((bad & measured).sum())},
         n_measured=int(measured.sum()),
         remarks=tuple(

@@ -7,14 +7,16 @@ numbers, texts and arrays; what is nested in `spectrum` counts as if it stood be
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.grid import INSTRUMENTS
-from data.ingest.cells import plain_text
+from data.ingest.cells import number, plain_text
 from data.ingest.generic.own_grid import FLUX_UNIT, Recorded
 from data.ingest.generic.spectrum_table import spectrum_of_columns
 from data.ingest.raw_spectrum import lattice
@@ -30,6 +32,10 @@ PREFIX = "spectrum_"
 SURVEYS = ("data_release", "spectrum_flux")
 """Names that only records of surveys in vacuum Angstrom and 1e-17 erg/s/cm2/A have."""
 SURVEY_UNIT = {"BUNIT": str(FLUX_UNIT)}
+WHOLE_FACTS, TEXT_FACTS = ("targetid", "plate", "mjd", "healpix"), ("survey", "program")
+"""Facts kept as columns."""
+EXACT = 2.0**53
+"""Floating-point numbers from here on have lost digits: they identify nothing."""
 MIN_PIXELS = 10
 """Shorter arrays are facts (magnitudes, say), not spectra."""
 
@@ -70,13 +76,22 @@ def record_spectrum(
     from_survey = any(name in known for name in SURVEYS)
     if from_survey:
         cards.setdefault("AIRORVAC", "vac")
+    facts = {name: int(cards[name.upper()]) for name in WHOLE_FACTS if _is_whole(cards, name)}
+    facts |= {name: plain_text(cards[name.upper()]) for name in TEXT_FACTS if name.upper() in cards}
     stated = {_bare(key): unit for key, unit in (units or {}).items()}
-    return spectrum_of_columns(
+    spectrum = spectrum_of_columns(
         arrays,
         {key: stated.get(key, "") for key in arrays},
         dict(header or {}) | _with_warning(cards) | (SURVEY_UNIT if from_survey else {}),
         _identifier(values, fallback),
     )
+    return replace(spectrum, facts=facts)
+
+
+def _is_whole(cards: Mapping[str, Any], name: str) -> bool:
+    value = cards.get(name.upper())
+    exact = not isinstance(value, float) or abs(value) < EXACT
+    return exact and math.isfinite(number(value)) and number(value) == int(number(value))
 
 
 def _bare(key: str) -> str:
@@ -88,6 +103,10 @@ def _identifier(values: Mapping[str, Any], fallback: str) -> str:
     for name in IDS:
         if name in values and np.ndim(values[name]) == 0:
             value = values[name]
+            if isinstance(value, float):  # a table with missing values makes integers these
+                if not abs(value) < EXACT:
+                    continue
+                value = int(value)
             text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
             text = plain_text(text.removeprefix("b'").removesuffix("'"))  # bytes printed as text
             if text and text.lower() not in ("nan", "none"):

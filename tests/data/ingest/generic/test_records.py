@@ -76,6 +76,13 @@ def test_sparcl_records_in_parquet_and_fits(tmp_path: Path):
     assert len(find_files([tmp_path]).files) == 2
 
 
+def test_identifiers_that_lost_digits_identify_nothing(tmp_path: Path):
+    records = sparcl_records() | {"specid": np.array(IDS, float), "id": ["a", "b", "c"]}
+    del records["sparcl_id"]
+    pd.DataFrame(records).to_parquet(tmp_path / "records.parquet")
+    check(list(read_file(tmp_path / "records.parquet")), ids=["a", "b", "c"])
+
+
 def write_hdf5(path: Path, datasets: dict[str, Any]) -> Path:
     with h5py.File(path, "w") as file:
         for key, values in datasets.items():
@@ -91,6 +98,8 @@ def desi_datasets(**others: Any) -> dict[str, Any]:
         "Z": np.array(Z),
         "ZERR": np.full(N, 1e-5),
         "SPECTYPE": np.array([b"GALAXY"] * N),
+        "TARGETID": np.array(IDS),
+        "SURVEY": np.array([b"sv3"] * N),
         "spectrum_flux": FLUX,
         "spectrum_ivar": IVAR,
         **others,
@@ -104,6 +113,8 @@ def test_multimodal_universe_desi_has_the_ends_of_its_wavelengths(tmp_path: Path
     raws = list(read_file(path))
     check(raws)
     assert [raw.facts["zwarning"] for raw in raws] == [0, 4, 0]
+    assert [raw.facts["targetid"] for raw in raws] == IDS
+    assert raws[0].facts["survey"] == "sv3"
 
 
 def test_multimodal_universe_desi_warnings_are_turned_round(tmp_path: Path):
