@@ -1,4 +1,4 @@
-"""Models of galaxy spectra: train, atlas, evaluate, recover, place, import, export."""
+"""Models of galaxy spectra: train, atlas, evaluate, recover, place, sample, import, export."""
 
 import sys
 from collections.abc import Sequence
@@ -28,6 +28,13 @@ COMMANDS = (
         "model.placement.command",
         "PlaceConfig",
         "place",
+    ),
+    Command(
+        "sample",
+        "galaxies drawn from an atlas's density -> survey",
+        "model.sampling.command",
+        "SampleConfig",
+        "sample",
     ),
     Command(
         "import",
