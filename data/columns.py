@@ -53,6 +53,9 @@ class Column:
 
 _FLUX = "1e-17 erg / (s cm2 Angstrom)"
 _WIDTH = {"symbol": "Å", "unit": "Angstrom", "ucd": "spect.line.eqWidth"}
+_LINE_FLUX = {
+    "symbol": "1e-17 cgs", "unit": "1e-17 erg / (s cm2)", "ucd": "spect.line.intensity",
+}  # fmt: skip
 _SPEED = {"symbol": "km/s", "unit": "km / s"}
 
 COLUMNS: dict[str, Column] = {
@@ -141,6 +144,35 @@ COLUMNS: dict[str, Column] = {
     "outlier_kind": Column(
         label="outlier_kind", ucd="src.class", description="What was made strange of the mock"
     ),
+    "target": Column(label="target", ucd="src.class", description="What it was selected as"),
+    "bpt_class": Column(
+        label="bpt_class", ucd="src.class", description="Class by emitted line ratios"
+    ),
+    "a_v_gas": Column(
+        label="A_V of the gas", symbol="mag", unit="mag", ucd="phys.absorption",
+        description="Attenuation of emission lines in the V band",
+    ),
+    "flux_oii": Column(
+        label="flux [O II]", description="Flux of [O II] 3728 in the fibre", **_LINE_FLUX
+    ),
+    "flux_hbeta": Column(
+        label="flux Hβ", description="Flux of H-beta in the fibre", **_LINE_FLUX
+    ),
+    "flux_oiii": Column(
+        label="flux [O III]", description="Flux of [O III] 5008 in the fibre", **_LINE_FLUX
+    ),
+    "flux_oi": Column(
+        label="flux [O I]", description="Flux of [O I] 6302 in the fibre", **_LINE_FLUX
+    ),
+    "flux_halpha": Column(
+        label="flux Hα", description="Flux of H-alpha in the fibre", **_LINE_FLUX
+    ),
+    "flux_nii": Column(
+        label="flux [N II]", description="Flux of [N II] 6585 in the fibre", **_LINE_FLUX
+    ),
+    "flux_sii": Column(
+        label="flux [S II]", description="Flux of [S II] 6718, 6733 in the fibre", **_LINE_FLUX
+    ),
     # What is measured on spectra (`data.lines.indices`, `model.tracks.trends`).
     "d4000": Column(label="D4000", description="Break at 4000 Angstrom"),
     "hdelta_a": Column(
@@ -163,6 +195,13 @@ COLUMNS: dict[str, Column] = {
     "ew_oiii": Column(
         label="EW [O III]", description="Equivalent width of [O III] 5008, positive in emission",
         **_WIDTH,
+    ),
+    "ew_oi": Column(
+        label="EW [O I]", description="Equivalent width of [O I] 6302, positive in emission",
+        **_WIDTH,
+    ),
+    "ew_sii": Column(
+        label="EW [S II]", description="Equivalent width of [S II] 6718 and 6733", **_WIDTH
     ),
     "fwhm_halpha": Column(
         label="width of Hα", description="Full width at half maximum of H-alpha", **_SPEED

@@ -150,10 +150,9 @@ def _profiles(rest: FloatArray, width: float, offset: float) -> FloatArray:
     """Return a Gaussian of unit flux for each of `MEASURED`, (n_line, n_pixel)."""
     profiles = np.zeros((len(MEASURED), len(rest)))
     for profile, waves in zip(profiles, MEASURED.values(), strict=True):
-        for wave in waves:
+        for wave in waves:  # each carries its part of a flux of 1
             centre = wave * (1 + offset / SPEED_OF_LIGHT)
             sigma = wave * width / SPEED_OF_LIGHT
-            profile += np.exp(-0.5 * ((rest - centre) / sigma) ** 2) / len(waves)
-            scale = np.sqrt(2 * np.pi) * sigma
-        profile /= scale
+            part = 1 / (len(waves) * np.sqrt(2 * np.pi) * sigma)
+            profile += part * np.exp(-0.5 * ((rest - centre) / sigma) ** 2)
     return profiles

@@ -49,15 +49,15 @@ def draw_gas(
         active: Whether stars form.
         dust_share: Attenuation over what is usual for stars that form: 0 where there is little.
     """
-    metallicity = _oxygen(log_mass, log_mass + log_rate, active) - SOLAR_OXYGEN
-    metallicity = (metallicity + random.normal("gas metals", 0.0, 0.06)).clip(-1.2, 0.3)
+    metallicity = _oxygen(log_mass, log_rate, np.where(active, excess, 0.0)) - SOLAR_OXYGEN
+    metallicity = (metallicity + random.normal("gas metals", 0.0, 0.065)).clip(-1.2, 0.3)
     # Metal-rich gas is enriched evenly; where it holds more nitrogen it is less ionised
     # (Perez-Montero & Contini 2009), which keeps galaxies to the narrow sequence of the BPT plane.
     nitrogen = random.normal("nitrogen", 0.0, 0.10 - 0.14 * (metallicity + 0.2).clip(0, 0.3))
     log_u = ionisation(metallicity) + 0.1 * np.where(active, excess, 0.0).clip(-1, 1.5)
     log_u = log_u - nitrogen + random.normal("ionisation", 0.0, 0.15)
     a_v, a_v_cloud = _draw_dust(random, log_mass, dust_share)
-    vdisp = 1.92 + 0.25 * (log_mass - 10.4) + random.normal("gas vdisp", 0.0, 0.13)
+    vdisp = 1.92 + 0.25 * (log_mass - 10.4) + random.normal("gas vdisp", 0.0, 0.17)
     return Gas(
         metallicity=metallicity,
         log_u=log_u.clip(-3.9, -1.6),
@@ -69,10 +69,19 @@ def draw_gas(
     )
 
 
-def _oxygen(log_mass: FloatArray, log_sfr: FloatArray, active: BoolArray) -> FloatArray:
-    """Return mean 12 + log10 O/H (Curti+2020, eq. 2 and 5, total rates)."""
-    knee = np.where(active, 10.11 + 0.56 * log_sfr, 9.5)
-    return 8.779 - 0.31 / 2.1 * np.log10(1 + 10 ** (-2.1 * (log_mass - knee)))
+def _oxygen(log_mass: FloatArray, log_rate: FloatArray, excess: FloatArray) -> FloatArray:
+    """Return mean 12 + log10 O/H: the relation with mass, less where more stars form than usual.
+
+    Curti+2020: eq. 2 for the mean, eq. 5 (total rates) for what changes with the rate.
+    """
+    mean = 8.793 - 0.28 / 1.2 * np.log10(1 + 10 ** (-1.2 * (log_mass - 10.02)))
+
+    def by_rate(log_sfr: FloatArray) -> FloatArray:
+        knee = 10.11 + 0.56 * log_sfr
+        return -0.31 / 2.1 * np.log10(1 + 10 ** (-2.1 * (log_mass - knee)))
+
+    log_sfr = log_mass + log_rate
+    return mean + by_rate(log_sfr) - by_rate(log_sfr - excess)
 
 
 def _draw_dust(
@@ -80,7 +89,8 @@ def _draw_dust(
 ) -> tuple[FloatArray, FloatArray]:
     x = (log_mass - 10.0).clip(-1.8, 1.3)
     a_halpha = 0.91 + 0.77 * x + 0.11 * x**2 - 0.09 * x**3  # Garn & Best 2010, eq. 2
-    a_nebular = (a_halpha / 0.82 + random.normal("dust", 0.0, 0.34)).clip(0.02, 4.5)
+    # By 0.88: what the decrement of both curves together tells, taken for that of Calzetti+2000.
+    a_nebular = (a_halpha / 0.88 + random.normal("dust", 0.0, 0.34)).clip(0.02, 4.5)
     stellar_share = (0.44 + random.normal("dust share", 0.0, 0.08)).clip(0.2, 0.7)
     a_v = a_nebular * stellar_share  # Calzetti+2000
     little = (-0.12 * np.log(random.uniform("little dust"))).clip(0, 1.0)

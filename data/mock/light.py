@@ -17,6 +17,7 @@ from data.mock.history import mean_age, recent_rate
 from data.mock.instrument import Instrument
 from data.mock.lines import (
     HALPHA,
+    MAIN_LINES,
     broad_lines,
     draw_wing,
     line_index,
@@ -32,11 +33,13 @@ from data.mock.photometry import (
     bin_waves,
     broad_bins,
     draw_distances,
+    light_break,
     line_bins,
     norm_and_snr,
     wide_continuum,
 )
 from data.mock.population import Galaxies, draw_galaxies
+from data.mock.selection import RED_NOISE, select
 from data.mock.templates import load_templates, row_product
 
 FLUX_UNIT = 1e-17
@@ -49,6 +52,7 @@ class Light:
 
     Attributes:
         galaxies: What the galaxies are.
+        red: Whether they were selected as luminous red galaxies.
         z: Redshifts.
         r_mag: Total r magnitude, AB, without Galactic extinction.
         scale: Flux in the fibre, 1e-17 cgs, of a rest-frame L_sun / Angstrom per M_sun formed.
@@ -70,10 +74,13 @@ class Light:
         broad_vdisp: Their velocity dispersion, km/s.
         power: Continuum of the nucleus at 5575 A, L_sun / A per M_sun formed.
         power_slope: Its exponent in wavelength.
+        line_continuum: Continuum at each of `data.mock.lines.MAIN_LINES`, unit of `power`.
+        d4000: Break at 4000 Angstrom of the light without lines.
         halpha_ew: Equivalent width of narrow and broad H-alpha, Angstrom, without absorption.
     """
 
     galaxies: Galaxies
+    red: FloatArray
     z: FloatArray
     r_mag: FloatArray
     scale: FloatArray
@@ -97,6 +104,8 @@ class Light:
     broad_vdisp: FloatArray
     power: FloatArray
     power_slope: FloatArray
+    line_continuum: FloatArray
+    d4000: FloatArray
     halpha_ew: FloatArray
 
     def take(self, rows: IntArray | slice) -> Light:
@@ -104,19 +113,24 @@ class Light:
         return _take(self, rows)
 
 
-def draw_light(random: ObjectRandom, instrument: Instrument, outlier: IntArray) -> Light:
-    """Draw galaxies, at distances at which a magnitude-limited survey sees them.
+def draw_light(
+    random: ObjectRandom, instrument: Instrument, outlier: IntArray, population: str = "main"
+) -> Light:
+    """Draw galaxies, at distances at which a survey sees them.
 
     Args:
         random: The objects' random numbers.
         instrument: What observes them.
         outlier: Codes of `data.mock.outliers`, shape (n_galaxy,).
+        population: Of `data.mock.selection.POPULATIONS`.
     """
-    galaxies = draw_galaxies(random, strength(random, outlier, "extreme dust"))
+    selected = select(random, instrument, population)
+    galaxies = draw_galaxies(random, strength(random, outlier, "extreme dust"), selected)
     formed = galaxies.history.formed()
     old, young, nebular, live = _coefficients(galaxies, formed)
     lines = star_forming_lines(galaxies, formed)
     continuum = wide_continuum(galaxies, old, young, nebular)
+    at_lines = continuum[:, [bin_of(waves[0]) for waves in MAIN_LINES.values()]]
     at_halpha = continuum[:, bin_of(HALPHA)]
     nucleus = nuclear_lines(random, galaxies.nucleus)
     nuclear = (galaxies.nucleus_ew * at_halpha)[:, None]
@@ -131,13 +145,14 @@ def draw_light(random: ObjectRandom, instrument: Instrument, outlier: IntArray) 
     wave = bin_waves()
     continuum = continuum + power[:, None] * (wave / 5575.0) ** slope[:, None]
     total = continuum + row_product(lines, line_bins()) + broad_bins(broad, broad_vdisp)
-    z, r_mag, mass = draw_distances(random, galaxies, total, live, instrument)
+    z, r_mag, mass = draw_distances(random, galaxies, total, live, selected)
     scale = _fibre_scale(random, z, mass, instrument)
     galactic = 10 ** random.normal("galactic", -1.1, 0.25)
-    noise = 10 ** random.normal("noise", 0.0, 0.07)
+    noise = 10 ** random.normal("noise", 0.0, 0.07) * np.where(selected.red, RED_NOISE, 1.0)
     norm, snr = norm_and_snr(total * scale[:, None], z, galactic, noise, instrument)
     return Light(
-        galaxies=galaxies, z=z, r_mag=r_mag, scale=scale, norm=norm, snr=snr, noise=noise,
+        galaxies=galaxies, red=selected.red, z=z,
+        r_mag=r_mag, scale=scale, norm=norm, snr=snr, noise=noise,
         galactic_a_v=galactic, log_ssfr=np.log10(recent_rate(formed).clip(1e-15) / live),
         age=mean_age(formed), old=old, young=young, nebular=nebular, lines=lines, broad=broad,
         line_split=strength(random, outlier, "double-peaked lines"),
@@ -147,6 +162,7 @@ def draw_light(random: ObjectRandom, instrument: Instrument, outlier: IntArray) 
         wing_width=random.uniform("wing width", 1.8, 3.2),
         line_spread=line_spread(random, instrument),
         broad_vdisp=broad_vdisp, power=power, power_slope=slope,
+        line_continuum=at_lines, d4000=light_break(galaxies, old, young, nebular),
         halpha_ew=halpha_ew,
     )  # fmt: skip
 

@@ -18,6 +18,11 @@ from data.mock.object_random import ObjectRandom
 from data.mock.population import Galaxies
 from data.mock.templates import load_templates
 
+MAIN_LINES = {
+    "oii": (3727.09, 3729.88), "hbeta": (4862.69,), "oiii": (5008.24,), "oi": (6302.05,),
+    "halpha": (6564.61,), "nii": (6585.27,), "sii": (6718.29, 6732.68),
+}  # fmt: skip
+"""Lines whose truth the catalogue tells; those of one name are summed."""
 _NEON_V = (3346.82, 3426.84)
 _WEAK = {
     3771.70: (3798.98, 0.749), 3751.22: (3798.98, 0.575), 3735.43: (3798.98, 0.453),

@@ -24,6 +24,7 @@ from data.mock.outliers import (
 from data.mock.population import KINDS, NUCLEI
 from data.mock.synthesis import galaxy_flux
 from data.mock.templates import BLOCK
+from data.mock.truth import truth_columns
 from data.mock.variety import silenced
 
 _SECOND = np.uint64(1) << np.uint64(62)
@@ -41,16 +42,18 @@ class MockObjects:
 
     def __init__(
         self, *, seed: int, index: IntArray, instrument: Instrument, outliers: float,
-        without: tuple[str, ...] = (),
+        population: str = "main", without: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         """Draw the objects `index`; `outliers` is the part of them made strange.
 
+        Galaxies are of `population`, one of `data.mock.selection.POPULATIONS`.
         Of `data.mock.variety`, what `without` names is left out.
         """
         self.random = ObjectRandom(seed=seed, index=index, silenced=silenced(without))
         self.instrument = instrument
         self.outlier = draw_outliers(self.random, outliers)
-        self.light = draw_light(self.random, instrument, self.outlier)
+        self.population = population
+        self.light = draw_light(self.random, instrument, self.outlier, population)
         z_err = 2e-4 / self.light.snr * 10 ** self.random.normal("z_err", 0.0, 0.15)
         z = self.light.z + z_err * self.random.normal("z error")
         self.z_err, self.z = z_err, catalogue_redshift(self.random, self.outlier, z)
@@ -104,12 +107,23 @@ class MockObjects:
                 "log_u": galaxies.gas.log_u * known,
                 "vdisp": galaxies.vdisp * known,
                 "gas_vdisp": galaxies.gas.vdisp * known,
-                "ew_halpha": light.halpha_ew * known,
                 "population": np.array(KINDS, dtype=object)[galaxies.kind],
                 "nucleus": np.array(NUCLEI, dtype=object)[galaxies.nucleus],
                 "outlier_kind": np.array(OUTLIER_KINDS, dtype=object)[self.outlier],
             }
+            | self._truth(known)
         )
+
+    def _truth(self, known: FloatArray) -> dict[str, Any]:
+        """Return the columns of `data.mock.truth`, empty where there is no galaxy."""
+        columns = truth_columns(self.light)
+        if self.population == "deep":
+            columns["target"] = np.where(self.light.red, "LRG", "BGS").astype(object)
+        no_galaxy = np.isnan(known)
+        return {
+            name: np.where(no_galaxy, "" if values.dtype == object else np.float32(np.nan), values)
+            for name, values in columns.items()
+        }
 
     def _distorted(self, rows: IntArray) -> FloatArray:
         """Return the true spectra of strange objects, 1e-17 cgs, (n_row, n_pixel)."""
@@ -123,7 +137,7 @@ class MockObjects:
             others = ObjectRandom(
                 seed=random.seed, index=random.index[blends] + _SECOND, silenced=random.silenced
             )
-            other = draw_light(others, self.instrument, np.zeros_like(blends))
+            other = draw_light(others, self.instrument, np.zeros_like(blends), self.population)
             second[blends] = galaxy_flux(other, self.instrument)
         return distort(flux, random, outlier, z=light.z, second=second, instrument=self.instrument)
 

@@ -9,12 +9,14 @@ import numpy as np
 from data.arrays import FloatArray
 from data.constants import SPEED_OF_LIGHT
 from data.grid import NORM_RANGE
+from data.lines.indices import D4000_BLUE, D4000_RED
 from data.mock import cosmology
 from data.mock.dust import calzetti, milky_way, power_law
 from data.mock.instrument import Instrument
 from data.mock.lines import BROAD_WAVE, line_waves
 from data.mock.object_random import ObjectRandom
 from data.mock.population import Galaxies
+from data.mock.selection import Selected
 from data.mock.templates import GRID, load_templates, row_product
 
 BRIGHT_LIMIT = 14.0
@@ -26,7 +28,7 @@ LUMINOSITY = 3.828e33
 """Of the Sun, erg/s."""
 MEGAPARSEC = 3.0856776e24
 """cm."""
-_Z_NODES = np.geomspace(0.002, 0.7, 60)
+_Z_NODES = np.geomspace(0.002, 0.9, 62)
 """Redshifts at which magnitudes are computed; they are interpolated between."""
 _R_FILTER = (
     np.arange(5380.0, 7181.0, 100.0),
@@ -55,6 +57,44 @@ def _coarse_bases() -> tuple[FloatArray, ...]:
         component.basis[:, : _N_BIN * _BIN].reshape(-1, _N_BIN, _BIN).mean(axis=2)
         for component in (templates.old, templates.young, templates.nebular)
     )
+
+
+def light_break(
+    galaxies: Galaxies, old: FloatArray, young: FloatArray, nebular: FloatArray
+) -> FloatArray:
+    """Return the narrow 4000 A break of the dimmed continuum (Balogh+1999), (n_galaxy,)."""
+    blue, red = (
+        sum(
+            row_product(part, basis[:, None]) * 10 ** (-0.4 * dust)
+            for part, basis, dust in zip(
+                (old, young, nebular), bases, (_dust_at(galaxies, band)), strict=True
+            )
+        )[:, 0]
+        for band, bases in _break_bases()
+    )
+    return red / blue
+
+
+def _dust_at(galaxies: Galaxies, band: tuple[float, float]) -> tuple[FloatArray, ...]:
+    """Return the attenuation of old stars, young stars and nebulae in a band, mag, (n, 1)."""
+    wave, gas = np.array([sum(band) / 2]), galaxies.gas
+    diffuse = gas.a_v[:, None] * calzetti(wave)
+    cloud = diffuse + gas.a_v_cloud[:, None] * power_law(wave)
+    return diffuse, cloud, cloud
+
+
+@cache
+def _break_bases() -> tuple[tuple[tuple[float, float], tuple[FloatArray, ...]], ...]:
+    """Return both bands of D4000 and the mean F_nu of the bases there, up to a factor."""
+    templates = load_templates()
+    bands = []
+    for band in (D4000_BLUE, D4000_RED):
+        inside = (GRID.wave > band[0]) & (GRID.wave < band[1])
+        weight = np.where(inside, GRID.wave**3, 0.0)  # F_nu dlambda of pixels uniform in log
+        weight /= np.where(inside, GRID.wave, 0.0).sum()
+        parts = (templates.old, templates.young, templates.nebular)
+        bands.append((band, tuple((part.basis * weight).sum(axis=1) for part in parts)))
+    return tuple(bands)
 
 
 @cache
@@ -109,9 +149,9 @@ def _filter_matrix() -> FloatArray:
 
 def draw_distances(
     random: ObjectRandom, galaxies: Galaxies, total: FloatArray, live: FloatArray,
-    instrument: Instrument,
+    selected: Selected,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip
-    """Draw galaxies uniformly in the volume in which a magnitude-limited survey sees them.
+    """Draw galaxies uniformly in the volume in which a survey sees them.
 
     Returns:
         Redshift, r magnitude, and mass formed (M_sun), each of shape (n_galaxy,).
@@ -120,12 +160,13 @@ def draw_distances(
     band = row_product(total, _filter_matrix()) * (mass * LUMINOSITY)[:, None]
     distance = cosmology.luminosity_distance(_Z_NODES) * MEGAPARSEC
     magnitude = -2.5 * np.log10(band / (4 * np.pi * distance**2 * (1 + _Z_NODES))) - 48.60
-    faintest = _crossing(magnitude, instrument.magnitude_limit).clip(0.004, 0.5)
+    faintest = _crossing(magnitude, selected.limit).clip(0.004, 0.55)
     nearest = _crossing(magnitude, BRIGHT_LIMIT).clip(0.003, None)
     nearest = np.minimum(nearest, 0.9 * faintest)
     low, high = (cosmology.comoving_distance(z) for z in (nearest, faintest))
     share = random.uniform("distance")
     z = cosmology.redshift(np.cbrt(low**3 + share * (high**3 - low**3)))
+    z = np.where(selected.red, selected.z, z)
     position = np.log(z / _Z_NODES[0]) / np.log(_Z_NODES[1] / _Z_NODES[0])
     node = position.astype(int).clip(0, len(_Z_NODES) - 2)
     rows = np.arange(len(z))

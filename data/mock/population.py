@@ -1,21 +1,22 @@
 """What the galaxies of a mock survey are: masses, histories, metals, dust, motions, nuclei.
 
-Masses follow the stellar mass function of Baldry+2012 times the volume in which a survey limited
-in magnitude sees them; everything else is drawn given the mass from observed relations.
+Masses follow the luminosity function times the volume in which a survey limited in magnitude sees
+the galaxies; everything else is drawn given the mass from observed relations.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 from scipy.special import expit
 
 from data.arrays import FloatArray, IntArray
+from data.mock import cosmology
 from data.mock.gas import Gas, draw_gas
 from data.mock.history import History, tau_ratio_of_rate
 from data.mock.object_random import ObjectRandom
+from data.mock.selection import Selected
 
 KINDS = ("star-forming", "starburst", "green valley", "quiescent", "post-starburst")
 NUCLEI = ("", "Seyfert", "LINER", "broad-line")
@@ -48,20 +49,23 @@ class Galaxies:
     nucleus_ew: FloatArray
 
 
-def draw_galaxies(random: ObjectRandom, more_a_v: FloatArray) -> Galaxies:
+def draw_galaxies(random: ObjectRandom, more_a_v: FloatArray, selected: Selected) -> Galaxies:
     """Draw galaxies of a survey limited in magnitude.
 
     Args:
         random: The objects' random numbers.
         more_a_v: Attenuation besides what is usual, V mag, shape (n_galaxy,).
+        selected: Their masses, and which are luminous red galaxies.
     """
-    log_mass = np.interp(random.uniform("mass"), *_mass_quantiles())
-    kind = _draw_kind(random, log_mass)
+    log_mass = selected.log_mass
+    kind = np.where(selected.red, _Q, _draw_kind(random, log_mass))
     nucleus = _draw_nucleus(random, log_mass, kind)
     excess = _draw_excess(random, log_mass, kind)
-    log_rate = main_sequence(log_mass) + excess
+    # Rates were higher, about as (1 + z)^3 (Speagle+2014, fig. 8); the sequence is that at 0.08.
+    usual = main_sequence(log_mass) + 3 * np.log10((1 + selected.z) / 1.08).clip(0)
+    log_rate = usual + excess
     active = (kind != _Q) & (kind != _PSB)
-    history = _draw_history(random, log_mass, kind, log_rate)
+    history = _draw_history(random, selected, kind, log_rate, usual)
     metallicity = -0.25 + 0.4 * np.tanh((log_mass - 10.1) / 0.55)  # Gallazzi+2005, fig. 8
     metallicity += random.normal("metals", -0.04, 0.12)
     gas = draw_gas(
@@ -91,20 +95,6 @@ def draw_galaxies(random: ObjectRandom, more_a_v: FloatArray) -> Galaxies:
 def main_sequence(log_mass: FloatArray) -> FloatArray:
     """Return log10 of the star formation rate per mass, 1/yr (Renzini & Peng 2015, eq. 1)."""
     return 0.76 * log_mass - 7.64 - log_mass
-
-
-@cache
-def _mass_quantiles() -> tuple[FloatArray, FloatArray]:
-    """Return the cumulative distribution of the observed log mass, and the masses."""
-    log_mass = np.linspace(7.5, 12.0, 400)
-    x = 10 ** (log_mass - 10.66)
-    density = np.exp(-x) * (3.96 * x**0.65 + 0.79 * x**-0.47)  # Baldry+2012, table 3
-    mass_to_light = 10 ** (0.32 * (log_mass - 10.3).clip(-1.2, 0.8))
-    luminosity = 10**log_mass / mass_to_light
-    # Volumes grow less than L^1.5 because of the K correction and the scale of the universe.
-    observed = density * luminosity**1.33 / (1 + (luminosity / 10**10.6) ** 0.3)
-    cumulative = np.cumsum(observed)
-    return (cumulative - cumulative[0]) / (cumulative[-1] - cumulative[0]), log_mass
 
 
 def _draw_kind(random: ObjectRandom, log_mass: FloatArray) -> IntArray:
@@ -147,16 +137,21 @@ def _draw_excess(random: ObjectRandom, log_mass: FloatArray, kind: IntArray) -> 
 
 
 def _draw_history(
-    random: ObjectRandom, log_mass: FloatArray, kind: IntArray, log_rate: FloatArray
-) -> History:
-    """Return histories that aim at a star formation rate per mass, log10 1/yr."""
+    random: ObjectRandom, selected: Selected, kind: IntArray, log_rate: FloatArray,
+    usual: FloatArray,
+) -> History:  # fmt: skip
+    """Return histories that aim at a star formation rate per mass, log10 1/yr.
+
+    Starbursts rise to it from the `usual` one, 10 to 100 Myr ago.
+    """
     burst, post = kind == _SB, kind == _PSB
     first = 1e9 * np.where(kind == _Q, random.uniform("first age", 5.0, 12.3),
                            random.uniform("first age", 7.0, 12.3))  # fmt: skip
+    first = np.minimum(first, cosmology.age(selected.z) - 5e8)
     live = 0.50  # of the mass formed, typical
-    steady = np.where(burst, main_sequence(log_mass), log_rate)
+    steady = np.where(burst, usual, log_rate)
     ratio = tau_ratio_of_rate((10**steady * live * first).clip(1e-5, 1.95))
-    old = random.uniform("quenched", 6.5, 14.0) + 2.0 * (log_mass - 10.8).clip(-1, 1)
+    old = random.uniform("quenched", 6.5, 14.0) + 2.0 * (selected.log_mass - 10.8).clip(-1, 1)
     change_age = 10 ** random.uniform("change age", 7.0, 8.6)
     burst_age = 10 ** random.uniform("burst age", 7.0, 8.0)
     formed = ((10**log_rate - 10**steady) * live * burst_age).clip(0, 0.3)

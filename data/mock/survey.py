@@ -19,6 +19,7 @@ from data.commands import setting
 from data.grid import NORM_RANGE, WaveGrid
 from data.mock.instrument import MOCK_INSTRUMENTS
 from data.mock.objects import MockObjects, object_ids
+from data.mock.selection import POPULATIONS
 from data.mock.variety import VARIETY, silenced
 from data.processes import map_in_order
 from data.spectra import Part, Spectra
@@ -30,7 +31,7 @@ WRITE_ROWS = 512
 """Spectra synthesised by a process and written at a time."""
 CATALOG_ROWS = 8192
 """Catalogue rows made at a time."""
-RECIPE = 3
+RECIPE = 4
 """Number of the recipe: it grows whenever the spectrum of an object changes, so that an atlas
 never shows spectra that are not its own."""
 
@@ -49,7 +50,7 @@ class MockSurvey:
 
     def __init__(
         self, *, n: int, seed: int, instrument: str = "sdss", outliers: float = 0.01,
-        without: tuple[str, ...] | list[str] = (),
+        population: str = "main", without: tuple[str, ...] | list[str] = (),
     ) -> None:  # fmt: skip
         """Describe a survey; nothing is synthesised yet.
 
@@ -58,6 +59,7 @@ class MockSurvey:
             seed: Any integer >= 0.
             instrument: `sdss`, `boss` or `desi`.
             outliers: Part of the objects made strange, 0 to 1.
+            population: `main` or `deep`, see `data.mock.selection`.
             without: What to leave out of `data.mock.variety.VARIETY`.
 
         Raises:
@@ -73,8 +75,11 @@ class MockSurvey:
             )
         if not 0 <= outliers <= 1:
             raise ValueError(f"outliers must be a part from 0 to 1, got {outliers}")
+        if population not in POPULATIONS:
+            raise ValueError(f"population must be one of {list(POPULATIONS)}, got {population}")
         silenced(tuple(without))
         self.seed, self.outliers, self.without = seed, outliers, tuple(without)
+        self.population = population
         self.instrument = MOCK_INSTRUMENTS[instrument]
         self._n = n
 
@@ -132,6 +137,7 @@ class MockSurvey:
             "seed": self.seed,
             "instrument": self.instrument.name,
             "outliers": self.outliers,
+            "population": self.population,
             "without": list(self.without),
         }
 
@@ -147,13 +153,13 @@ class MockSurvey:
         """
         jobs = min(jobs, -(-self._n // rows))
         make = partial(_make, seed=self.seed, name=self.instrument.name, outliers=self.outliers,
-                       without=self.without)  # fmt: skip
+                       population=self.population, without=self.without)  # fmt: skip
         return map_in_order(make, _blocks(self._n, rows), jobs=jobs)
 
     def _objects(self, index: IntArray) -> MockObjects:
         return MockObjects(
             seed=self.seed, index=index, instrument=self.instrument, outliers=self.outliers,
-            without=self.without,
+            population=self.population, without=self.without,
         )  # fmt: skip
 
     def _indices(self, indices: FloatArray | IntArray | list[int] | slice) -> IntArray:
@@ -178,6 +184,10 @@ class MockConfig:
         help="whose grid, resolution and noise", default="sdss", choices=tuple(MOCK_INSTRUMENTS)
     )
     outliers: float = setting(help="part of the objects made strange", default=0.01)
+    population: str = setting(
+        help="which galaxies: limited in magnitude, or DESI's fainter ones and red ones to z = 0.8",
+        default="main", choices=POPULATIONS,
+    )  # fmt: skip
     without: tuple[str, ...] = setting(
         help="variety of real spectra to leave out: " + ", ".join(VARIETY), default=()
     )
@@ -193,7 +203,7 @@ def mock(config: MockConfig) -> None:
     """Write a mock survey, block by block."""
     survey = MockSurvey(
         n=config.n, seed=config.seed, instrument=config.instrument, outliers=config.outliers,
-        without=config.without,
+        population=config.population, without=config.without,
     )  # fmt: skip
     provenance = {"made_by": "python -m data mock", "numpy": version("numpy")}
     settings = {name: value for name, value in asdict(config).items() if name != "out"}
@@ -214,12 +224,18 @@ def mock(config: MockConfig) -> None:
 
 
 def _make(
-    index: IntArray, *, seed: int, name: str, outliers: float, without: tuple[str, ...]
+    index: IntArray,
+    *,
+    seed: int,
+    name: str,
+    outliers: float,
+    population: str,
+    without: tuple[str, ...],
 ) -> tuple[pd.DataFrame, FloatArray, FloatArray]:
     """Return catalogue rows, flux and ivar of some objects."""
     instrument = MOCK_INSTRUMENTS[name]
     objects = MockObjects(seed=seed, index=index, instrument=instrument, outliers=outliers,
-                          without=without)  # fmt: skip
+                          population=population, without=without)  # fmt: skip
     return objects.frame(), *objects.spectra()
 
 
