@@ -44,7 +44,7 @@ def read_parquet(path: Path) -> Iterator[Recorded]:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
         names = _names(file.schema_arrow)
     except pa.ArrowException as error:
         raise ValueError(f"damaged Parquet file: {error}") from error

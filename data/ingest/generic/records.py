@@ -46,6 +46,7 @@ def is_record(names: set[str]) -> bool:
     return "flux" in bare or {"b_flux", "r_flux", "z_flux"} & bare != set()
 
 
+@np.errstate(all="ignore")  # values of damaged files overflow: they get no weight
 def record_spectrum(
     record: Mapping[str, Any],
     fallback: str,
@@ -103,7 +104,7 @@ def _identifier(values: Mapping[str, Any], fallback: str) -> str:
     for name in IDS:
         if name in values and np.ndim(values[name]) == 0:
             value = values[name]
-            if isinstance(value, float):  # a table with missing values makes integers these
+            if isinstance(value, float):  # what missing values make of a column of integers
                 if not abs(value) < EXACT:
                     continue
                 value = int(value)
