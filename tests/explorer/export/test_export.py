@@ -21,7 +21,7 @@ from explorer.map.image import MapRequest
 from explorer.map.raster import Viewport
 from explorer.spectrum.inspection import inspect
 from explorer.state.dataset import Dataset
-from tests.fixtures.explorer import open_tiny
+from tests.fixtures.explorer import on_two_grids, open_tiny
 
 ROWS = np.array([3, 50, 7])
 
@@ -78,6 +78,22 @@ def test_spectra_are_in_flux_units_again(tiny_atlas_path: Path) -> None:
         np.testing.assert_allclose(hdus["FLUX"].data, spectra.flux * norm, rtol=1e-5)
         np.testing.assert_allclose(hdus["IVAR"].data, spectra.ivar / norm**2, rtol=1e-5)
         assert list(hdus["CATALOG"].data["object_id"]) == list(dataset.ids[ROWS])
+
+
+def test_spectra_of_several_grids_have_hdus_of_their_own(tiny_atlas_path: Path) -> None:
+    dataset = on_two_grids(open_tiny(tiny_atlas_path))
+    rows = np.array([3, 90, 7])
+    with fits.open(BytesIO(export_spectra(dataset, rows).content)) as hdus:
+        names = [hdu.name for hdu in hdus]
+        parts = ("WAVE", "FLUX", "IVAR", "MODEL", "CATALOG")
+        assert names == ["PRIMARY"] + [
+            f"{part}_{grid}" for grid in ("LONG", "SHORT") for part in parts
+        ]
+        assert list(hdus["CATALOG_LONG"].data["object_id"]) == list(dataset.ids[[3, 7]])
+        norm = dataset.catalog["norm"].to_numpy()[90]
+        one = dataset.atlas.source.read([90])
+        np.testing.assert_allclose(hdus["FLUX_SHORT"].data, one.flux * norm, rtol=1e-5)
+        assert len(hdus["WAVE_SHORT"].data) == one.grid.n_pixel
 
 
 @pytest.mark.parametrize("n_row", [0, MAX_SPECTRA + 1])

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from explorer.outliers.thumbnails import Thumbnails
 from explorer.session import Session
-from explorer.spectrum.inspection import KEPT, inspect
+from explorer.spectrum.inspection import KEPT, inspect, rest_spectra
 from explorer.state.dataset import Dataset
-from tests.fixtures.explorer import open_tiny
+from model.tracks.trends import stack_members
+from tests.fixtures.explorer import on_two_grids, open_tiny
 
 pytestmark = pytest.mark.filterwarnings(
     # Bokeh 3.9.2 makes tables with a keyword that pandas 3.1 deprecates.
@@ -97,3 +99,27 @@ def test_the_reconstruction_is_that_of_the_model(tiny_spender_atlas_path: Path) 
     flux, inside = atlas.model.reconstruct(latents, item.spectra.z, atlas.source.grid)
     np.testing.assert_array_equal(np.isfinite(item.model), inside[0])
     np.testing.assert_allclose(item.model[inside[0]], flux[0][inside[0]], rtol=1e-6)
+
+
+def test_objects_on_several_grids_are_shown_together(tiny_atlas_path: Path) -> None:
+    """The second grid lacks pixels at the end; all before them are as on one grid."""
+    whole, dataset = open_tiny(tiny_atlas_path), on_two_grids(open_tiny(tiny_atlas_path))
+    rows = [90, 3, 80]
+    n_pixel = [part.grid.n_pixel for part in dataset.atlas.source.parts]
+    for row, (wave, flux) in zip(rows, rest_spectra(dataset, rows), strict=True):
+        assert len(wave) == len(flux) == n_pixel[int(row >= 60)]
+        item, other = inspect(dataset, row), inspect(whole, row)
+        assert len(item.wave) == len(item.sky) == len(wave)
+        np.testing.assert_array_equal(item.flux, other.flux[: len(wave)])
+        np.testing.assert_allclose(item.model, other.model[: len(wave)], rtol=1e-5)
+    drawn = Thumbnails(dataset).get(rows, frame="rest")
+    theirs = Thumbnails(whole).get(rows, frame="rest")
+    assert drawn[1] == theirs[1]
+    starts = [[item.data.split()[0] for item in sheet] for sheet in (drawn, theirs)]
+    assert starts[0] == starts[1]
+    model = dataset.atlas.model
+    both = stack_members(dataset.atlas.source, model, [np.array([3, 90])])[0]
+    same = stack_members(whole.atlas.source, model, [np.array([3, 90])])[0]
+    seen = both.count == same.count
+    assert seen.mean() > 0.8
+    np.testing.assert_allclose(both.flux[seen], same.flux[seen], rtol=1e-5)
