@@ -19,11 +19,11 @@ from model.batches.loader import BatchLoader
 from model.device import multiplies_bf16
 from model.networks.config import SpenderConfig
 from model.networks.spender import Spender
+from model.training.course.schedule import one_cycle
 from model.training.guide import Guide
 from model.training.guide_fit import fit_guide
 from model.training.objective import Objective
 from model.training.optimizer import MuonAdamW, hidden_matrices
-from model.training.schedule import one_cycle
 from model.training.settings import LossSettings
 
 GRID, CPU = INSTRUMENTS["sdss"], torch.device("cpu")

@@ -15,7 +15,8 @@ from tqdm import tqdm
 from data.arrays import IntArray
 from data.parts import read_parts
 from data.spectra import SpectrumSource
-from model.linear.pca import PCA, PCAConfig, row_slices, weighted_products
+from model.linear.pca import PCA, PCAConfig, weighted_products
+from model.rest_frame_model import row_slices
 
 
 def fit_pca(

@@ -9,23 +9,18 @@ the coefficients keeps gappy spectra near the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from data.arrays import BoolArray, FloatArray
 from data.grid import REST_RANGE, WaveGrid, log_grid
 from data.spectra import Spectra
 from model.interface import Weights
-from model.networks.redshift import redshift, to_rest_frame
+from model.networks.redshift import to_rest_frame
 from model.networks.weights import load_weights
-
-ROWS = 512
-"""Spectra worked on at a time."""
+from model.rest_frame_model import RestFrameModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +62,7 @@ class PCAConfig:
         return cls(**values)
 
 
-class PCA(nn.Module):
+class PCA(RestFrameModel, nn.Module):
     """Mean, components and the spread of their coefficients; a `SpectrumModel`.
 
     The numbers are buffers, so that a PCA is saved like a network.
@@ -87,11 +82,6 @@ class PCA(nn.Module):
         self.register_buffer("mean", torch.zeros(n_rest))
         self.register_buffer("components", torch.zeros(self.n_latent, n_rest))
         self.register_buffer("variance", torch.ones(self.n_latent))
-
-    @property
-    def wave_rest(self) -> FloatArray:
-        """Rest-frame vacuum wavelengths, Angstrom, shape (n_rest,)."""
-        return self.rest_grid.wave
 
     @property
     def device(self) -> torch.device:
@@ -129,10 +119,6 @@ class PCA(nn.Module):
         """Return rest-frame spectra, shape (n_galaxy, n_rest)."""
         return self.mean + latents @ self.components
 
-    def observe_tensor(self, rest: Tensor, z: Tensor, grid: WaveGrid) -> tuple[Tensor, Tensor]:
-        """Redshift rest-frame spectra to an observed-frame grid; see `DifferentiableModel`."""
-        return redshift(rest, z, source=self.rest_grid, target=grid)
-
     def rest_frame(
         self, flux: Tensor, ivar: Tensor, z: Tensor, *, grid: WaveGrid
     ) -> tuple[Tensor, Tensor]:
@@ -156,43 +142,9 @@ class PCA(nn.Module):
         right = (weight * (rest - self.mean)) @ axes  # (n_galaxy, n_latent)
         return torch.linalg.solve(normal, right).to(rest.dtype)
 
-    def encode(self, spectra: Spectra) -> FloatArray:
-        """Return latents, float32, shape (n_galaxy, n_latent)."""
-        parts = [
-            self.encode_tensor(*self.tensors(spectra.take(rows)), grid=spectra.grid).cpu()
-            for rows in row_slices(len(spectra))
-        ]
-        return torch.cat(parts).numpy() if parts else np.empty((0, self.n_latent), np.float32)
-
-    def decode(self, latents: FloatArray) -> FloatArray:
-        """Return rest-frame spectra, float32, shape (n_galaxy, n_rest)."""
-        return self.decode_tensor(self._latents(latents)).cpu().numpy()
-
-    def observe(
-        self, rest: FloatArray, z: FloatArray, grid: WaveGrid
-    ) -> tuple[FloatArray, BoolArray]:
-        """Redshift and resample what `decode` returned; see `SpectrumModel`."""
-        values = torch.tensor(rest, dtype=torch.float32, device=self.device)
-        return self._observed(lambda rows: values[rows], z, grid)
-
-    def reconstruct(
-        self, latents: FloatArray, z: FloatArray, grid: WaveGrid
-    ) -> tuple[FloatArray, BoolArray]:
-        """Decode, redshift and resample to an observed-frame grid; see `SpectrumModel`."""
-        values = self._latents(latents)
-        return self._observed(lambda rows: self.decode_tensor(values[rows]), z, grid)
-
-    def _observed(
-        self, rest: Callable[[slice], Tensor], z: FloatArray, grid: WaveGrid
-    ) -> tuple[FloatArray, BoolArray]:
-        """Observe rest-frame spectra that `rest` gives batch by batch."""
-        z_all = torch.tensor(z, dtype=torch.float64, device=self.device)
-        flux = np.empty((len(z), grid.n_pixel), dtype=np.float32)
-        covered = np.empty(flux.shape, dtype=bool)
-        for rows in row_slices(len(z)):
-            moved, valid = self.observe_tensor(rest(rows), z_all[rows], grid)
-            flux[rows], covered[rows] = moved.cpu().numpy(), valid.cpu().numpy()
-        return flux, covered
+    def encode_spectra(self, spectra: Spectra) -> Tensor:
+        """Return latents of a batch, shape (n_galaxy, n_latent)."""
+        return self.encode_tensor(*self.tensors(spectra), grid=spectra.grid)
 
     def trace(self, spectra: Spectra) -> tuple[Tensor, Tensor]:
         """Return flux and the rest-frame spectra that follow from it; see `TraceableModel`."""
@@ -201,35 +153,9 @@ class PCA(nn.Module):
         latents = self.encode_tensor(flux, ivar, z, grid=spectra.grid)
         return flux, self.decode_tensor(latents)
 
-    def attention_offset(self, grid: WaveGrid) -> None:  # noqa: ARG002 - as the interface says
-        """Return None: there is no attention."""
-
-    def _latents(self, latents: FloatArray) -> Tensor:
-        values = torch.tensor(latents, dtype=torch.float32, device=self.device)
-        if values.ndim != 2 or values.shape[1] != self.n_latent:
-            raise ValueError(
-                f"latents must have shape (n_galaxy, {self.n_latent}), got {tuple(values.shape)}"
-            )
-        return values
-
-    def tensors(self, spectra: Spectra) -> tuple[Tensor, Tensor, Tensor]:
-        """Return flux, inverse variance and redshifts on the device of the PCA."""
-        device = self.device
-        return (
-            torch.tensor(spectra.flux, dtype=torch.float32, device=device),
-            torch.tensor(spectra.ivar, dtype=torch.float32, device=device),
-            torch.tensor(spectra.z, dtype=torch.float64, device=device),
-        )
-
 
 def weighted_products(weight: Tensor, vectors: Tensor) -> Tensor:
     """Return sum over j of weight[i, j] v_j v_j^T, shape (n_i, n, n), as one matrix product."""
     n = vectors.shape[1]
     outer = (vectors[:, :, None] * vectors[:, None, :]).reshape(len(vectors), n * n)
     return (weight @ outer).reshape(-1, n, n)
-
-
-def row_slices(n_galaxy: int) -> Iterator[slice]:
-    """Return the rows of each piece of work."""
-    for start in range(0, n_galaxy, ROWS):
-        yield slice(start, min(start + ROWS, n_galaxy))

@@ -229,6 +229,10 @@ class Spender(nn.Module):
         encoder: Any = self.encoders[self.instrument(grid)]
         return attention_offset(encoder.conv3.weight)
 
+    def networks(self) -> tuple[nn.Module, ...]:
+        """Return the networks that can be compiled."""
+        return (*self.encoders.values(), self.decoder)
+
     def to_parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return configuration and weights, for `StoredModel`."""
         weights = {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}

@@ -9,16 +9,23 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from data.grid import WaveGrid
 from data.survey import Survey
+from model.dense.config import DENSE_KINDS
 from model.splits import SPLIT_RULE, Splits, split_source
 from model.store.card import write_card
 from model.store.storage import read_model_info, save_model
 from model.training.config import STAGES, TrainConfig, is_unfinished
+from model.training.dense import choose_preparation, train_dense
 from model.training.pca import train_pca
 from model.training.several import train_instruments
 from model.training.trained import Fit, Trained, fidelities
 
-TRAINERS: dict[str, Fit] = {"spender": train_instruments, "pca": train_pca}
+TRAINERS: dict[str, Fit] = {
+    "spender": train_instruments,
+    "pca": train_pca,
+    **dict.fromkeys(DENSE_KINDS, train_dense),
+}
 """Kind of model -> what trains it."""
 
 
@@ -30,7 +37,7 @@ def train(config: TrainConfig) -> None:
     """
     _check_folder(config)
     source = Survey(config.survey)
-    first = config.network.rest_grid(source.grid).wave[0]
+    first = rest_frame(config, source).wave[0]
     splits = split_source(source, object_class=config.object_class, rest_first=first)
     start = time.monotonic()
     trained = TRAINERS[config.model](config, source, splits)
@@ -44,6 +51,13 @@ def train(config: TrainConfig) -> None:
     write_card(config.out)
     summary = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
     sys.stderr.write(f"{config.out}: {summary}\n")
+
+
+def rest_frame(config: TrainConfig, source: Survey) -> WaveGrid:
+    """Return the rest-frame grid of the model to train."""
+    if config.model in DENSE_KINDS:
+        return choose_preparation(config, source.grid).rest_grid
+    return config.network.rest_grid(source.grid)
 
 
 def _check_folder(config: TrainConfig) -> None:

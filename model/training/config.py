@@ -140,7 +140,9 @@ def _stored_settings(out: Path) -> dict[str, Any]:
     if stages.is_file():
         return _typed(read_json(stages, what="training"), source=str(stages))
     tensors, state = read_checkpoint(checkpoint)
-    values = {"channels": list(channels_of(tensors))} | state["config"]
+    values = dict(state["config"])
+    if "channels" not in values:
+        values["channels"] = list(channels_of(tensors))
     return _typed(values, source=str(checkpoint))
 
 

@@ -8,8 +8,7 @@ import torch
 
 from data.spectra import SpectrumSource
 from model.batches.batch import Batch
-from model.losses import fidelity_each
-from model.training.objective import Objective
+from model.training.any_objective import AnyObjective
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -52,7 +51,7 @@ def _fits(trial: Callable[[int], None], n_spectra: int) -> bool:
 
 
 def not_finite(
-    objective: Objective, batch: Batch, source: SpectrumSource, *, step: int
+    objective: AnyObjective, batch: Batch, source: SpectrumSource, *, step: int
 ) -> ValueError:
     """Return the error that names the objects whose spectra make the loss not finite.
 
@@ -79,9 +78,6 @@ def not_finite(
     )
 
 
-def _is_finite(objective: Objective, one: Batch) -> bool:
-    model = objective.model
+def _is_finite(objective: AnyObjective, one: Batch) -> bool:
     with torch.no_grad():
-        rest = model.decode_tensor(model.encode_tensor(one.flux, one.z, grid=objective.grid))
-        flux, valid = model.observe_tensor(rest, one.z, objective.grid)
-        return bool(fidelity_each(one.flux, one.ivar, flux, valid).isfinite().all())
+        return bool(objective.misfit_each(one).isfinite().all())

@@ -21,13 +21,14 @@ from tqdm import tqdm
 from data.arrays import IntArray
 from data.spectra import SpectrumSource
 from model.linear.fit import fit_pca
-from model.linear.pca import PCA, ROWS, PCAConfig
+from model.linear.pca import PCA, PCAConfig
 from model.losses import rest_weight, similarity_loss
 from model.networks.decoder import LineSpread, Speculator
 from model.networks.spender import Spender
+from model.rest_frame_model import ROWS
 from model.training.component_likelihood import ComponentLikelihood
+from model.training.course.schedule import one_cycle
 from model.training.guide import Guide
-from model.training.schedule import one_cycle
 from model.training.settings import LossSettings
 
 MAX_COMPONENT, GALAXIES_PER_COMPONENT = 48, 10

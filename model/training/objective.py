@@ -19,6 +19,7 @@ from model.augment import augment
 from model.batches.batch import Batch
 from model.losses import consistency_loss, fidelity_each, rest_weight, similarity_loss
 from model.networks.spender import Spender
+from model.training.gather import gather
 from model.training.guide import Guide
 from model.training.settings import LossSettings
 
@@ -106,6 +107,12 @@ class Objective(nn.Module):
             for part in (self.model.decoder, self.model.line_spreads):
                 part.zero_grad()
 
+    def misfit_each(self, batch: Batch) -> Tensor:
+        """Return the fidelity of each spectrum, to find those that make it not finite."""
+        latents = self.model.encode_tensor(batch.flux, batch.z, grid=self.grid)
+        moved = self.model.observe_tensor(self.model.decode_tensor(latents), batch.z, self.grid)
+        return fidelity_each(batch.flux, batch.ivar, *moved)
+
     def _weighted_sum(self, losses: dict[str, Tensor]) -> Tensor:
         """Return fidelity and what the settings add to it."""
         total = losses["fidelity"]
@@ -160,12 +167,3 @@ def _away(latents: Tensor, goal: Tensor, spread: Tensor) -> Tensor:
     """Return distances to the goal, shape (n_galaxy,); parabolic near it."""
     scaled = (latents - goal) / (GUIDE_TOLERANCE * spread)
     return GUIDE_WEIGHT * ((1 + scaled.square().sum(dim=1)).sqrt() - 1)
-
-
-def gather(values: Tensor, batch: Batch, world: int) -> Tensor:
-    """Return the counted rows of all processes, in the order of the batch, with gradients."""
-    if world == 1:
-        return values
-    from torch.distributed.nn.functional import all_gather
-
-    return torch.cat(all_gather(values.contiguous()))[: batch.n_global]

@@ -18,8 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
+from model.dense.autoencoder import DenseAutoencoder
 from model.networks.encoder import Encoder
 from model.networks.spender import Spender
+from model.training.settings import OptimizerSettings
 
 MOMENTUM = 0.95
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
@@ -101,6 +103,27 @@ def orthogonal(matrix: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
         gram = x @ x.T
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=second, alpha=third), x, beta=first)
     return (x.T if tall else x).to(matrix.dtype)
+
+
+def make_optimizer(
+    model: Spender | DenseAutoencoder, settings: OptimizerSettings, *, dtype: torch.dtype
+) -> MuonAdamW:
+    """Return the optimiser of a model's trainable weights.
+
+    Args:
+        model: The model; Muon is for a SPENDER.
+        settings: `optimizer` must be settled: `muon` or `adam`.
+        dtype: Precision of Muon.
+    """
+    return MuonAdamW(
+        [item for item in model.parameters() if item.requires_grad],
+        hidden_matrices(model)
+        if isinstance(model, Spender) and settings.optimizer == "muon"
+        else (),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        dtype=dtype,
+    )
 
 
 def hidden_matrices(model: Spender) -> list[Parameter]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from data.commands import setting
 from data.grid import REST_RANGE, WaveGrid, linear_grid, log_grid_of
+from data.rest_frame.preparation import PREPARATIONS
 from model.augment import MASK, NOISE, Z_MAX
 from model.corruption import Corruption
 from model.losses import CONTRAST, N_CYCLE, SLOPE, TOLERANCE, slope_schedule
@@ -48,6 +49,20 @@ class NetworkSettings:
     redshift_input: bool = setting(
         default=SpenderConfig.redshift_input, help="feed the redshift to the encoder"
     )
+    layers: tuple[int, ...] = setting(
+        default=(),
+        help="hidden layers of a dense encoder (infovae, vae, ae), mirrored by its decoder; "
+        "none = as in the paper",
+    )
+    dropout: float = setting(
+        default=-1.0, help="share of a dense network's units left out; -1 = 0.2 for vae, else 0"
+    )
+    preparation: str = setting(
+        default="auto",
+        choices=("auto", *PREPARATIONS, "free"),
+        help="rest-frame preparation of a dense network; free: by --rest-first, --rest-last, "
+        "--rest-pixels, --rest-scale; auto = nicolaou2025 for vae, else portillo2020",
+    )
 
     def __post_init__(self) -> None:
         """Refuse what no network can be built from."""
@@ -82,6 +97,10 @@ class LossSettings:
     k0: float = setting(default=CONTRAST, help="contrast of the similarity loss")
     k1: float = setting(default=SLOPE, help="highest slope of the similarity loss")
     k1_cycles: int = setting(default=N_CYCLE, help="times that the slope rises from 0")
+    mmd: float = setting(
+        default=-1.0,
+        help="lambda of an infovae, weight of the discrepancy from the prior; -1 = the paper's",
+    )
     sigma: float = setting(default=TOLERANCE, help="tolerance of the consistency loss, in latents")
     scale_free: bool = setting(default=False, help="divide distances by their scale")
     z_max: float = setting(default=Z_MAX, help="highest redshift of augmentation")
@@ -108,14 +127,30 @@ class LossSettings:
 class OptimizerSettings:
     """How the weights are changed."""
 
-    learning_rate: float = setting(default=1e-3, help="highest of the 1cycle schedule")
+    learning_rate: float = setting(default=1e-3, help="highest of the schedule")
     weight_decay: float = setting(default=0.0, help="decoupled, of all weights")
-    clip: float = setting(default=1.0, help="largest norm of the gradient of the mean loss")
+    clip: float = setting(
+        default=-1.0,
+        help="largest norm of the gradient of the mean loss; 0 = any; -1 = 1 for spender, else any",
+    )
+    optimizer: str = setting(
+        default="auto",
+        choices=("auto", "muon", "adam"),
+        help="muon: for matrices of hidden layers, Adam for the rest; auto = muon for spender",
+    )
+    rate_schedule: str = setting(
+        default="auto",
+        choices=("auto", "one_cycle", "plateau", "constant"),
+        help="of the learning rate; plateau: a tenth after 5 validations without gain; "
+        "auto = one_cycle for spender",
+    )
 
     def __post_init__(self) -> None:
         """Refuse what makes no step."""
         check_least(self, weight_decay=0)
-        check_positive(self, "learning_rate", "clip")
+        check_positive(self, "learning_rate")
+        if not (self.clip == -1 or self.clip >= 0):
+            raise ValueError(f"clip must be positive, 0 or -1, got {self.clip}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +163,11 @@ class ScheduleSettings:
     epochs: int = setting(
         default=0, help="passes over the data; 0 = as --minutes says, else 100 (3000 steps or more)"
     )
-    patience: int = setting(default=0, help="validations without gain that end it; 0 = never")
+    patience: int = setting(
+        default=-1,
+        help="validations without gain that end it; 0 = never; -1 = 10 with --rate-schedule "
+        "plateau, else never",
+    )
     valid_every: int = setting(
         default=0, help="steps between validations; 0 = an epoch, 20 to 1000 steps"
     )
@@ -136,7 +175,7 @@ class ScheduleSettings:
 
     def __post_init__(self) -> None:
         """Refuse negative lengths."""
-        check_least(self, epochs=0, minutes=0, patience=0, valid_every=0)
+        check_least(self, epochs=0, minutes=0, patience=-1, valid_every=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,15 +19,15 @@ from torch import Tensor
 from model.batches.batch import Batch
 from model.batches.loader import BatchLoader
 from model.losses import SLOPE
+from model.training.any_objective import AnyObjective
 from model.training.config import CHECKPOINT, TrainConfig
+from model.training.course.history import History, ProgressBar
+from model.training.course.schedule import FLAT_VALIDATIONS, Clock, guidance, learning_rate
+from model.training.course.state import TrainingState
+from model.training.course.stop_signals import stop_signals
 from model.training.failures import is_out_of_memory, not_finite, out_of_memory
-from model.training.history import History, ProgressBar
-from model.training.objective import Objective
-from model.training.optimizer import MuonAdamW, hidden_matrices
+from model.training.optimizer import make_optimizer
 from model.training.processes import agree, mean_over_processes
-from model.training.schedule import Clock, guidance, one_cycle
-from model.training.state import TrainingState
-from model.training.stop_signals import stop_signals
 
 _VALID_SEED = 2**32
 
@@ -37,7 +37,7 @@ class Trainer:
 
     def __init__(
         self,
-        objective: Objective,
+        objective: AnyObjective,
         *,
         config: TrainConfig,
         accelerator: Accelerator,
@@ -62,11 +62,9 @@ class Trainer:
         self.accelerator, self.config = accelerator, config
         self.train_batches, self.valid_batches = train_batches, valid_batches
         objective.to(accelerator.device)
-        optimizer = MuonAdamW(
-            [item for item in objective.parameters() if item.requires_grad],
-            hidden_matrices(objective.model),
-            lr=config.optimizer.learning_rate,
-            weight_decay=config.optimizer.weight_decay,
+        optimizer = make_optimizer(
+            objective.model,
+            config.optimizer,
             dtype=torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32,
         )
         path = config.out / CHECKPOINT
@@ -75,7 +73,7 @@ class Trainer:
         self._plain = objective
         self._untried = objective.guide is not None  # a guided step takes less memory at first
         if config.hardware.compiled:  # the losses hold numbers that change with every step
-            for network in (*objective.model.encoders.values(), objective.model.decoder):
+            for network in objective.model.networks():
                 network.compile(dynamic=False)
         self.objective, self.optimizer = accelerator.prepare(objective, optimizer)
         if scaler_state and accelerator.scaler is not None:
@@ -136,11 +134,12 @@ class Trainer:
     def _step(self, batch: Batch, progress: float, bar: ProgressBar) -> None:
         """Do one optimiser step."""
         position, settings = self.state.position, self.config.optimizer
-        rate, beta = one_cycle(progress, max_rate=settings.learning_rate)
+        rate, beta = self._rate(progress)
         for group in self.optimizer.param_groups:
             group["lr"], group["betas"] = rate, (beta, group["betas"][1])
         losses = self._gradients(batch, progress)
-        norm = self.accelerator.clip_grad_norm_(self.objective.parameters(), settings.clip)
+        most = settings.clip or math.inf
+        norm = self.accelerator.clip_grad_norm_(self.objective.parameters(), most)
         assert norm is not None  # it is only with DeepSpeed
         values = mean_over_processes(self.accelerator, losses)
         scaled = self.accelerator.scaler is not None
@@ -153,6 +152,13 @@ class Trainer:
         position.add_step({**values, "gradient_norm": known}, batch.n_global)
         speed = position.n_summed / max(self.clock.seconds - position.last_valid_seconds, 1e-9)
         bar.update(progress, {**values, "best": position.best_loss, "spectra/s": speed})
+
+    def _rate(self, progress: float) -> tuple[float, float]:
+        """Return learning rate and Adam's beta1 of the next step."""
+        settings, drops = self.config.optimizer, self.state.position.drops
+        return learning_rate(
+            settings.rate_schedule, progress, drops, max_rate=settings.learning_rate
+        )
 
     def _gradients(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """Compute the losses and their gradients.
@@ -219,6 +225,8 @@ class Trainer:
         led = self._plain.guide is not None and guidance(progress) > 0
         if position.judge(valid["loss"], patient=led):  # guided: the losses improve later
             self.state.keep_best()
+        elif position.stale and position.stale % FLAT_VALIDATIONS == 0:
+            position.drops += 1
         if history is not None:
             history.add(self._row(valid, progress, seconds))
         position.start_sums(self.clock.seconds)
@@ -228,12 +236,11 @@ class Trainer:
         position = self.state.position
         means = position.means()
         elapsed = max(seconds - position.last_valid_seconds, 1e-9)
-        rate = one_cycle(progress, max_rate=self.config.optimizer.learning_rate)[0]
         return {
             "step": position.step,
             "epoch": round(position.epoch + position.batch / len(self.train_batches), 4),
             "seconds": round(seconds, 2),
-            "learning_rate": rate,
+            "learning_rate": self._rate(progress)[0],
             "k1": self.config.losses.slope(progress),
             "spectra_per_s": round(position.n_summed / elapsed, 2),
             "gradient_norm": means.pop("gradient_norm", 0.0),

@@ -24,7 +24,7 @@ from model.attribution.grad_fam import attribute
 from model.attribution.target import line_target
 from model.store.storage import load_model
 from model.tracks.track import Track
-from model.training.history import read_history
+from model.training.course.history import read_history
 from tests.fixtures.paths import ROOT
 
 FILES = ROOT / "tests" / "fixtures" / "written_by_0.1"

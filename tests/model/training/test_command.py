@@ -18,9 +18,9 @@ from model.interface import SpectrumModel
 from model.store.checkpoints import read_checkpoint, write_checkpoint
 from model.store.storage import load_model
 from model.training.config import RECIPES, TrainConfig, read_recipe
-from model.training.history import read_history
+from model.training.course.history import read_history
+from model.training.course.schedule import Clock, one_cycle
 from model.training.objective import Objective
-from model.training.schedule import Clock, one_cycle
 from model.training.trainer import Trainer
 from tests.fixtures.training import (
     GRID,

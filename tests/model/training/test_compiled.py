@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from model.training.history import read_history
+from model.training.course.history import read_history
 from tests.fixtures.training import ROOT, command, environment, write_survey
 
 

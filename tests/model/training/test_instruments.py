@@ -20,7 +20,7 @@ from model.__main__ import main
 from model.networks.config import SpenderConfig
 from model.networks.spender import Spender
 from model.store.storage import load_model
-from model.training.history import read_history
+from model.training.course.history import read_history
 from model.training.instruments import add_instrument, train_only
 from tests.fixtures.training import ROOT, TINY, command, environment, launched, losses
 

@@ -7,10 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from model.networks.spender import Spender
 from model.store.checkpoints import (
     load_optimizer,
     optimizer_tensors,
@@ -19,7 +18,7 @@ from model.store.checkpoints import (
     without_prefix,
     write_checkpoint,
 )
-from model.training.position import Position
+from model.training.course.position import Position
 
 
 class TrainingState:
@@ -37,7 +36,7 @@ class TrainingState:
     """
 
     def __init__(
-        self, model: Spender, optimizer: Optimizer, *, path: Path, facts: Mapping[str, Any]
+        self, model: nn.Module, optimizer: Optimizer, *, path: Path, facts: Mapping[str, Any]
     ) -> None:
         """Start from nothing; `load` goes on from a checkpoint."""
         self.model, self.optimizer, self.path, self.facts = model, optimizer, path, facts

@@ -19,6 +19,7 @@ class Position:
         best_loss: Lowest validation loss.
         best_step: Its step.
         stale: Validations since.
+        drops: Times that the learning rate was divided by ten.
         done: Whether the training is complete.
         sums: Sums of the training losses since the last validation, weighted by spectra.
         counts: Spectra in each of these sums.
@@ -33,6 +34,7 @@ class Position:
     best_loss: float = math.inf
     best_step: int = 0
     stale: int = 0
+    drops: int = 0
     done: bool = False
     sums: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)

@@ -11,6 +11,10 @@ from tqdm import tqdm
 
 from data.atomic import replacing
 
+LOSSES = (
+    "loss", "fidelity", "similarity", "consistency", "misfit", "divergence", "discrepancy",
+)  # fmt: skip
+"""Of SPENDER and of dense autoencoders; the cells of losses that a model has not are empty."""
 COLUMNS = (
     "step",
     "epoch",
@@ -20,11 +24,7 @@ COLUMNS = (
     "spectra_per_s",
     "gradient_norm",
     "train_guide",
-    *(
-        f"{part}_{name}"
-        for part in ("train", "valid")
-        for name in ("loss", "fidelity", "similarity", "consistency")
-    ),
+    *(f"{part}_{name}" for part in ("train", "valid") for name in LOSSES),
 )
 
 Row = dict[str, float]

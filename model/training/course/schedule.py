@@ -29,6 +29,28 @@ def one_cycle(progress: float, *, max_rate: float) -> tuple[float, float]:
     return _cosine(max_rate, final, part), _cosine(BETA_LOW, BETA_HIGH, part)
 
 
+FLAT_VALIDATIONS = 5
+"""Validations without gain after which the rate of a plateau schedule falls by ten."""
+BETA = 0.9
+
+
+def learning_rate(
+    schedule: str, progress: float, drops: int, *, max_rate: float
+) -> tuple[float, float]:
+    """Return learning rate and Adam's beta1.
+
+    Args:
+        schedule: `one_cycle`, `plateau` (a tenth after each five validations without gain:
+            Portillo+2020, section 3) or `constant`.
+        progress: Share of the training that is done, 0 to 1.
+        drops: Times that the rate of a plateau schedule has fallen.
+        max_rate: Highest learning rate.
+    """
+    if schedule == "one_cycle":
+        return one_cycle(progress, max_rate=max_rate)
+    return max_rate * 0.1**drops if schedule == "plateau" else max_rate, BETA
+
+
 GUIDED_SHARE, FREE_SHARE = 0.4, 0.7
 
 

@@ -1,0 +1,117 @@
+"""A source of spectra seen as a model of rest-frame spectra sees them, to train from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from data.arrays import IndexArray
+from data.grid import WaveGrid
+from data.rest_frame.infill import Infill, fit_infill
+from data.rest_frame.preparation import MOST_MISSING, Preparation, Prepared, prepare
+from data.spectra import Spectra, SpectrumSource
+from model.splits import evenly
+
+_ROWS = 1024
+MOST_FITTED = 10_000
+"""Spectra that the filling of gaps is learnt from, at most."""
+
+
+class PreparedSource:
+    """Prepared spectra of a source: at redshift 0, on the rest-frame grid."""
+
+    def __init__(self, source: SpectrumSource, preparation: Preparation, infill: Infill) -> None:
+        """Prepare what is read from `source`; pixels that were filled in have `ivar` 0."""
+        self.source, self.preparation, self.infill = source, preparation, infill
+        self.chunk_rows = int(getattr(source, "chunk_rows", 128))
+
+    @property
+    def grid(self) -> WaveGrid:
+        """Rest-frame grid."""
+        return self.preparation.rest_grid
+
+    @property
+    def catalog(self) -> pd.DataFrame:
+        """The catalogue of the source."""
+        return self.source.catalog
+
+    @property
+    def ids(self) -> NDArray[Any]:
+        """The ids of the source."""
+        return self.source.ids
+
+    def __len__(self) -> int:
+        """Return the number of objects."""
+        return len(self.source)
+
+    def read(self, indices: NDArray[Any] | list[int] | slice) -> Spectra:
+        """Return prepared spectra of some rows."""
+        prepared = prepare(self.source.read(indices), self.preparation, self.infill)
+        n_galaxy = len(prepared.flux)
+        return Spectra(grid=self.grid, flux=prepared.flux, ivar=prepared.ivar, z=np.zeros(n_galaxy))
+
+    def reference(self) -> dict[str, Any]:
+        """Return what the source is opened with; the preparation is the model's."""
+        return self.source.reference()
+
+
+def suitable(
+    source: SpectrumSource, rows: IndexArray, preparation: Preparation, *, progress: bool
+) -> tuple[IndexArray, dict[str, int]]:
+    """Return the rows that a preparation is for, and how many are left out for which reason.
+
+    Args:
+        source: Where the spectra are.
+        rows: Rows to choose from.
+        preparation: Limits of redshift and signal-to-noise; a spectrum with more than half of
+            the rest frame missing is never learnt from.
+        progress: Show a bar.
+    """
+    catalog = source.catalog.iloc[rows]
+    z = catalog["z"].to_numpy(float)
+    far = ~((z >= preparation.z_min) & (z <= preparation.z_max))
+    faint = np.zeros(len(rows), dtype=bool)
+    if preparation.min_snr and "snr" in catalog:
+        faint = ~(catalog["snr"].to_numpy(float) > preparation.min_snr) & ~far
+    left = rows[~far & ~faint]
+    bar = tqdm(total=len(left), desc="checking", unit="spectra", disable=not progress)
+    sparse = np.zeros(len(left), dtype=bool)
+    for start in range(0, len(left), _ROWS):
+        part = slice(start, start + _ROWS)
+        sparse[part] = prepare(source.read(left[part]), preparation).missing > MOST_MISSING
+        bar.update(len(left[part]))
+    bar.close()
+    reasons = {
+        f"redshift outside {preparation.z_min:g} to {preparation.z_max:g}": int(far.sum()),
+        f"S/N not above {preparation.min_snr:g}": int(faint.sum()),
+        "more than half of the rest frame missing": int(sparse.sum()),
+    }
+    return left[~sparse], {reason: count for reason, count in reasons.items() if count}
+
+
+def learn_infill(
+    source: SpectrumSource, rows: IndexArray, preparation: Preparation
+) -> tuple[Infill, Prepared]:
+    """Fit the filling of gaps to training spectra; return it, and those spectra prepared.
+
+    Args:
+        source: Where the spectra are.
+        rows: Training rows; at most `MOST_FITTED` of them, evenly spaced, are used.
+        preparation: How.
+    """
+    parts = evenly(rows, MOST_FITTED)
+    blocks = [parts[start : start + _ROWS] for start in range(0, len(parts), _ROWS)]
+    first = [prepare(source.read(block), preparation) for block in blocks]
+    infill = fit_infill(
+        np.concatenate([item.flux for item in first]),
+        np.concatenate([item.observed for item in first]),
+    )
+    filled = [prepare(source.read(block), preparation, infill) for block in blocks]
+    fields = ("flux", "ivar", "observed", "scale")
+    return infill, Prepared(
+        **{name: np.concatenate([getattr(item, name) for item in filled]) for name in fields}
+    )
