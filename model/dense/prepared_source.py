@@ -11,9 +11,10 @@ from tqdm import tqdm
 
 from data.arrays import IndexArray
 from data.grid import WaveGrid
+from data.parts import DEFAULT_CHUNK, read_parts
 from data.rest_frame.infill import Infill, fit_infill
 from data.rest_frame.preparation import MOST_MISSING, Preparation, Prepared, prepare
-from data.spectra import Spectra, SpectrumSource
+from data.spectra import Part, Spectra, SpectrumSource
 from model.splits import evenly
 
 _ROWS = 1024
@@ -27,12 +28,17 @@ class PreparedSource:
     def __init__(self, source: SpectrumSource, preparation: Preparation, infill: Infill) -> None:
         """Prepare what is read from `source`; pixels that were filled in have `ivar` 0."""
         self.source, self.preparation, self.infill = source, preparation, infill
-        self.chunk_rows = int(getattr(source, "chunk_rows", 128))
+        self.chunk_rows = int(getattr(source, "chunk_rows", DEFAULT_CHUNK))
 
     @property
     def grid(self) -> WaveGrid:
         """Rest-frame grid."""
         return self.preparation.rest_grid
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """One part with all rows: the rest frame is the same for all instruments."""
+        return (Part(name="rest frame", grid=self.grid, start=0, stop=len(self)),)
 
     @property
     def catalog(self) -> pd.DataFrame:
@@ -59,6 +65,23 @@ class PreparedSource:
         return self.source.reference()
 
 
+def prepare_rows(
+    source: SpectrumSource,
+    rows: IndexArray,
+    preparation: Preparation,
+    infill: Infill | None = None,
+) -> Prepared:
+    """Prepare spectra of some rows of a source, whatever grids they lie on."""
+    shape = (len(rows), preparation.rest_grid.n_pixel)
+    flux, ivar = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    observed, scale = np.empty(shape, bool), np.empty(len(rows), np.float32)
+    for places, spectra in read_parts(source, rows):
+        part = prepare(spectra, preparation, infill)
+        flux[places], ivar[places] = part.flux, part.ivar
+        observed[places], scale[places] = part.observed, part.scale
+    return Prepared(flux=flux, ivar=ivar, observed=observed, scale=scale)
+
+
 def suitable(
     source: SpectrumSource, rows: IndexArray, preparation: Preparation, *, progress: bool
 ) -> tuple[IndexArray, dict[str, int]]:
@@ -82,7 +105,7 @@ def suitable(
     sparse = np.zeros(len(left), dtype=bool)
     for start in range(0, len(left), _ROWS):
         part = slice(start, start + _ROWS)
-        sparse[part] = prepare(source.read(left[part]), preparation).missing > MOST_MISSING
+        sparse[part] = prepare_rows(source, left[part], preparation).missing > MOST_MISSING
         bar.update(len(left[part]))
     bar.close()
     reasons = {
@@ -103,15 +126,7 @@ def learn_infill(
         rows: Training rows; at most `MOST_FITTED` of them, evenly spaced, are used.
         preparation: How.
     """
-    parts = evenly(rows, MOST_FITTED)
-    blocks = [parts[start : start + _ROWS] for start in range(0, len(parts), _ROWS)]
-    first = [prepare(source.read(block), preparation) for block in blocks]
-    infill = fit_infill(
-        np.concatenate([item.flux for item in first]),
-        np.concatenate([item.observed for item in first]),
-    )
-    filled = [prepare(source.read(block), preparation, infill) for block in blocks]
-    fields = ("flux", "ivar", "observed", "scale")
-    return infill, Prepared(
-        **{name: np.concatenate([getattr(item, name) for item in filled]) for name in fields}
-    )
+    some = evenly(rows, MOST_FITTED)
+    first = prepare_rows(source, some, preparation)
+    infill = fit_infill(first.flux, first.observed)
+    return infill, prepare_rows(source, some, preparation, infill)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -67,7 +67,9 @@ class EvaluateConfig:
     most: int = setting(help="objects of a part at most, evenly spaced", default=10_000)
     z_max: float = setting(help="redshifted copies lie at 0..z_max", default=Z_MAX)
     k0: float = setting(help="contrast of the similarity loss", default=CONTRAST)
-    k1: float = setting(help="slope of the similarity loss", default=SLOPE)
+    k1: float = setting(
+        help="slope of the similarity loss; 0 = that of the model's training", default=0.0
+    )
     sigma: float = setting(help="tolerance of the consistency loss, in latents", default=TOLERANCE)
     seed: int = setting(help="of the redshifts and the random pairs", default=0)
     device: str = setting(
@@ -78,7 +80,7 @@ class EvaluateConfig:
         """Refuse what can not be measured."""
         if self.most < 10:
             raise ValueError(f"most must be at least 10, got {self.most}")
-        for name in ("z_max", "k1", "sigma"):
+        for name in ("z_max", "sigma"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
@@ -92,6 +94,8 @@ def evaluate(config: EvaluateConfig) -> None:
     out = _output_folder(config)
     source = open_source({"kind": "survey", "path": str(config.survey)})
     info = read_model_info(config.model)
+    own = info["training"].get("config", {}).get("k1", SLOPE)
+    config = replace(config, k1=config.k1 or own)
     model = load_model(config.model, device=choose_device(config.device))
     result, invariance, rows = measure_model(model, source, config)
     result |= {

@@ -215,7 +215,7 @@ class Trainer:
         self.objective.eval()
         with torch.no_grad():
             for number, batch in enumerate(self.valid_batches.in_order()):
-                losses = self._losses(batch, SLOPE, _VALID_SEED + number)
+                losses = self._losses(batch, self.config.losses.k1, _VALID_SEED + number)
                 for name, value in mean_over_processes(self.accelerator, losses).items():
                     sums[name] = sums.get(name, 0.0) + value * batch.n_global
                 n_spectra += batch.n_global
