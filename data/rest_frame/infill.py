@@ -97,11 +97,12 @@ def fit_infill(
     filled = np.where(observed, flux, mean)
     scale = float(np.sqrt((filled**2).mean()))
     changes: list[float] = []
+    infill = _components(filled, n_component)
     for _ in range(n_iteration):
-        infill = _components(filled, n_component)
         last, filled = filled, infill.fill(flux, observed)
         changed = (filled - last)[~observed]
         changes.append(float(np.sqrt((changed**2).mean())) / scale if changed.size else 0.0)
+        infill = _components(filled, n_component)
         if changes[-1] < CONVERGED:
             break
     return replace(infill, changes=tuple(changes))

@@ -43,15 +43,9 @@ def fit_pca(
     Raises:
         ValueError: Fewer spectra than components.
     """
-    rows = np.asarray(indices)
-    if len(rows) > max_galaxy:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, max_galaxy, replace=False))
-    if len(rows) <= config.n_latent:
-        raise ValueError(
-            f"a PCA of {config.n_latent} components needs more spectra than that, got {len(rows)}"
-        )
+    rows = choose_rows(indices, config, seed=seed, max_galaxy=max_galaxy)
     model = PCA(config)
-    rest, weight = _read_rest_frame(model, source, rows, progress=progress)
+    rest, weight = read_rest_frame(model, source, rows, progress=progress)
     _start(model, rest, weight)
     last = np.inf
     for _ in tqdm(range(n_iteration), desc="pca", disable=not progress):
@@ -67,9 +61,26 @@ def fit_pca(
     return model
 
 
-def _read_rest_frame(
+def choose_rows(indices: IntArray, config: PCAConfig, *, seed: int, max_galaxy: int) -> IntArray:
+    """Return at most `max_galaxy` of some rows, increasing.
+
+    Raises:
+        ValueError: Fewer spectra than components.
+    """
+    rows = np.asarray(indices)
+    if len(rows) > max_galaxy:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, max_galaxy, replace=False))
+    if len(rows) <= config.n_latent:
+        raise ValueError(
+            f"a model of {config.n_latent} components needs more spectra than that, got {len(rows)}"
+        )
+    return rows
+
+
+def read_rest_frame(
     model: PCA, source: SpectrumSource, rows: IntArray, *, progress: bool
 ) -> tuple[Tensor, Tensor]:
+    """Return flux and weights of rows on the model's rest grid, each of shape (n, n_rest)."""
     rest = torch.empty(len(rows), model.rest_grid.n_pixel)
     weight = torch.empty_like(rest)
     batches = list(row_slices(len(rows)))

@@ -17,13 +17,14 @@ from model.store.card import write_card
 from model.store.storage import read_model_info, save_model
 from model.training.config import STAGES, TrainConfig, is_unfinished
 from model.training.dense import choose_preparation, train_dense
-from model.training.pca import train_pca
+from model.training.linear import train_linear
 from model.training.several import train_instruments
 from model.training.trained import Fit, Trained, fidelities
 
 TRAINERS: dict[str, Fit] = {
     "spender": train_instruments,
-    "pca": train_pca,
+    "pca": train_linear,
+    "nmf": train_linear,
     **dict.fromkeys(DENSE_KINDS, train_dense),
 }
 """Kind of model -> what trains it."""

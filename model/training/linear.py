@@ -1,4 +1,4 @@
-"""Trains a PCA, the linear model that a network is compared with."""
+"""Trains a PCA or an NMF, the linear models that a network is compared with."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import time
 
 from data.spectra import SpectrumSource
 from model.linear.fit import fit_pca
+from model.linear.nmf import fit_nmf
 from model.linear.pca import PCAConfig
 from model.splits import Splits
 from model.training.config import TrainConfig
 from model.training.trained import Trained
 
 
-def train_pca(config: TrainConfig, source: SpectrumSource, splits: Splits) -> Trained:
+def train_linear(config: TrainConfig, source: SpectrumSource, splits: Splits) -> Trained:
     """Fit the components to the training set."""
     start = time.monotonic()
-    model = fit_pca(
+    fit = fit_nmf if config.model == "nmf" else fit_pca
+    model = fit(
         source,
         splits.train,
         config=PCAConfig(
