@@ -18,13 +18,17 @@ from data.lines.emission import SpectralLine
 from explorer.export.export import Exported
 from explorer.map.image import MapRequest, draw_map
 from explorer.map.raster import Viewport
-from explorer.spectrum.inspection import Inspection, smooth
-from explorer.spectrum.line_marks import line_positions
+from explorer.spectrum.inspection import Inspection
+from explorer.spectrum.limits import flux_limits, residual_limit
+from explorer.spectrum.line_marks import line_positions, readable
+from explorer.spectrum.smoothing import smoothed
 from explorer.state.dataset import DENSITY, Dataset
 from explorer.theme.colour import OKABE_ITO, OTHER, PALETTES, Scale, class_colours
 from explorer.theme.theme import LIGHT
 
 DPI = 200
+LABEL_WIDTH = 1000.0
+"""Width of a spectrum (8.3 inches) in units of which names of lines need `NAME_DISTANCE` each."""
 
 
 def map_figure(
@@ -101,19 +105,19 @@ def spectrum_figure(
         kind: `png` or `svg`.
     """
     item, shift = inspection, 1.0 if frame == "observed" else 1.0 / (1.0 + inspection.z)
-    flux = smooth(np.where(item.masked, np.nan, item.flux), item.ivar, smoothing)
-    wave, noise = item.wave * shift, item.noise
+    drawn = smoothed(item, smoothing)
+    wave, flux, noise = item.wave * shift, drawn.flux, drawn.noise
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     above.fill_between(wave, flux - noise, flux + noise, color=LIGHT.noise, alpha=0.35, lw=0)
     above.step(wave, flux, where="mid", color=LIGHT.text, lw=0.6, label="data")
-    above.plot(wave, item.model, color=LIGHT.model, lw=1.1, label="reconstruction")
-    below.step(wave, item.residual, where="mid", color=LIGHT.text, lw=0.5)
+    above.plot(wave, drawn.model, color=LIGHT.model, lw=1.1, label="reconstruction")
+    below.step(wave, drawn.residual, where="mid", color=LIGHT.text, lw=0.5)
     below.axhline(0, color=LIGHT.faint, lw=0.8)
-    finite = np.concatenate([flux[np.isfinite(flux)], item.model[np.isfinite(item.model)]])
-    low, high = np.percentile(finite, [0.3, 99.8]) if finite.size else (0.0, 1.0)
-    top = max(high, float(np.nanmax(item.model)) if np.isfinite(item.model).any() else high)
-    above.set(ylim=(low - 0.1 * (top - low), top + 0.3 * (top - low)), ylabel="flux / norm")
+    above.set(
+        xlim=(wave[0], wave[-1]), ylim=flux_limits(flux, noise, drawn.model), ylabel="flux / norm"
+    )
+    limit = residual_limit(drawn.residual)
     found = line_positions(lines, z=item.z, frame=frame)
     _mark_lines(above, [(line, x) for line, x in found if wave[0] <= x <= wave[-1]])
     above.set_title(title.replace("$", r"\$"), fontsize=9, loc="left", parse_math=False)
@@ -121,7 +125,7 @@ def spectrum_figure(
     where = "observed" if frame == "observed" else "rest-frame"
     below.set(
         xlabel=f"{where} vacuum wavelength [\N{LATIN CAPITAL LETTER A WITH RING ABOVE}]",
-        ylabel="residual [\N{GREEK SMALL LETTER SIGMA}]", ylim=(-6, 6), xlim=(wave[0], wave[-1]),
+        ylabel="residual [\N{GREEK SMALL LETTER SIGMA}]", ylim=(-limit, limit),
     )  # fmt: skip
     below.yaxis.set_major_locator(MaxNLocator(5))
     return _write(
@@ -130,14 +134,21 @@ def spectrum_figure(
 
 
 def _mark_lines(axes: Axes, lines: list[tuple[SpectralLine, float]]) -> None:
-    """Mark spectral lines with their names, at positions in Angstrom."""
-    for line, position in lines:
-        colour = LIGHT.emission if line.kind == "emission" else LIGHT.absorption
-        axes.axvline(position, color=colour, lw=0.6, ls="--", alpha=0.6)
-        axes.text(
-            position, 0.98, line.name, rotation=90, fontsize=6, color=colour, ha="right",
-            va="top", transform=axes.get_xaxis_transform(),
-        )  # fmt: skip
+    """Mark spectral lines at positions in Angstrom, with the names that fit beside each other."""
+    start, end = axes.get_xlim()
+    for kind, y, align, colour in (
+        ("emission", 0.98, "top", LIGHT.emission), ("absorption", 0.02, "bottom", LIGHT.absorption),
+    ):  # fmt: skip
+        chosen = [(line, x) for line, x in lines if line.kind == kind]
+        chosen.sort(key=lambda pair: not pair[0].major)
+        fits = readable([x for _line, x in chosen], start=start, end=end, width=LABEL_WIDTH)
+        for (line, position), fitting in zip(chosen, fits, strict=True):
+            axes.axvline(position, color=colour, lw=0.6, ls="--", alpha=0.6)
+            if fitting:
+                axes.text(
+                    position, y, line.name, rotation=90, fontsize=6, color=colour, ha="right",
+                    va=align, transform=axes.get_xaxis_transform(),
+                )  # fmt: skip
 
 
 def _write(figure: Figure, name: str, kind: str) -> Exported:

@@ -26,8 +26,8 @@ class WavelengthAxis:
     def __init__(self, state: ExplorerState) -> None:
         """Cover the atlas's grids."""
         self._state = state
-        first, last = wave_range(state.dataset.atlas.source)
-        self.x_range: Any = Range1d(start=first, end=last)
+        self._whole = wave_range(state.dataset.atlas.source)
+        self.x_range: Any = Range1d(start=self._whole[0], end=self._whole[1])
 
     def strip(self, *, height: int | None, y_label: str, **options: Any) -> Any:  # noqa: ANN401
         """Return a figure on this axis; put it under the others in a column without gaps.
@@ -53,14 +53,20 @@ class WavelengthAxis:
         """Return what to multiply observed wavelengths by."""
         return 1.0 / (1.0 + z) if self._state.frame == "rest" else 1.0
 
-    def home(self, wave: FloatArray, z: float) -> tuple[float, float]:
-        """Return the range that shows all of a spectrum.
+    def go_home(self, wave: FloatArray, z: float) -> None:
+        """Show all of a spectrum.
 
         Args:
             wave: Its observed-frame wavelengths, Angstrom, increasing.
             z: Its redshift.
         """
-        return float(wave[0]) * self.factor(z), float(wave[-1]) * self.factor(z)
+        self._whole = float(wave[0]) * self.factor(z), float(wave[-1]) * self.factor(z)
+        self.x_range.update(start=self._whole[0], end=self._whole[1])
+
+    @property
+    def zoomed(self) -> bool:
+        """Whether the user shows a part of the spectrum only."""
+        return not np.allclose((self.x_range.start, self.x_range.end), self._whole, rtol=1e-4)
 
 
 def runs(mask: np.ndarray, wave: np.ndarray) -> dict[str, np.ndarray]:

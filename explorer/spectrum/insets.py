@@ -10,9 +10,11 @@ import numpy as np
 import panel as pn
 from bokeh.models import ColumnDataSource, Range1d
 
-from data.arrays import FloatArray
 from data.lines.emission import LINES
+from explorer.spectrum.cut_marks import CutMarks, cut
 from explorer.spectrum.inspection import Inspection
+from explorer.spectrum.limits import flux_limits
+from explorer.spectrum.smoothing import Smoothed
 from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
 from explorer.theme.theme import ink, new_figure
@@ -34,6 +36,8 @@ WINDOWS = (
     Window("H\N{GREEK SMALL LETTER ALPHA} + [N II]", 6510.0, 6630.0),
 )
 HEIGHT = 138
+PERCENTILES = (0.05, 99.95)
+"""Of the weighted pixels of a window: a line's peak counts, a pixel without weight does not."""
 PIXEL_COLUMNS = ("wave", "flux", "low", "high", "model")
 
 
@@ -52,6 +56,7 @@ class Insets:
         }
         self.lines: Any = ColumnDataSource({"x": [], "name": [], "y": [], "colour": []})
         self._inks = Inks(state)
+        self._cuts = CutMarks(self._inks, "inset cut")
         self._pixels: list[Any] = []
         self.figures: list[Any] = [self._figure(window) for window in WINDOWS]
         self._inks.paint(*self.figures)
@@ -83,6 +88,7 @@ class Insets:
             "x", "y", "name", source=self.lines, y_range_name="unit", angle=np.pi / 2,
             text_font_size="9px", text_baseline="bottom", text_align="right", text_color="colour",
         )  # fmt: skip
+        self._cuts.mark(fig)
         self._inks.add(band, fill_color="noise")
         self._inks.add(data, line_color="text")
         self._inks.add(model, line_color="model")
@@ -99,7 +105,7 @@ class Insets:
     def show(
         self,
         item: Inspection | None,
-        pixels: Mapping[str, Any],
+        drawn: Smoothed | None,
         shading: Mapping[str, Any],
         *,
         factor: float,
@@ -108,11 +114,12 @@ class Insets:
 
         Args:
             item: The object, or None.
-            pixels: What is drawn of it: columns `PIXEL_COLUMNS`, each of shape (n_pixel,).
+            drawn: What is drawn of it, or None.
             shading: Stretches to shade, columns `x0` and `x1`, by name of their ink.
             factor: From rest to drawn wavelengths.
         """
-        if item is None:
+        if item is None or drawn is None:
+            self._cuts.show()
             for source in (self.lines, *self.shading.values(), *self._pixels):
                 source.data = {name: [] for name in source.data}
             return
@@ -130,25 +137,25 @@ class Insets:
             "y": [0.97] * len(inside),
             "colour": [getattr(colours, line.kind) for line in inside],
         }
-        rest = item.wave / (1.0 + item.z)
+        rest, marks = item.wave / (1.0 + item.z), []
         for window, fig, source in zip(WINDOWS, self.figures, self._pixels, strict=True):
             fig.x_range.update(start=window.low * factor, end=window.high * factor)
             here = (rest >= window.low) & (rest <= window.high)
-            source.data = {name: np.asarray(pixels[name])[here] for name in PIXEL_COLUMNS}
-            _fit(fig, window, np.concatenate([source.data["flux"], source.data["model"]]))
+            flux, noise, model = drawn.flux[here], drawn.noise[here], drawn.model[here]
+            source.data = {
+                "wave": rest[here] * factor, "flux": flux, "low": flux - noise,
+                "high": flux + noise, "model": model,
+            }  # fmt: skip
+            low, high = flux_limits(flux, noise, model, percentiles=PERCENTILES)
+            fig.y_range.update(start=low, end=high)
+            covered = bool(np.isfinite(flux).any() or np.isfinite(model).any())
+            fig.title.text = window.title if covered else f"{window.title}: not covered"
+            if covered and here.sum() > 1:
+                marks.append(cut(rest[here] * factor, flux, low=low, high=high))
+        self._cuts.show(*marks)
 
     def _shrink_labels(self) -> None:
         """Make the labels of the axes smaller than `paint` does."""
         for fig in self.figures:
             fig.axis.major_label_text_font_size = "9px"
             fig.axis.minor_tick_line_color = None
-
-
-def _fit(fig: Any, window: Window, values: FloatArray) -> None:  # noqa: ANN401 - Bokeh's figure
-    """Fit the height of a figure to its values, NaN where there is none."""
-    values = values[np.isfinite(values)]
-    covered = values.size > 0
-    fig.title.text = window.title if covered else f"{window.title}: not covered"
-    low, high = (float(values.min()), float(values.max())) if covered else (0.0, 1.0)
-    span = max(high - low, 1e-6)
-    fig.y_range.update(start=low - 0.06 * span, end=high + 0.35 * span)

@@ -120,21 +120,3 @@ def rest_spectra(dataset: Dataset, rows: list[int]) -> list[RestSpectrum]:
         for place, z, values in zip(places.tolist(), spectra.z, flux, strict=True):
             found[place] = (spectra.wave / (1.0 + z), values)
     return [found[place] for place in range(len(rows))]
-
-
-def smooth(flux: FloatArray, ivar: FloatArray, width: int) -> FloatArray:
-    """Smooth with a Gaussian, weighting pixels by inverse variance; NaN where no pixel counts.
-
-    Args:
-        flux: Flux, shape (n_pixel,); NaN allowed where `ivar` is 0.
-        ivar: Inverse variance, same shape.
-        width: Standard deviation of the Gaussian in pixels; 0 leaves the flux as it is.
-    """
-    if width == 0:
-        return flux
-    offset = np.arange(-4 * width, 4 * width + 1)
-    kernel = np.exp(-0.5 * (offset / width) ** 2)
-    weight = np.convolve(ivar, kernel, mode="same")
-    total = np.convolve(np.where(ivar > 0, np.nan_to_num(flux) * ivar, 0.0), kernel, mode="same")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(weight > 0, total / weight, np.nan)

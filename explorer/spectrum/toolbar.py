@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import panel as pn
@@ -10,8 +11,13 @@ import panel_material_ui as pmui
 from explorer.state.state import ExplorerState
 
 
-def toolbar(state: ExplorerState) -> pn.Row:
-    """Return the choices above the spectrum: frame, lines, smoothing, neighbours."""
+def toolbar(state: ExplorerState, show_all: Callable[[], None]) -> pn.Row:
+    """Return the choices above the spectrum: frame, lines, height, smoothing, neighbours.
+
+    Args:
+        state: The session.
+        show_all: Undoes every zoom.
+    """
     parameters = state.param
     plain: dict[str, Any] = {"size": "small", "description": "", "align": "center"}
     return pn.Row(
@@ -21,6 +27,15 @@ def toolbar(state: ExplorerState) -> pn.Row:
         ),
         pmui.Select.from_param(
             parameters.lines, label="Lines", width=92, margin=(4, 4, 0, 4), **plain
+        ),
+        pmui.Select.from_param(
+            parameters.flux_range, label="Height fits", width=104, margin=(4, 4, 0, 4),
+            options={"whole": "all", "continuum": "continuum", "window": "window"}, **plain,
+        ),
+        pmui.IconButton(
+            icon="zoom_out_map", size="small", margin=0, align="center",
+            description="Show the whole spectrum (double-click)",
+            on_click=lambda _event: show_all(),
         ),
         pmui.IntSlider.from_param(
             parameters.smoothing, label="Smoothing [pixels]", width=130, throttled=True,

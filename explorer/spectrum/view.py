@@ -6,31 +6,22 @@ from typing import Any
 
 import numpy as np
 import panel as pn
-from bokeh.events import RangesUpdate, Reset, SelectionGeometry
-from bokeh.models import (
-    BoxSelectTool,
-    ColumnDataSource,
-    PanTool,
-    Range1d,
-    ResetTool,
-    WheelZoomTool,
-)
-from bokeh.plotting import figure
+from bokeh.events import DoubleTap, RangesUpdate, Reset, SelectionGeometry
 
+from data.arrays import BoolArray
 from explorer.server.latest import Latest
-from explorer.server.messages import afterwards
+from explorer.server.messages import afterwards, together
 from explorer.spectrum.axis import WavelengthAxis, runs
 from explorer.spectrum.insets import Insets
-from explorer.spectrum.inspection import Inspection, RestSpectrum, inspect, rest_spectra, smooth
-from explorer.spectrum.limits import flux_limits, residual_limit
-from explorer.spectrum.line_marks import LineMarks, line_positions
+from explorer.spectrum.inspection import Inspection, RestSpectrum, inspect, rest_spectra
+from explorer.spectrum.limits import flux_limits, is_continuum, residual_limit
+from explorer.spectrum.line_marks import line_positions
+from explorer.spectrum.panels import RESIDUAL_HEIGHT, SpectrumPanels
+from explorer.spectrum.smoothing import Smoothed, smooth, smoothed
 from explorer.spectrum.toolbar import toolbar
 from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
 from explorer.theme.theme import inner_size
-
-RESIDUAL_HEIGHT = 126
-"""Pixels."""
 
 
 class SpectrumView(pn.viewable.Viewer):
@@ -43,110 +34,46 @@ class SpectrumView(pn.viewable.Viewer):
         self._axis = axis
         self._reading = Latest(inline_if_fast=True)
         self.inspection: Inspection | None = None
-        self.pixels: Any = ColumnDataSource(
-            {name: [] for name in ("wave", "flux", "low", "high", "model", "residual")},
-            name="pixels",
-        )
-        self.rest: Any = ColumnDataSource({"wave": [], "flux": []}, name="decoded")
-        self.masked: Any = ColumnDataSource({"x0": [], "x1": []})
-        self.sky: Any = ColumnDataSource({"x0": [], "x1": []})
-        self.neighbours: Any = ColumnDataSource({"xs": [], "ys": []})
-        self._inks = Inks(state)
-        self.lines = LineMarks(self._inks)
-        self.flux = self._flux_figure()
-        self.residual = self._residual_figure()
-        for fig in (self.flux, self.residual):
-            self._add_tools(fig)
+        self._drawn: Smoothed | None = None
+        self._neighbours: list[RestSpectrum] = []
+        inks = Inks(state)
+        self.panels = SpectrumPanels(axis, inks)
+        self.pixels, self.lines = self.panels.pixels, self.panels.lines
         self.insets = Insets(state)
-        state.param.watch(lambda *_: self._read(), ["selected", "overplot_neighbours"])
-        state.param.watch(lambda *_: self._change_frame(), ["frame"])
-        state.param.watch(lambda *_: self._fill(), ["smoothing"])
-        state.param.watch(lambda *_: self._draw_lines(), ["lines"])
-        self._inks.paint(self.flux, self.residual)
+        self._listen()
+        inks.paint(self.panels.flux, self.panels.residual)
         self._name_axis()
         self._read()
+
+    def _listen(self) -> None:
+        state = self._state
+        for fig in (self.panels.flux, self.panels.residual):
+            fig.on_event(RangesUpdate, lambda _event: self._moved())
+            for event in (Reset, DoubleTap):
+                fig.on_event(event, lambda _event: self.show_all())
+            fig.on_event(SelectionGeometry, self._on_window)
+        for names, react in (
+            (["selected", "overplot_neighbours"], self._read),
+            (["frame"], self._change_frame),
+            (["smoothing"], self._fill),
+            (["flux_range"], self._fit_flux),
+            (["lines"], self._draw_lines),
+            (["picking_window"], lambda: self.panels.pick_window(state.picking_window)),
+        ):
+            state.param.watch(lambda *_, react=react: react(), names)
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the two figures in a column."""
         return pn.Column(
-            toolbar(self._state),
-            pn.pane.Bokeh(self.flux, sizing_mode="stretch_both", margin=0, min_height=250),
+            toolbar(self._state, self.show_all),
+            pn.pane.Bokeh(self.panels.flux, sizing_mode="stretch_both", margin=0, min_height=250),
             pn.pane.Bokeh(
-                self.residual, sizing_mode="stretch_width", height=RESIDUAL_HEIGHT, margin=0
+                self.panels.residual, sizing_mode="stretch_width", height=RESIDUAL_HEIGHT, margin=0
             ),
             sizing_mode="stretch_both",
             min_height=400,
             margin=0,
         )
-
-    # What is on the figures.
-
-    def _shade(self, fig: figure) -> None:
-        for source, role in ((self.masked, "masked"), (self.sky, "sky")):
-            shade = fig.vstrip("x0", "x1", source=source, fill_alpha=0.35, line_color=None)
-            self._inks.add(shade, fill_color=role)
-        self.lines.mark(fig)
-
-    def _flux_figure(self) -> figure:
-        fig = self._axis.strip(
-            height=None, y_label="flux / norm", y_range=Range1d(start=0, end=2), name="flux"
-        )
-        fig.xaxis.visible = False
-        self._shade(fig)
-        band = fig.varea("wave", "low", "high", source=self.pixels, fill_alpha=0.30)
-        others = fig.multi_line("xs", "ys", source=self.neighbours, line_width=0.8, line_alpha=0.6)
-        flux = fig.line("wave", "flux", source=self.pixels, line_width=0.9, legend_label="data")
-        rest = fig.line(
-            "wave", "flux", source=self.rest, line_width=1.0, line_dash=[4, 2],
-            legend_label="decoded", line_alpha=0.9,
-        )  # fmt: skip
-        model = fig.line(
-            "wave", "model", source=self.pixels, line_width=1.6, legend_label="reconstruction"
-        )
-        self._inks.add(band, fill_color="noise")
-        for curve, role in (
-            (others, "highlight"), (flux, "text"), (rest, "decoded"), (model, "model"),
-        ):  # fmt: skip
-            self._inks.add(curve, line_color=role)
-        self.lines.write_names(fig)
-        legend = fig.legend[0]
-        legend.update(
-            orientation="horizontal", click_policy="hide", padding=0, margin=2, spacing=14,
-            label_text_font_size="11px", glyph_width=18, glyph_height=12, label_height=12,
-            label_standoff=4,
-        )  # fmt: skip
-        fig.add_layout(legend, "above")
-        return fig
-
-    def _residual_figure(self) -> figure:
-        fig = self._axis.strip(
-            height=RESIDUAL_HEIGHT,
-            y_label="residual [\N{GREEK SMALL LETTER SIGMA}]",
-            y_range=Range1d(start=-6, end=6),
-            name="residual",
-        )
-        self._shade(fig)
-        fig.yaxis.ticker.desired_num_ticks = 4
-        sigma = fig.hstrip([-1.0], [1.0], fill_alpha=0.22, line_color=None)
-        self._inks.add(sigma, fill_color="noise")
-        fig.hspan([0.0], line_width=1, line_color="#888888")
-        residual = fig.line("wave", "residual", source=self.pixels, line_width=0.8)
-        self._inks.add(residual, line_color="text")
-        return fig
-
-    def _add_tools(self, fig: figure) -> None:
-        pan, wheel = PanTool(dimensions="width"), WheelZoomTool(dimensions="width")
-        window = BoxSelectTool(dimensions="width", persistent=False)
-        fig.tools = [pan, wheel, window, ResetTool()]
-        fig.toolbar.update(active_drag=pan, active_scroll=wheel)
-        fig.on_event(RangesUpdate, lambda _event: self._draw_lines())
-        fig.on_event(Reset, lambda _event: self._go_home())
-        fig.on_event(SelectionGeometry, self._on_window)
-
-        def arm(*_events: object) -> None:
-            fig.toolbar.active_drag = window if self._state.picking_window else pan
-
-        self._state.param.watch(arm, ["picking_window"])
 
     def _on_window(self, event: Any) -> None:  # noqa: ANN401 - Bokeh's event
         shape = event.geometry or {}
@@ -177,73 +104,99 @@ class SpectrumView(pn.viewable.Viewer):
         """Show one object, and the rest-frame spectra of others behind it."""
         self.inspection = inspection
         self._neighbours = neighbours
-        self.flux.legend[0].visible = inspection is not None  # it has no swatches without data
+        self.panels.flux.legend[0].visible = inspection is not None  # no swatches without data
         if inspection is None:
-            for source in (self.pixels, self.rest, self.masked, self.sky, self.neighbours):
-                source.data = {name: [] for name in source.data}
-            self.insets.show(None, {}, {}, factor=1.0)
+            self._drawn = None
+            self.panels.clear()
+            self.insets.show(None, None, {}, factor=1.0)
             self._draw_lines()
             return
+        if not self._axis.zoomed:
+            self._axis.go_home(inspection.wave, inspection.z)
         self._fill()
-        if self._state.frame == "rest":
-            self._go_home()
         self._draw_lines()
 
     def _fill(self) -> None:
-        item = self.inspection
+        item, panels, width = self.inspection, self.panels, self._state.smoothing
         if item is None:
             return
+        self._drawn = drawn = smoothed(item, width)
         factor = self._axis.factor(item.z)
         wave = item.wave * factor
-        flux = smooth(np.where(item.masked, np.nan, item.flux), item.ivar, self._state.smoothing)
-        self.pixels.data = {
-            "wave": wave, "flux": flux.astype(np.float32),
-            "low": (flux - item.noise).astype(np.float32),
-            "high": (flux + item.noise).astype(np.float32),
-            "model": item.model.astype(np.float32),
-            "residual": item.residual.astype(np.float32),
+        panels.pixels.data = {
+            "wave": wave, "flux": drawn.flux.astype(np.float32),
+            "low": (drawn.flux - drawn.noise).astype(np.float32),
+            "high": (drawn.flux + drawn.noise).astype(np.float32),
+            "model": drawn.model.astype(np.float32),
+            "residual": drawn.residual.astype(np.float32),
         }  # fmt: skip
         shift = factor * (1.0 + item.z)
-        self.rest.data = {"wave": item.wave_rest * shift, "flux": item.decoded}
-        self.masked.data = runs(item.masked & ~item.sky, wave)
-        self.sky.data = runs(item.sky, wave)
-        self.neighbours.data = {
+        panels.rest.data = {"wave": item.wave_rest * shift, "flux": drawn.decoded}
+        panels.shading["masked"].data = runs(item.masked & ~item.sky, wave)
+        panels.shading["sky"].data = runs(item.sky, wave)
+        panels.neighbours.data = {
             "xs": [wave * shift for wave, _flux in self._neighbours],
-            "ys": [
-                smooth(flux, np.isfinite(flux), self._state.smoothing)
-                for _w, flux in self._neighbours
-            ],
+            "ys": [smooth(flux, np.isfinite(flux), width) for _w, flux in self._neighbours],
         }
         afterwards(self._fill_insets)
-        low, high = flux_limits(flux, item.model)
-        self.flux.y_range.update(start=low, end=high)
-        limit = residual_limit(item.residual)
-        self.residual.y_range.update(start=-limit, end=limit)
+        limit = residual_limit(drawn.residual)
+        panels.residual.y_range.update(start=-limit, end=limit)
+        self._fit_flux()
+
+    def _fit_flux(self) -> None:
+        """Fit the height of the flux to the pixels asked for."""
+        item, drawn = self.inspection, self._drawn
+        if item is not None and drawn is not None:
+            low, high = flux_limits(drawn.flux, drawn.noise, drawn.model, inside=self._fitted(item))
+            self.panels.flux.y_range.update(start=low, end=high)
+        self.panels.mark_cuts()
+
+    def _fitted(self, item: Inspection) -> BoolArray | None:
+        """Return the pixels that the height of the flux is fitted to; None = all."""
+        if self._state.flux_range == "continuum":
+            return is_continuum(item.wave / (1.0 + item.z))
+        if self._state.flux_range == "window":
+            wave = item.wave * self._axis.factor(item.z)
+            return (wave >= self._axis.x_range.start) & (wave <= self._axis.x_range.end)
+        return None
 
     def _fill_insets(self) -> None:
-        item = self.inspection
-        if item is not None:
-            shading = {"masked": self.masked.data, "sky": self.sky.data}
+        item, drawn = self.inspection, self._drawn
+        if item is not None and drawn is not None:
+            shading = {role: source.data for role, source in self.panels.shading.items()}
             factor = self._axis.factor(item.z) * (1.0 + item.z)
-            self.insets.show(item, self.pixels.data, shading, factor=factor)
+            self.insets.show(item, drawn, shading, factor=factor)
+
+    def _moved(self) -> None:
+        """Follow the user's zoom."""
+        with together():
+            self._draw_lines()
+            if self._state.flux_range == "window":
+                self._fit_flux()
+            else:
+                self.panels.mark_cuts()
 
     def _change_frame(self) -> None:
         self._name_axis()
+        if self.inspection is not None:
+            self._axis.go_home(self.inspection.wave, self.inspection.z)
         self._fill()
-        self._go_home()
+        self._draw_lines()
 
     def _name_axis(self) -> None:
-        self.residual.xaxis.axis_label = f"{self._state.frame} wavelength [Å]"
+        self.panels.residual.xaxis.axis_label = f"{self._state.frame} wavelength [Å]"
 
-    def _go_home(self) -> None:
+    def show_all(self) -> None:
+        """Undo every zoom."""
         if self.inspection is not None:
-            start, end = self._axis.home(self.inspection.wave, self.inspection.z)
-            self._axis.x_range.update(start=start, end=end)
-            self._draw_lines()
+            with together():
+                self._axis.go_home(self.inspection.wave, self.inspection.z)
+                self._fit_flux()
+                self._draw_lines()
 
     def _draw_lines(self) -> None:
         item, state = self.inspection, self._state
         found = [] if item is None else line_positions(state.lines, z=item.z, frame=state.frame)
         x_range = self._axis.x_range
-        width = float((inner_size(self.flux) or (600, 0))[0])
+        width = float((inner_size(self.panels.flux) or (600, 0))[0])
         self.lines.show(found, start=x_range.start, end=x_range.end, width=width)

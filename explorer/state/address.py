@@ -30,6 +30,7 @@ NAMES = {
     "frame": "frame",
     "smooth": "smoothing",
     "lines": "lines",
+    "height": "flux_range",
     "over": "overplot_neighbours",
     "window": "window",
     "path": "path",

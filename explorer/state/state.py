@@ -98,6 +98,11 @@ class ExplorerState(param.Parameterized):
     lines: str = param.Selector(
         default="major", objects=["off", "major", "all"], doc="Which spectral lines are drawn."
     )  # type: ignore[assignment]
+    flux_range: str = param.Selector(
+        default="all",
+        objects=["all", "continuum", "window"],
+        doc="Pixels that the height of the flux panel fits.",
+    )  # type: ignore[assignment]
     overplot_neighbours: bool = param.Boolean(False, doc="Draw the neighbours' spectra too.")  # type: ignore[assignment]
     picking_window: bool = param.Boolean(False, doc="Dragging on the spectrum picks `window`.")  # type: ignore[assignment]
     window: tuple[float, float] | None = param.NumericTuple(

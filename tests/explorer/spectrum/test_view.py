@@ -9,8 +9,7 @@ from data.lines.emission import LINES, find_line
 from explorer.spectrum.axis import WavelengthAxis, runs
 from explorer.spectrum.facts import FactsView, facts
 from explorer.spectrum.insets import WINDOWS
-from explorer.spectrum.inspection import inspect, smooth
-from explorer.spectrum.limits import flux_limits, residual_limit
+from explorer.spectrum.inspection import inspect
 from explorer.spectrum.line_marks import line_positions, readable
 from explorer.spectrum.view import SpectrumView
 from tests.fixtures.explorer import new_state
@@ -75,7 +74,7 @@ def test_both_frames_put_lines_on_the_same_pixels(tiny_atlas_path: Path) -> None
 
 def test_decoded_model_lies_on_the_reconstruction(tiny_atlas_path: Path) -> None:
     view = shown(tiny_atlas_path)
-    pixels, rest = view.pixels.data, view.rest.data
+    pixels, rest = view.pixels.data, view.panels.rest.data
     decoded = np.interp(pixels["wave"], rest["wave"], rest["flux"])
     there = np.isfinite(pixels["model"])
     np.testing.assert_allclose(decoded[there], np.asarray(pixels["model"])[there], atol=0.05)
@@ -107,41 +106,59 @@ def test_masked_stretches_cover_exactly_the_masked_pixels(rng: np.random.Generat
     np.testing.assert_array_equal(inside, mask)
 
 
-def test_smoothing_weighs_by_ivar_and_ignores_masked_pixels(rng: np.random.Generator) -> None:
-    flux = np.ones(300)
-    ivar = np.full(300, 4.0)
-    flux[100], ivar[100] = 1e6, 0.0
-    flux[150], ivar[150] = 1e3, 1e-9
-    np.testing.assert_allclose(smooth(flux, ivar, 5), 1.0, rtol=1e-5)
-    noise = rng.normal(0, 1, 4000)
-    smoothed = smooth(noise, np.ones(4000), 4)[50:-50]
-    expected = 1 / np.sqrt(2 * np.sqrt(np.pi) * 4)  # of white noise under a Gaussian
-    assert smoothed.std() == pytest.approx(expected, rel=0.1)
-    assert smooth(flux, ivar, 0) is flux
-    assert np.isnan(smooth(flux, np.zeros(300), 3)).all()
+def test_zoom_stays_between_objects_and_is_undone(tiny_atlas_path: Path) -> None:
+    view = shown(tiny_atlas_path)
+    state, x_range = view._state, view._axis.x_range
+    for frame in ("observed", "rest"):
+        state.frame = frame
+        x_range.update(start=5000.0, end=5200.0)
+        state.selected = 8
+        assert (x_range.start, x_range.end) == (5000.0, 5200.0)
+        view.show_all()
+        wave = np.asarray(view.pixels.data["wave"])
+        assert (x_range.start, x_range.end) == (wave[0], wave[-1])
+        state.selected = 5
+        wave = np.asarray(view.pixels.data["wave"])
+        assert (x_range.start, x_range.end) == (wave[0], wave[-1])
 
 
-def test_limits_show_the_model_and_survive_empty_data() -> None:
-    flux = np.array([np.nan, 1.0, 2.0, 1.5])
-    low, high = flux_limits(flux, np.array([0.5, 4.0, np.nan, 1.0]))
-    assert low < 0.5
-    assert high > 4.0
-    assert flux_limits(np.full(3, np.nan), np.full(3, np.nan)) == (0.0, 2.0)
-    assert residual_limit(np.full(3, np.nan)) == 6.0
-    assert residual_limit(np.array([1e9, 0.0])) == 50.0
+def test_height_fits_continuum_or_window(tiny_atlas_path: Path) -> None:
+    state = new_state(tiny_atlas_path)
+    view = SpectrumView(state, WavelengthAxis(state))
+    state.selected = int(state.dataset.catalog["activity"].argmax())  # strong lines
+    y_range, data = view.panels.flux.y_range, view.pixels.data
+    whole = y_range.end - y_range.start
+    state.flux_range = "continuum"
+    continuum = y_range.end - y_range.start
+    assert continuum < 0.7 * whole
+    marked = view.panels._cuts["flux"].source.data
+    z = view.inspection.z  # type: ignore[union-attr]
+    to_peak = np.abs(np.asarray(marked["x"]) - find_line("Hα").wave * (1 + z))
+    assert to_peak.min() < 15
+    assert marked["marker"][int(to_peak.argmin())] == "triangle"
+    first, last = 5200 * (1 + z), 5500 * (1 + z)  # no line
+    view._axis.x_range.update(start=first, end=last)
+    state.flux_range = "window"
+    inside = (np.asarray(data["wave"]) >= first) & (np.asarray(data["wave"]) <= last)
+    model = np.asarray(data["model"])[inside]
+    assert y_range.start < np.nanmin(model)
+    assert y_range.end > np.nanmax(model)
+    assert y_range.end - y_range.start < continuum
+    state.flux_range = "all"
+    assert y_range.end - y_range.start == pytest.approx(whole)
 
 
 def test_neighbours_are_drawn_in_the_rest_frame_of_the_object(tiny_atlas_path: Path) -> None:
     view = shown(tiny_atlas_path)
     state = view._state
     state.overplot_neighbours = True
-    assert len(view.neighbours.data["xs"]) == state.n_neighbours
+    assert len(view.panels.neighbours.data["xs"]) == state.n_neighbours
     other = state.neighbours(5)[0]
     z, z_other = state.dataset.catalog["z"].iloc[[5, other]]
     wave = state.dataset.atlas.source.grid.wave
-    np.testing.assert_allclose(view.neighbours.data["xs"][0], wave / (1 + z_other) * (1 + z))
+    np.testing.assert_allclose(view.panels.neighbours.data["xs"][0], wave / (1 + z_other) * (1 + z))
     state.overplot_neighbours = False
-    assert len(view.neighbours.data["xs"]) == 0
+    assert len(view.panels.neighbours.data["xs"]) == 0
 
 
 def test_window_dragged_is_kept_in_the_rest_frame(tiny_atlas_path: Path) -> None:
@@ -151,7 +168,7 @@ def test_window_dragged_is_kept_in_the_rest_frame(tiny_atlas_path: Path) -> None
     z = view.inspection.z  # type: ignore[union-attr]
     view._state.picking_window = True
     shape = {"type": "rect", "x0": 6600 * (1 + z), "x1": 6500 * (1 + z), "y0": 0, "y1": 1}
-    view._on_window(SelectionGeometry(view.flux, geometry=shape, final=True))
+    view._on_window(SelectionGeometry(view.panels.flux, geometry=shape, final=True))
     assert view._state.window == pytest.approx((6500, 6600))
     assert not view._state.picking_window
 

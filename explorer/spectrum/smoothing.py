@@ -1,0 +1,108 @@
+"""Smoothing of what is drawn of one object: data, noise, reconstruction and residual alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.ndimage import correlate1d
+
+from data.arrays import FloatArray
+from explorer.spectrum.inspection import Inspection
+
+
+@dataclass(frozen=True, kw_only=True)
+class Smoothed:
+    """What is drawn of one object. Arrays have shape (n_pixel,) unless said.
+
+    Attributes:
+        flux: Data, NaN where masked.
+        noise: One-sigma noise of `flux`, NaN where masked.
+        model: Reconstruction, NaN outside the rest range.
+        residual: Data minus reconstruction in units of their own noise, NaN where either is.
+        decoded: Decoded rest-frame spectrum, shape (n_rest,).
+    """
+
+    flux: FloatArray
+    noise: FloatArray
+    model: FloatArray
+    residual: FloatArray
+    decoded: FloatArray
+
+
+def smoothed(item: Inspection, width: int) -> Smoothed:
+    """Smooth an object with a Gaussian; masked pixels neither count nor are filled.
+
+    The reconstruction is averaged with the weights of the data, so that a perfect fit stays one;
+    in masked gaps, where there are none, all its pixels count alike.
+
+    Args:
+        item: The object.
+        width: Standard deviation of the Gaussian, pixels of the data; 0 = as they are.
+    """
+    if width == 0:
+        flux = np.where(item.masked, np.nan, item.flux)
+        return Smoothed(
+            flux=flux, noise=item.noise, model=item.model, residual=item.residual,
+            decoded=item.decoded,
+        )  # fmt: skip
+    modelled = np.isfinite(item.model)
+    both = np.where(modelled, item.ivar, 0.0)
+    plain = smooth(item.model, modelled.astype(float), width)
+    return Smoothed(
+        flux=smooth(item.flux, item.ivar, width),
+        noise=smoothed_noise(item.ivar, width),
+        model=np.where(item.masked, plain, smooth(item.model, both, width)),
+        residual=smooth(item.flux - item.model, both, width) / smoothed_noise(both, width),
+        decoded=_smooth_decoded(item, width),
+    )
+
+
+def smooth(flux: FloatArray, weight: FloatArray, width: int) -> FloatArray:
+    """Smooth with a Gaussian, weighting pixels; NaN where the weight is 0.
+
+    Args:
+        flux: Flux, shape (n_pixel,); NaN allowed where `weight` is 0.
+        weight: Weight of each pixel, same shape: the inverse variance.
+        width: Standard deviation of the Gaussian in pixels; 0 leaves the flux as it is.
+    """
+    if width == 0:
+        return np.where(weight > 0, flux, np.nan)
+    kernel = _gaussian(width)
+    total = _correlate(np.where(weight > 0, np.nan_to_num(flux) * weight, 0.0), kernel)
+    return _over(total, _correlate(weight, kernel), weight)
+
+
+def smoothed_noise(ivar: FloatArray, width: int) -> FloatArray:
+    """Return the one-sigma noise of `smooth(flux, ivar, width)`, NaN where masked.
+
+    The mean of independent pixels with weights k_i w_i, w_i being their inverse variance and k_i
+    the kernel, has the variance sum(k_i^2 w_i) / sum(k_i w_i)^2.
+    """
+    kernel = _gaussian(width)
+    return _over(np.sqrt(_correlate(ivar, kernel**2)), _correlate(ivar, kernel), ivar)
+
+
+def _gaussian(width: int) -> FloatArray:
+    offset = np.arange(-4 * width, 4 * width + 1)
+    return np.exp(-0.5 * (offset / max(width, 1e-9)) ** 2)
+
+
+def _correlate(values: FloatArray, kernel: FloatArray) -> FloatArray:
+    return correlate1d(values.astype(float), kernel, mode="constant")
+
+
+def _over(above: FloatArray, below: FloatArray, weight: FloatArray) -> FloatArray:
+    here = (weight > 0) & (below > 0)
+    return np.where(here, above / np.where(here, below, 1.0), np.nan)
+
+
+def _smooth_decoded(item: Inspection, width: int) -> FloatArray:
+    """Smooth the decoded spectrum over as many Angstrom as the data, on pixels of the data."""
+    wave = item.wave_rest * (1.0 + item.z)
+    grid = item.spectra.grid
+    first, last = (int(edge) for edge in np.rint(grid.pixel(wave[[0, -1]])))
+    start = grid.start + grid.step * first
+    fine = replace(grid, start=start, n_pixel=max(last - first + 1, 2)).wave
+    values = np.interp(fine, wave, item.decoded)
+    return np.interp(wave, fine, smooth(values, np.ones(len(values)), width))
