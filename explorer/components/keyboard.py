@@ -1,4 +1,7 @@
-"""Keys of a view, heard while it is on the screen and no text field has the focus."""
+"""Keys of a view, heard while it is on the screen and nothing else wants them.
+
+A text field wants all keys until Enter or Esc leave it; an open menu all, a slider its arrows.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +14,46 @@ from panel.custom import JSComponent
 from explorer.server.messages import together
 
 _ESM = """
-const typing = (event) => {
+const TEXT = 'textarea, select, input:not([type=checkbox]):not([type=radio])' +
+  ':not([type=button]):not([type=range])'
+const OPEN = '[role=listbox], [role=menu], [role=dialog], [role=combobox][aria-expanded=true]'
+const OWN = /^(Arrow.*|Page.*|Home|End)$/
+
+const field = (event) => {
+  const target = event.composedPath()[0]
+  if (!(target instanceof Element)) return null
+  return target.isContentEditable ? target : target.closest(TEXT)
+}
+const taken = (event) => {
   const target = event.composedPath()[0]
   if (!(target instanceof Element)) return false
-  return target.isContentEditable || target.closest(
-    'input:not([type=checkbox]):not([type=radio]):not([type=button]), textarea, select, ' +
-    '[role=slider], [role=combobox], [role=listbox], [role=menu], [role=dialog]') !== null
+  if (field(event) !== null || target.closest(OPEN) !== null) return true
+  // A closed menu opens by the vertical arrows, a slider moves by all of them.
+  if (target.closest('[role=slider], input[type=range]') !== null) return OWN.test(event.key)
+  return target.closest('[role=combobox]') !== null && /^Arrow(Up|Down)$/.test(event.key)
 }
 
 export function render({model, el}) {
   const heard = (event) => {
     const onScreen = el.getClientRects().length > 0 // of an element in a closed tab there are none
-    if (!onScreen || typing(event) || event.altKey || event.metaKey || event.ctrlKey) return
+    if (!onScreen || taken(event) || event.altKey || event.metaKey || event.ctrlKey) return
     if (!model.keys.includes(event.key)) return
     event.preventDefault()
     if (model.first) event.stopImmediatePropagation()
     model.send_msg({key: event.key})
   }
+  // Enter and Esc leave a field, once that has dealt with them: quick keys are heard again.
+  const leave = (event) => {
+    const left = field(event)
+    if (left === null || left.tagName === 'SELECT' || event.isComposing) return
+    if (event.key === 'Escape' || (event.key === 'Enter' && left.tagName === 'INPUT')) left.blur()
+  }
   window.addEventListener('keydown', heard, model.first)
-  model.on('remove', () => window.removeEventListener('keydown', heard, model.first))
+  if (!model.first) window.addEventListener('keydown', leave)
+  model.on('remove', () => {
+    window.removeEventListener('keydown', heard, model.first)
+    window.removeEventListener('keydown', leave)
+  })
 }
 """
 

@@ -9,14 +9,13 @@ import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
+from explorer.controls import class_filter, range_filter
+from explorer.controls.class_filter import ClassFilter
+from explorer.controls.compact import COMPACT
+from explorer.controls.range_filter import RangeFilter
 from explorer.state.selection import passing
 from explorer.state.state import ExplorerState
-
-COMPACT: dict[str, Any] = {
-    "size": "small", "description": "", "sizing_mode": "stretch_width", "margin": (5, 10),
-}  # fmt: skip
-SHOWN_CLASSES = 12
-"""Classes offered in a filter; rarer ones pass with `others`."""
+from explorer.theme.text import line
 
 
 class FiltersView(pn.viewable.Viewer):
@@ -38,95 +37,66 @@ class FiltersView(pn.viewable.Viewer):
             **COMPACT,
         )
         self.add.param.watch(self._on_add, "value")
+        self.clear = pmui.Button(
+            label="clear all", size="small", variant="text", visible=False, margin=(0, 10),
+            on_click=lambda _event: state.param.update(filters={}),
+        )  # fmt: skip
+        self.nothing = line(
+            "Nothing passes: widen a range, tick a box or clear all.", margin=(0, 10)
+        )
         self.rows = pn.Column(sizing_mode="stretch_width", margin=0)
-        self._widgets: dict[str, Any] = {}
+        self._parts: dict[str, RangeFilter | ClassFilter] = {}
         state.param.watch(lambda *_: self._follow(), "filters")
+        state.param.watch(lambda *_: self._warn(), "shown")
         self._follow()
+        self._warn()
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the filters above the menu that adds one."""
-        return pn.Column(self.rows, self.add, sizing_mode="stretch_width", margin=0)
+        return pn.Column(
+            self.rows, self.nothing, self.add, self.clear, sizing_mode="stretch_width", margin=0
+        )
 
     def _on_add(self, event: Any) -> None:  # noqa: ANN401 - param's event
-        column = event.new
-        if column and column not in self._state.filters:
-            self._state.filters = {**self._state.filters, column: self._everything(column)}
+        column, state = event.new, self._state
+        if column and column not in state.filters:
+            of_words = column in state.dataset.class_columns
+            kind = class_filter if of_words else range_filter
+            state.filters = {**state.filters, column: kind.everything(state.dataset, column)}
         self.add.value = ""
 
-    def _everything(self, column: str) -> Any:  # noqa: ANN401 - a range or a list
-        dataset = self._state.dataset
-        if column in dataset.class_columns:
-            return list(dataset.classes(column).names)
-        values = dataset.numeric(column)
-        return (float(np.nanmin(values)), float(np.nanmax(values)))
-
     def _follow(self) -> None:
-        """Make a widget for each filter, keep those that are there."""
-        state = self._state
-        for column, value in state.filters.items():
-            if column not in self._widgets:
-                self._widgets[column] = self._widget(column)
-            self._widgets[column].value = self._to_widget(column, value)
-        for column in set(self._widgets) - set(state.filters):
-            del self._widgets[column]
-        self._recount()
-        wanted = [self._with_remove(column, widget) for column, widget in self._widgets.items()]
+        """Make widgets for each filter, keep those that are there."""
+        filters = self._state.filters
+        for column, value in filters.items():
+            part = self._parts.get(column) or self._part(column)
+            self._parts[column] = part
+            if isinstance(part, ClassFilter):
+                others = {name: value for name, value in filters.items() if name != column}
+                part.show(value, passing(self._state.dataset, others))
+            else:
+                part.show(value)
+        for column in set(self._parts) - set(filters):
+            del self._parts[column]
+        self.clear.visible = len(filters) > 1
+        wanted = [self._with_remove(column, part) for column, part in self._parts.items()]
         if [row.name for row in wanted] != [row.name for row in self.rows]:
             self.rows[:] = wanted
 
-    def _recount(self) -> None:
-        """Write beside each class how many objects pass the other filters."""
-        for column, widget in self._widgets.items():
-            if column in self._state.dataset.class_columns:
-                widget.options = self._class_options(column)
+    def _warn(self) -> None:
+        shown = self._state.shown
+        self.nothing.visible = shown is not None and not shown.any()
 
-    def _class_options(self, column: str) -> dict[str, str]:
-        """Return label with count -> class, the most frequent of the atlas first."""
-        state = self._state
-        classes = state.dataset.classes(column)
-        others = {name: value for name, value in state.filters.items() if name != column}
-        mask = passing(state.dataset, others)
-        codes = classes.codes if mask is None else classes.codes[mask]
-        counts = np.bincount(codes[codes >= 0], minlength=len(classes.names))
-        options: dict[str, str] = {}
-        for name, count in list(zip(classes.names, counts, strict=True))[:SHOWN_CLASSES]:
-            short = f"{name[:24]}  {count:,}"
-            options[f"{name}  {count:,}" if short in options else short] = name
-        return options
+    def _part(self, column: str) -> RangeFilter | ClassFilter:
+        def change(value: Any) -> None:  # noqa: ANN401 - a range or a list
+            filters = self._state.filters
+            if column in filters and value != filters[column]:
+                self._state.filters = {**filters, column: value}
 
-    def _to_widget(self, column: str, value: Any) -> Any:  # noqa: ANN401
-        if column in self._state.dataset.class_columns:
-            return [name for name in value if name in self._widgets[column].options.values()]
-        return tuple(value)
+        kind = ClassFilter if column in self._state.dataset.class_columns else RangeFilter
+        return kind(self._state.dataset, column, change)
 
-    def _widget(self, column: str) -> Any:  # noqa: ANN401
-        dataset = self._state.dataset
-        if column in dataset.class_columns:
-            widget = pmui.CheckBoxGroup(
-                label=dataset.label(column), options=self._class_options(column),
-                sizing_mode="stretch_width", margin=(2, 10),
-            )  # fmt: skip
-            watched = "value"
-        else:
-            low, high = self._everything(column)
-            widget = pmui.EditableRangeSlider(
-                label=dataset.label(column), start=low, end=high, step=(high - low) / 200 or 1.0,
-                value=(low, high), **COMPACT,
-            )  # fmt: skip
-            watched = "value_throttled"
-        widget.param.watch(lambda event: self._on_widget(column, event.new), watched)
-        return widget
-
-    def _on_widget(self, column: str, value: Any) -> None:  # noqa: ANN401
-        if value is None or column not in self._state.filters:
-            return
-        dataset = self._state.dataset
-        if column in dataset.class_columns:
-            value = [*value, *dataset.classes(column).names[SHOWN_CLASSES:]]
-        if value != self._state.filters[column]:
-            self._state.filters = {**self._state.filters, column: value}
-
-    def _with_remove(self, column: str, widget: Any) -> pn.Row:  # noqa: ANN401
+    def _with_remove(self, column: str, part: RangeFilter | ClassFilter) -> pn.Row:
         def remove(_event: object) -> None:
             filters = dict(self._state.filters)
             filters.pop(column, None)
@@ -136,7 +106,7 @@ class FiltersView(pn.viewable.Viewer):
             icon="close", size="small", margin=(4, 0), on_click=remove,
             description=f"Remove the filter on {escape(self._state.dataset.label(column))}",
         )  # fmt: skip
-        return pn.Row(widget, button, sizing_mode="stretch_width", margin=0, name=column)
+        return pn.Row(part, button, sizing_mode="stretch_width", margin=0, name=column)
 
 
 def counts_text(state: ExplorerState) -> str:

@@ -7,13 +7,12 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from explorer.controls.filters import COMPACT, FiltersView
+from explorer.controls.compact import COMPACT, HEADING
+from explorer.controls.filters import FiltersView
 from explorer.export.menu import TakeAway
 from explorer.state.dataset import LATENTS
 from explorer.state.state import ExplorerState
 from explorer.theme.colour import PALETTES
-
-_HEADING = "font-size:11px; letter-spacing:.06em; text-transform:uppercase; opacity:.65"
 
 
 class ControlsView(pn.viewable.Viewer):
@@ -79,7 +78,7 @@ class ControlsView(pn.viewable.Viewer):
         """Return the widgets in a column."""
 
         def heading(text: str) -> pn.pane.HTML:
-            return pn.pane.HTML(f'<div style="{_HEADING}">{text}</div>', margin=(10, 10, 2, 10))
+            return pn.pane.HTML(f'<div style="{HEADING}">{text}</div>', margin=(10, 10, 2, 10))
 
         return pn.Column(
             heading("Map"), *self.map_widgets, heading("Filters"), self.filters,

@@ -11,6 +11,9 @@ import shapely
 from data.arrays import BoolArray
 from explorer.state.dataset import LATENTS, Dataset, Plane
 
+NO_VALUE = ""
+"""Stands in a list of classes for the objects that have none."""
+
 
 def passing(dataset: Dataset, filters: Mapping[str, Any]) -> BoolArray | None:
     """Return which objects pass every filter, or None where there is no filter.
@@ -18,7 +21,7 @@ def passing(dataset: Dataset, filters: Mapping[str, Any]) -> BoolArray | None:
     Args:
         dataset: The atlas.
         filters: Column -> (low, high), both included, or column -> list of class names. An
-            object without the value passes no filter on that column.
+            object without a value passes (low, high, True), and a list that holds `NO_VALUE`.
 
     Raises:
         ValueError: A column is not there, or a filter is neither a range nor a list.
@@ -28,11 +31,13 @@ def passing(dataset: Dataset, filters: Mapping[str, Any]) -> BoolArray | None:
         if column in dataset.class_columns and isinstance(wanted, list):
             classes = dataset.classes(column)
             codes = [code for code, name in enumerate(classes.names) if name in wanted]
-            passes = np.isin(classes.codes, codes)
+            passes = np.isin(classes.codes, [*codes, -1] if NO_VALUE in wanted else codes)
         elif column in dataset.numeric_columns and _is_range(wanted):
             values = dataset.numeric(column)
-            low, high = np.asarray(wanted, dtype=values.dtype)
+            low, high = np.asarray(wanted[:2], dtype=values.dtype)
             passes = (values >= low) & (values <= high)
+            if len(wanted) == 3 and wanted[2]:
+                passes |= np.isnan(values)
         else:
             raise ValueError(
                 f"a filter must be (low, high) on a column of numbers or a list of classes, "
@@ -45,8 +50,9 @@ def passing(dataset: Dataset, filters: Mapping[str, Any]) -> BoolArray | None:
 def _is_range(wanted: Any) -> bool:  # noqa: ANN401 - whatever an address holds
     return (
         isinstance(wanted, (list, tuple))
-        and len(wanted) == 2
-        and all(isinstance(limit, (int, float)) for limit in wanted)
+        and len(wanted) in (2, 3)
+        and all(isinstance(limit, (int, float)) for limit in wanted[:2])
+        and all(isinstance(missing, bool) for missing in wanted[2:])
     )
 
 

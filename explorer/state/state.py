@@ -52,7 +52,7 @@ class ExplorerState(param.Parameterized):
     selected: int | None = param.Integer(None, allow_None=True, doc="Row of the object inspected.")  # type: ignore[assignment]
     hovered: int | None = param.Integer(None, allow_None=True, doc="Row under the pointer.")  # type: ignore[assignment]
     filters: dict[str, Any] = param.Dict(
-        {}, doc="column -> (low, high), or column -> list of classes; others are hidden."
+        {}, doc="What passes, by column (see `selection.passing`); other objects are hidden."
     )  # type: ignore[assignment]
     region: dict[str, Any] | None = param.Dict(
         None, allow_None=True, doc="Box or lasso: {plane, x, y}, a polygon on that plane."

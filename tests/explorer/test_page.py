@@ -11,7 +11,6 @@ import pytest
 from explorer.about import AboutView
 from explorer.app import serve_page
 from explorer.components.screen import beside_map
-from explorer.controls.filters import FiltersView, counts_text
 from explorer.export.menu import CHOICES, TakeAway
 from explorer.map.image import MapRequest
 from explorer.map.raster import Viewport
@@ -84,27 +83,6 @@ def test_messages_are_escaped() -> None:
     text = texts(error_page(Path("/x"), ValueError("<script>alert(1)</script>")))
     assert "<script" not in text
     assert "python -m data ingest" in text
-
-
-def test_filters_follow_the_state_both_ways(tiny_atlas_path: Path) -> None:
-    state = new_state(tiny_atlas_path)
-    view = FiltersView(state)
-    view.add.value = "class"
-    assert set(state.filters["class"]) == {"GALAXY", "QSO"}
-    view._widgets["class"].value = ["QSO"]
-    assert int(state.shown.sum()) == int((state.dataset.catalog["class"] == "QSO").sum())  # type: ignore[union-attr]
-    assert f"{int(state.shown.sum())} shown" in counts_text(state)  # type: ignore[union-attr]
-    state.filters = {**state.filters, "z": (0.1, 0.2)}
-    assert view._widgets["z"].value == (0.1, 0.2)
-    passing = state.dataset.catalog["z"].between(0.1, 0.2)
-    counts = state.dataset.catalog["class"][passing].value_counts()
-    assert list(view._widgets["class"].options) == [
-        f"GALAXY  {counts['GALAXY']}", f"QSO  {counts['QSO']}"
-    ]  # fmt: skip
-    assert view._widgets["class"].value == ["QSO"]
-    state.filters = {}
-    assert len(view.rows) == 0
-    assert counts_text(state) == "120 objects"
 
 
 def test_table_lists_what_is_selected(tiny_atlas_path: Path) -> None:
