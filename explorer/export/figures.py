@@ -17,13 +17,14 @@ from matplotlib.ticker import MaxNLocator
 from data.lines.emission import SpectralLine
 from explorer.export.export import Exported
 from explorer.map.image import MapRequest, draw_map
+from explorer.map.key import class_rows
 from explorer.map.raster import Viewport
 from explorer.spectrum.inspection import Inspection
 from explorer.spectrum.limits import flux_limits, residual_limit
 from explorer.spectrum.line_marks import line_positions, readable
 from explorer.spectrum.smoothing import smoothed
 from explorer.state.dataset import DENSITY, Dataset
-from explorer.theme.colour import OKABE_ITO, OTHER, PALETTES, Scale, class_colours
+from explorer.theme.colour import Scale
 from explorer.theme.theme import LIGHT
 
 DPI = 200
@@ -72,22 +73,17 @@ def _add_key(
         norm = FuncNorm(
             (knots.position, knots.value), vmin=float(knots.knots[0]), vmax=float(knots.knots[-1])
         )
-        mappable = ScalarMappable(norm, ListedColormap(list(PALETTES[request.palette])))
+        mappable = ScalarMappable(norm, ListedColormap(list(replace(request, dark=False).colours)))
         ticks = knots.value(np.linspace(0, 1, 5))
         bar = figure.colorbar(mappable, ax=axes, label=title, fraction=0.05, aspect=30)
         bar.set_ticks(list(ticks), labels=[f"{tick:.4g}" for tick in ticks])
         bar.minorticks_off()
     else:
-        names = dataset.classes(request.colour).names
-        colours = class_colours(names)
+        mask = request.subset if request.subset is not None else request.shown
         handles = [
             Line2D([], [], ls="", marker="o", color=colour, label=name[:28].replace("$", r"\$"))
-            for name, colour in zip(names[: len(OKABE_ITO)], colours, strict=False)
+            for name, _count, colour in class_rows(dataset.classes(request.colour), mask)
         ]
-        if len(names) > len(OKABE_ITO):
-            handles.append(
-                Line2D([], [], ls="", marker="o", color=OTHER, label="other or no value")
-            )
         axes.legend(handles=handles, fontsize="small", framealpha=0.8)
 
 

@@ -13,7 +13,21 @@ from data.arrays import BoolArray
 from explorer.map import raster
 from explorer.map.raster import Viewport
 from explorer.state.dataset import DENSITY, Dataset, Plane
-from explorer.theme.colour import DIVERGING, OTHER, PALETTES, Scale, class_colours, fit_scale, rgb
+from explorer.theme.colour import (
+    DIVERGING,
+    NO_VALUE,
+    Scale,
+    class_colours,
+    fit_scale,
+    readable_palette,
+    rgb,
+)
+from explorer.theme.theme import ink
+
+RARE_SHARE = 0.02
+"""Classes with less than this part of the objects are drawn over the others."""
+RARE_RADIUS = 2.0
+"""Their discs have at least this radius, pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +53,11 @@ class MapRequest:
     shown: BoolArray | None
     subset: BoolArray | None
     dark: bool
+
+    @property
+    def colours(self) -> tuple[str, ...]:
+        """The colour map, as far as it can be told from the paper."""
+        return readable_palette(self.palette, dark=self.dark, paper=ink(self.dark).paper)
 
 
 @dataclass(frozen=True)
@@ -87,8 +106,7 @@ def draw_map(dataset: Dataset, request: MapRequest, viewport: Viewport) -> MapIm
         frame = _where(frame, request.shown)
     scale = scale_for(dataset, request)
     if request.subset is None:
-        means = raster.aggregate(frame, viewport)
-        pixels, scale = _colour(means, request, scale)
+        pixels, scale = _paint(dataset, frame, request, viewport, scale, request.shown)
         return MapImage(pixels, viewport, scale, _n_drawn(frame, viewport))
     context = raster.aggregate(frame.filter(["x", "y"]), viewport)
     grey = np.array([90, 90, 96] if request.dark else [200, 200, 205], dtype=np.uint8)
@@ -98,8 +116,35 @@ def draw_map(dataset: Dataset, request: MapRequest, viewport: Viewport) -> MapIm
     )
     subset = request.subset if request.shown is None else request.subset[request.shown]
     chosen = _where(frame, subset)
-    pixels, scale = _colour(raster.aggregate(chosen, viewport), request, scale)
+    pixels, scale = _paint(dataset, chosen, request, viewport, scale, request.subset)
     return MapImage(raster.over(pixels, bottom), viewport, scale, _n_drawn(frame, viewport))
+
+
+def _paint(
+    dataset: Dataset,
+    frame: pd.DataFrame,
+    request: MapRequest,
+    viewport: Viewport,
+    scale: Scale | None,
+    mask: BoolArray | None,
+) -> tuple[NDArray[np.uint32], Scale | None]:
+    """Return the pixels of the objects in `frame`, which are those of `mask`, and the scale."""
+    pixels, scale = _colour(raster.aggregate(frame, viewport), request, scale)
+    if request.colour not in dataset.class_columns:
+        return pixels, scale
+    rare = _is_rare(dataset.classes(request.colour).codes, mask)
+    if rare.any():
+        top = raster.aggregate(_where(frame, rare), viewport, least_radius=RARE_RADIUS)
+        pixels = raster.over(_colour(top, request, scale)[0], pixels)
+    return pixels, scale
+
+
+def _is_rare(codes: NDArray[np.int16], mask: BoolArray | None) -> BoolArray:
+    """Return which objects of a mask (None = all) are of a class that others would hide."""
+    codes = codes if mask is None else codes[mask]
+    counts = np.bincount(codes[codes >= 0], minlength=1)
+    rare = np.append(counts <= RARE_SHARE * len(codes), False)  # code -1: no value
+    return rare[codes]
 
 
 def _where(frame: pd.DataFrame, mask: BoolArray) -> pd.DataFrame:
@@ -131,7 +176,7 @@ def _frame(dataset: Dataset, request: MapRequest) -> pd.DataFrame:
 def _channels(dataset: Dataset, column: str) -> tuple[NDArray[np.float32], ...]:
     """Return red, green and blue of each object's class, 0-255."""
     classes = dataset.classes(column)
-    table = rgb([*class_colours(classes.names), OTHER]).astype(np.float32)
+    table = rgb([*class_colours(classes.names), NO_VALUE]).astype(np.float32)
     return tuple(table[classes.codes, channel] for channel in range(3))
 
 
@@ -142,7 +187,7 @@ def _colour(
     if "red" in means:
         colours = np.stack([np.nan_to_num(means[name]) for name in raster.VALUES[1:]], axis=-1)
         return raster.to_rgba(np.round(colours), raster.opacity(count)), None
-    palette = rgb([*PALETTES[request.palette], OTHER])
+    palette = rgb([*request.colours, NO_VALUE])
     if request.colour == DENSITY:
         scale = fit_density(count, request)
         position = scale.position(np.maximum(count, 1.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,16 @@ from bokeh.models import (
 
 from data.arrays import BoolArray
 from explorer.state.dataset import Classes
-from explorer.theme.colour import OKABE_ITO, OTHER, PALETTES, Scale, class_colours
+from explorer.theme.colour import CLASS_COLOURS, NO_VALUE, OTHER, PALETTES, Scale, class_colours
 from explorer.theme.theme import ink
 
 N_TICK = 5
+N_COLUMN = 4
+"""Classes beside each other in the key."""
 
 
 class MapKey:
-    """Colour bar and class key in a corner of the map; one of them is visible."""
+    """Colour bar and class key under the map, where they hide no object; one of them is visible."""
 
     def __init__(self, figure: Any) -> None:  # noqa: ANN401 - Bokeh's figure
         """Put both on a figure."""
@@ -33,29 +36,29 @@ class MapKey:
         self.colour_bar = ColorBar(
             name="map colour bar",
             color_mapper=self._mapper, ticker=self._ticker, orientation="horizontal",
-            location="bottom_right", width=200, height=9, padding=14, margin=4, title_standoff=4,
+            width="auto", height=9, padding=6, margin=0, title_standoff=3,
             title_text_font_style="normal", title_text_font_size="11px",
             major_label_text_font_size="10px", major_tick_line_color=None, border_line_color=None,
-            background_fill_alpha=0.75,
+            background_fill_alpha=0.0,
         )  # fmt: skip
-        figure.add_layout(self.colour_bar)
+        figure.add_layout(self.colour_bar, "below")
         self._figure = figure
         self._swatches: list[Any] = []
         options: dict[str, Any] = {"padding": 6}
         self.classes = Legend(
             name="map key",
-            items=[], location="bottom_right", label_text_font_size="11px", spacing=1,
-            glyph_height=14, glyph_width=14, label_height=14, label_standoff=4, visible=False,
-            **options,
+            items=[], orientation="horizontal", ncols=N_COLUMN, label_text_font_size="11px",
+            spacing=2, glyph_height=14, glyph_width=14, label_height=14, label_standoff=4,
+            visible=False, **options,
         )  # fmt: skip
-        figure.add_layout(self.classes)
+        figure.add_layout(self.classes, "below")
         self._rows: list[tuple[str, int, str]] = []
 
-    def show_scale(self, scale: Scale, *, title: str, palette: str) -> None:
+    def show_scale(self, scale: Scale, *, title: str, palette: Sequence[str]) -> None:
         """Show a colour bar."""
         ticks = np.linspace(0.0, 1.0, N_TICK)
         labels = [format_value(value) for value in scale.value(ticks)]
-        self._mapper.palette = list(PALETTES[palette])
+        self._mapper.palette = list(palette)
         self._ticker.ticks = ticks.tolist()
         self.colour_bar.update(
             title=title, visible=True,
@@ -76,7 +79,7 @@ class MapKey:
         for swatch, (_name, _count, colour) in zip(self._swatches, rows, strict=False):
             swatch.glyph.update(fill_color=colour, line_color=colour)
         self.classes.items = [
-            LegendItem(label=f"{name[:28]}  {count:,}", renderers=[swatch])
+            LegendItem(label=f"{name[:20]}  {count:,}", renderers=[swatch])
             for swatch, (name, count, _colour) in zip(self._swatches, rows, strict=False)
         ]
 
@@ -90,15 +93,21 @@ class MapKey:
 
 
 def class_rows(classes: Classes, mask: BoolArray | None) -> list[tuple[str, int, str]]:
-    """Return name, count and colour of each line of the key; rare classes share the last."""
+    """Return name, count and colour of each line of the key.
+
+    Classes beyond the colours share a line, and so do objects without a value.
+    """
     codes = classes.codes if mask is None else classes.codes[mask]
     counts = np.bincount(codes.astype(np.int64) + 1, minlength=len(classes.names) + 1)
-    named = min(len(classes.names), len(OKABE_ITO))
+    named = min(len(classes.names), len(CLASS_COLOURS))
     colours = class_colours(classes.names)
     rows = [(classes.names[rank], int(counts[rank + 1]), colours[rank]) for rank in range(named)]
-    rest, none = int(counts[1 + named :].sum()), int(counts[0])
-    name = " or ".join(word for word, count in (("other", rest), ("no value", none)) if count)
-    return [*rows, (name, rest + none, OTHER)] if name else rows
+    n_other = len(classes.names) - named
+    if n_other:
+        rows.append((f"{n_other} others", int(counts[1 + named :].sum()), OTHER))
+    if counts[0]:
+        rows.append(("no value", int(counts[0]), NO_VALUE))
+    return rows
 
 
 def format_value(value: float) -> str:

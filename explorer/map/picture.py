@@ -12,7 +12,8 @@ from explorer.map.raster import Viewport
 from explorer.server.latest import Latest
 from explorer.state.dataset import DENSITY
 from explorer.state.state import ExplorerState
-from explorer.theme.theme import inner_size
+from explorer.theme.colour import readable_palette
+from explorer.theme.theme import ink, inner_size
 
 View = tuple[float, float, float, float]
 """Limits of the map: x0, x1, y0, y1."""
@@ -83,7 +84,8 @@ class MapPicture:
         if image.scale is not None:
             label = state.dataset.label(state.colour)
             title = "objects per pixel" if state.colour == DENSITY else label
-            self.key.show_scale(image.scale, title=title, palette=state.palette)
+            colours = readable_palette(state.palette, dark=state.dark, paper=ink(state.dark).paper)
+            self.key.show_scale(image.scale, title=title, palette=colours)
         elif state.colour in state.dataset.class_columns:
             mask = state.subset if state.subset is not None else state.shown
             self.key.show_classes(state.dataset.classes(state.colour), mask)

@@ -56,12 +56,15 @@ def warm_up() -> None:
     aggregate(frame.filter(["x", "y", *VALUES[1:]]), viewport)
 
 
-def aggregate(frame: pd.DataFrame, viewport: Viewport) -> dict[str, FloatArray]:
+def aggregate(
+    frame: pd.DataFrame, viewport: Viewport, *, least_radius: float = 0.0
+) -> dict[str, FloatArray]:
     """Count points and average their other columns, pixel by pixel.
 
     Args:
         frame: `x`, `y` and columns to average, all float32: every column is copied.
         viewport: What to show.
+        least_radius: Radius of the discs at least, pixels; 0 = one pixel each in crowded views.
 
     Returns:
         `count` and the mean of each column, shape (height, width), float32. Means are NaN where
@@ -75,7 +78,7 @@ def aggregate(frame: pd.DataFrame, viewport: Viewport) -> dict[str, FloatArray]:
         reductions["finite"] = ds.count(VALUES[0])
     image = viewport.canvas().points(frame, "x", "y", agg=ds.summary(**reductions))
     count = image["count"].to_numpy()
-    radius = disc_radius(count)
+    radius = max(disc_radius(count), least_radius)
     result = {"count": _spread(count.astype(np.float32), radius=radius)}
     finite = result["count"]
     if VALUES[0] in names:

@@ -1,9 +1,10 @@
-"""Colours: maps for numbers, the Okabe-Ito key for classes, and the scale between them."""
+"""Colours: maps for numbers, a key of twelve for classes, and the scale between them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from bokeh import palettes
@@ -28,11 +29,18 @@ PALETTES: dict[str, tuple[str, ...]] = {
 DIVERGING = ("blue-red",)
 """Palettes whose middle means zero."""
 
-OKABE_ITO = (
+CLASS_COLOURS = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442",
+    "#882255", "#44AA99", "#332288", "#999933", "#AA4499",
 )  # fmt: skip
-OTHER = "#9A9A9A"
-"""Colour of classes beyond the key, and of objects without a value."""
+"""Okabe and Ito's seven, then the muted ones of Paul Tol that differ from them."""
+OTHER = "#7A6A58"
+"""Colour of classes beyond the key."""
+NO_VALUE = "#9A9A9A"
+"""Colour of objects without a value."""
+
+LEAST_CONTRAST = {False: 1.25, True: 2.0}
+"""Contrast (WCAG 2) with the paper that the ends of a colour map need, by dark theme or not."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,34 @@ def rgb(colours: Sequence[str]) -> NDArray[np.uint8]:
     return np.rint(255 * to_rgba_array(list(colours))[:, :3]).astype(np.uint8)
 
 
+def luminance(colours: Sequence[str]) -> FloatArray:
+    """Return the relative luminance of colours (WCAG 2), 0 = black, 1 = white."""
+    share = rgb(colours) / 255.0
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return linear @ np.array([0.2126, 0.7152, 0.0722])
+
+
+@cache
+def readable_palette(name: str, *, dark: bool, paper: str) -> tuple[str, ...]:
+    """Return a colour map without the ends that can not be told from the paper.
+
+    Args:
+        name: Of `PALETTES`.
+        dark: Whether the theme is dark.
+        paper: Colour of the paper.
+
+    Returns:
+        `N_COLOUR` colours, evenly spaced over what is left.
+    """
+    colours = PALETTES[name]
+    light, ground = luminance(colours) + 0.05, float(luminance([paper])[0]) + 0.05
+    contrast = np.maximum(light, ground) / np.minimum(light, ground)
+    seen = np.flatnonzero(contrast >= LEAST_CONTRAST[dark])
+    at = np.linspace(seen[0], seen[-1], N_COLOUR).round().astype(int)
+    return tuple(colours[index] for index in at)
+
+
 def class_colours(names: Sequence[str]) -> tuple[str, ...]:
     """Return a colour for each class: by rank in the whole atlas, so filters do not change it."""
-    return tuple(OKABE_ITO[rank] if rank < len(OKABE_ITO) else OTHER for rank in range(len(names)))
+    n_own = len(CLASS_COLOURS)
+    return tuple(CLASS_COLOURS[rank] if rank < n_own else OTHER for rank in range(len(names)))

@@ -10,14 +10,27 @@ from hypothesis import strategies as st
 
 from explorer.map import raster
 from explorer.map.geometry import TOLERANCE, home_view, nearest_object
-from explorer.map.image import MapRequest, draw_map
+from explorer.map.image import RARE_RADIUS, MapRequest, draw_map
 from explorer.map.key import class_rows
 from explorer.map.markers import hover_text
 from explorer.map.raster import Viewport
 from explorer.map.view import MapView
 from explorer.state.dataset import DENSITY, Plane
 from explorer.state.state import ExplorerState
-from explorer.theme.colour import OKABE_ITO, OTHER, PALETTES, Scale, class_colours, fit_scale, rgb
+from explorer.theme.colour import (
+    CLASS_COLOURS,
+    LEAST_CONTRAST,
+    NO_VALUE,
+    OTHER,
+    PALETTES,
+    Scale,
+    class_colours,
+    fit_scale,
+    luminance,
+    readable_palette,
+    rgb,
+)
+from explorer.theme.theme import ink
 from tests.fixtures.explorer import new_state
 
 SQUARE = Viewport(x0=0.0, x1=1.0, y0=0.0, y1=1.0, width=200, height=200)
@@ -134,10 +147,10 @@ def test_map_shows_value_grey_for_missing_and_nothing_elsewhere(tiny_atlas_path:
     state = new_state(tiny_atlas_path, umap_x=x, umap_y=np.full(120, 0.5), value=value)
     state.colour = "value"
     image = channels(draw_map(state.dataset, request_for(state), SQUARE).pixels)
-    first, last = rgb(PALETTES["viridis"])[[0, 255]]
+    first, last = rgb(readable_palette("viridis", dark=False, paper="#ffffff"))[[0, 255]]
     np.testing.assert_array_equal(image[100, 20, :3], first)
     np.testing.assert_array_equal(image[100, 100, :3], last)
-    np.testing.assert_array_equal(image[100, 180, :3], rgb([OTHER])[0])
+    np.testing.assert_array_equal(image[100, 180, :3], rgb([NO_VALUE])[0])
     assert (image[100, [20, 100, 180], 3] > 100).all()
     assert image[10, 10, 3] == 0
 
@@ -149,21 +162,56 @@ def test_classes_have_their_colours_whatever_is_filtered(tiny_atlas_path: Path) 
     state.colour = "kind"
     for shown in (None, kinds != "a"):
         image = channels(draw_map(state.dataset, request_for(state, shown=shown), SQUARE).pixels)
-        np.testing.assert_array_equal(image[100, 100, :3], rgb(OKABE_ITO[1:2])[0])
-        np.testing.assert_array_equal(image[100, 180, :3], rgb(OKABE_ITO[2:3])[0])
+        np.testing.assert_array_equal(image[100, 100, :3], rgb(CLASS_COLOURS[1:2])[0])
+        np.testing.assert_array_equal(image[100, 180, :3], rgb(CLASS_COLOURS[2:3])[0])
     assert image[100, 20, 3] == 0
     rows = class_rows(state.dataset.classes("kind"), kinds != "a")
-    assert rows == [("a", 0, OKABE_ITO[0]), ("b", 40, OKABE_ITO[1]), ("c", 20, OKABE_ITO[2])]
+    assert rows == [
+        ("a", 0, CLASS_COLOURS[0]),
+        ("b", 40, CLASS_COLOURS[1]),
+        ("c", 20, CLASS_COLOURS[2]),
+    ]
 
 
-def test_key_of_many_classes_counts_the_rest_together(tiny_atlas_path: Path) -> None:
-    kinds = np.array([f"kind {row // 10}" for row in range(110)] + [""] * 10)
+def test_key_names_each_colour_and_counts_the_rest_together(tiny_atlas_path: Path) -> None:
+    kinds = np.array([f"kind {row // 7}" for row in range(110)] + [""] * 10)
     classes = new_state(tiny_atlas_path, kind=kinds).dataset.classes("kind")
-    rows = class_rows(classes, None)
-    assert len(rows) == len(OKABE_ITO) + 1
-    assert rows[-1] == ("other or no value", 50, OTHER)
+    rows, n_own = class_rows(classes, None), len(CLASS_COLOURS)
+    assert n_own == 12
+    assert [colour for _name, _count, colour in rows] == [*CLASS_COLOURS, OTHER, NO_VALUE]
+    assert rows[-2][:2] == ("4 others", 110 - 7 * n_own)
+    assert rows[-1][:2] == ("no value", 10)
     assert sum(count for _name, count, _colour in rows) == 120
-    assert len(set(class_colours(classes.names))) == len(OKABE_ITO) + 1
+    assert len(set(class_colours(classes.names))) == n_own + 1
+
+
+def test_rare_classes_lie_over_the_crowd_and_are_no_specks(tiny_atlas_path: Path) -> None:
+    n_object, rng = 120, np.random.default_rng(5)
+    kinds = np.array(["usual"] * 118 + ["rare"] * 2)
+    x, y = rng.uniform(0.3, 0.7, (2, n_object))
+    x[-2:], y[-2:] = [0.5, 0.9], 0.5
+    x[:60], y[:60] = 0.5, 0.5  # sixty usual objects where one of the rare ones is
+    state = new_state(tiny_atlas_path, umap_x=x, umap_y=y, kind=kinds)
+    state.colour = "kind"
+    for subset in (None, np.arange(n_object) >= 15):
+        request = request_for(state, subset=subset)
+        image = channels(draw_map(state.dataset, request, SQUARE).pixels)
+        colour = rgb(CLASS_COLOURS[1:2])[0]
+        np.testing.assert_array_equal(image[100, 100, :3], colour)
+        assert (image[..., :3] == colour).all(axis=-1).sum() > 2 * np.pi * RARE_RADIUS**2 / 2
+
+
+@pytest.mark.parametrize("name", PALETTES)
+def test_every_colour_of_a_map_is_told_from_its_paper(name: str) -> None:
+    for dark in (False, True):
+        paper = ink(dark).paper
+        colours = readable_palette(name, dark=dark, paper=paper)
+        ground = luminance([paper])[0] + 0.05
+        ends = luminance([colours[0], colours[-1]]) + 0.05
+        contrast = np.maximum(ends, ground) / np.minimum(ends, ground)
+        assert (contrast >= LEAST_CONTRAST[dark]).all()
+        assert len(colours) == 256
+    assert luminance(["#ffffff", "#000000"]) == pytest.approx([1, 0])
 
 
 def test_what_is_not_selected_is_dimmed_not_dropped(tiny_atlas_path: Path) -> None:
