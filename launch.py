@@ -10,5 +10,5 @@ from bokeh.settings import settings
 from explorer.app import serve_page
 
 settings.perform_document_validation = False  # of each page opened; the tests do it
-pn.extension("tabulator", notifications=True)
+pn.extension("tabulator", notifications=True, disconnect_notification="")
 serve_page(sys.argv[1:]).servable()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 import panel as pn
 import panel_material_ui as pmui
 from bokeh.document import Document
 
+from explorer.components.address_bar import AddressBar
 from explorer.components.busy_bar import BusyBar
+from explorer.components.connection import Connection
 from explorer.components.screen import USUAL, Screen, beside_map
 from explorer.components.tour import Tour
 from explorer.controls.filters import counts_text
@@ -21,7 +24,7 @@ from explorer.server.panel_locks import hold_locks
 from explorer.server.panel_page import cut_busy_tie, serve_own_files
 from explorer.server.panel_writes import keep_order
 from explorer.session import Session
-from explorer.state.address import NAMES, from_query, to_query
+from explorer.state.address import GRADUAL, NAMES, from_query, restore, to_query
 from explorer.state.dataset import Dataset
 from explorer.theme.text import line
 from explorer.theme.theme import FIGURE_THEME, PAGE_SX, PAGE_THEME, UNVEILED
@@ -75,7 +78,8 @@ def build_page(dataset: Dataset) -> pmui.Page:
     page.param.watch(lambda event: state.param.update(dark=event.new), "dark_theme")
     state.dark = page.dark_theme
     if document is not None and document.session_context is not None:
-        _follow_address(session, document, defaults)
+        address = _follow_address(session, document, defaults)
+        page.sidebar.extend([address, Connection()])
         session.map.open()
         pn.state.onload(lambda: _start(session, document))
         watch_activity(document, busy.follow)
@@ -104,8 +108,8 @@ def _start(session: Session, document: Document) -> None:
     session.map.redraw()
 
 
-def _follow_address(session: Session, document: Document, defaults: dict[str, Any]) -> None:
-    """Start from the address, then let the address follow the state."""
+def _follow_address(session: Session, document: Document, defaults: dict[str, Any]) -> AddressBar:
+    """Start from the address, then let the address follow the state, and Back the address."""
     state = session.state
     arguments = pn.state.session_args or {}
     query = {name: values[0].decode() for name, values in arguments.items() if values}
@@ -115,16 +119,24 @@ def _follow_address(session: Session, document: Document, defaults: dict[str, An
         for complaint in complaints:
             warn(complaint)
 
+    def go(query: str) -> None:
+        for complaint in restore(state, dict(parse_qsl(query.lstrip("?"))), defaults=defaults):
+            warn(complaint)
+
+    bar = AddressBar(go)
     pn.state.onload(tell)
     waiting: list[Any] = []
+    moved: set[str] = set()
 
     def write() -> None:
         waiting.clear()
-        if pn.state.location is not None:
-            pn.state.location.search = to_query(state, defaults=defaults)
+        bar.write(to_query(state, defaults=defaults), push=not moved <= GRADUAL)
+        moved.clear()
 
-    def changed(*_events: object) -> None:
+    def changed(*events: Any) -> None:  # noqa: ANN401 - param's events
+        moved.update(event.name for event in events)
         if not waiting:
             waiting.append(document.add_timeout_callback(write, ADDRESS_DELAY))
 
     state.param.watch(changed, ["selected", "dark", *NAMES.values()])
+    return bar

@@ -12,6 +12,12 @@ import panel_material_ui as pmui
 from explorer.controls.compact import COMPACT
 from explorer.state.dataset import Dataset
 
+_STACKED = {
+    "& > .MuiBox-root:first-of-type": {"flexDirection": "column", "alignItems": "stretch"},
+    "& > .MuiBox-root:first-of-type > .MuiFormLabel-root": {"maxWidth": "100%"},
+}
+"""Puts the name above the boxes, which then have room for all digits."""
+
 
 class RangeFilter(pn.viewable.Viewer):
     """A slider with boxes to type in, and a box for objects without a value where there are any.
@@ -34,7 +40,7 @@ class RangeFilter(pn.viewable.Viewer):
         n_missing = int(np.count_nonzero(np.isnan(dataset.numeric(column))))
         self.slider = pmui.EditableRangeSlider(
             label=dataset.label(column), start=low, end=high, step=(high - low) / 200 or 1.0,
-            value=(low, high), format=number_format(low, high), **COMPACT,
+            value=(low, high), format=number_format(low, high), sx=_STACKED, **COMPACT,
         )  # fmt: skip
         self.missing = pmui.Checkbox(
             label=f"no value  {n_missing:,}", value=bool(missing), visible=n_missing > 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from explorer.state.dataset import Dataset
 
 RADIUS = Angle(10, unit=units.arcsec)
 """Cone searched where the user gives none."""
+MOST_DIFFERING = 2
+"""An id with more letters that differ is not offered for a mistyped one."""
 MAX_FOUND = 200
 """At most this many objects of a cone are marked."""
 
@@ -63,9 +66,9 @@ def find(dataset: Dataset, text: str) -> Found:
         numbers = tuple(int(number) for number in match.groups())
         row = dataset.keep(("plate-mjd-fiber",), lambda: _by_numbers(dataset)).get(numbers)
         name = "{:04d}-{}-{:04d}".format(*numbers)
-        return (
-            Found([], f"no {name} in this atlas") if row is None else Found([row], f"found {name}")
-        )
+        if row is None:
+            return Found([], f"no {name} in this atlas{_offer(dataset, name)}")
+        return Found([row], f"found {name}")
     for name in dict.fromkeys(["targetid", *dataset.identifier_columns]):
         if text.isdecimal() and name in dataset.catalog:
             rows = np.flatnonzero(dataset.catalog[name].astype("string").eq(text).fillna(False))
@@ -73,7 +76,43 @@ def find(dataset: Dataset, text: str) -> Found:
                 return Found([int(row) for row in rows], f"found {name} {text}")
     if match := _COORDINATES.fullmatch(text):
         return _find_around(dataset, match)
-    return Found([], f"no object is called {text!r}; ids, plate-mjd-fiber, targetid, or ra dec")
+    return Found(
+        [],
+        f"no object is called {text!r}{_offer(dataset, text)}; ids, plate-mjd-fiber, targetid, "
+        "or ra dec",
+    )
+
+
+def nearest_ids(dataset: Dataset, text: str, *, n: int = 3) -> list[str]:
+    """Return the ids most like a text: those that share the longest beginning, or all but a letter.
+
+    Args:
+        dataset: The atlas.
+        text: What was looked for.
+        n: At most so many.
+    """
+    ordered = dataset.keep(("sorted ids",), lambda: np.sort(dataset.ids.astype(str)))
+    letters = dataset.keep(("ids as letters",), lambda: _letters(ordered))
+    candidates: list[str] = []
+    for form in dict.fromkeys([text, text.lstrip("0")]):
+        at = int(np.searchsorted(ordered, form))
+        candidates += ordered[max(at - n, 0) : at + n].tolist()[::-1]
+        if 0 < len(form) <= letters.shape[1]:
+            differing = (letters != _letters(np.array([form], dtype=ordered.dtype))).sum(axis=1)
+            near = np.argsort(differing, kind="stable")[:n]
+            candidates += ordered[near[differing[near] <= MOST_DIFFERING]].tolist()
+    close = difflib.get_close_matches(text, list(dict.fromkeys(candidates)), n=n, cutoff=0.6)
+    return list(close)
+
+
+def _letters(ids: Any) -> Any:  # noqa: ANN401 - arrays of text and of numbers
+    """Return the letters of ids as numbers, shape (n_object, n_letter)."""
+    return np.ascontiguousarray(ids).view(np.uint32).reshape(len(ids), -1)
+
+
+def _offer(dataset: Dataset, text: str) -> str:
+    near = nearest_ids(dataset, text)
+    return f"; nearest: {', '.join(near)}" if near else ""
 
 
 def _by_numbers(dataset: Dataset) -> dict[tuple[int, ...], int]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from astropy.io import fits, votable
 from astropy.table import Column, MaskedColumn, Table
+from astropy.units import Unit
 
 from data.arrays import IndexArray
 from data.columns import column
@@ -134,21 +135,21 @@ def _spectrum_hdus(dataset: Dataset, rows: IndexArray, suffix: str) -> list[Any]
     model, inside = atlas.model.reconstruct(
         np.asarray(atlas.latents[rows]), spectra.z, spectra.grid
     )
-    norm, unit = np.ones((len(rows), 1), dtype=np.float32), "normalised"
+    norm, unit = np.ones((len(rows), 1), dtype=np.float32), Unit()
     if "norm" in dataset.catalog:
         norm = dataset.catalog["norm"].to_numpy(np.float32)[rows][:, None]
-        unit = column("norm").unit
+        unit = Unit(column("norm").unit)
     images = {
         "FLUX": (spectra.flux * norm, unit),
-        "IVAR": (spectra.ivar / norm**2, f"({unit})^-2"),
+        "IVAR": (spectra.ivar / norm**2, unit**-2),
         "MODEL": (np.where(inside, model, np.nan) * norm, unit),
     }
     wave = fits.ImageHDU(np.asarray(spectra.wave), name=f"WAVE{suffix}")
     wave.header["BUNIT"] = ("Angstrom", "vacuum, observed frame")
     hdus: list[Any] = [wave]
-    for name, (values, bunit) in images.items():
+    for name, (values, power) in images.items():
         hdu = fits.ImageHDU(values.astype(np.float32), name=f"{name}{suffix}")
-        hdu.header["BUNIT"] = bunit
+        hdu.header["BUNIT"] = (power.to_string("fits"), "empty: normalised flux")
         hdus.append(hdu)
     table = _table_hdu(as_table(dataset, rows))
     table.name += suffix

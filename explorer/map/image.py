@@ -134,8 +134,11 @@ def _paint(
         return pixels, scale
     rare = _is_rare(dataset.classes(request.colour).codes, mask)
     if rare.any():
-        top = raster.aggregate(_where(frame, rare), viewport, least_radius=RARE_RADIUS)
-        pixels = raster.over(_colour(top, request, scale)[0], pixels)
+        usual = raster.disc_radius(_n_drawn(frame, viewport), viewport)
+        radius = max(RARE_RADIUS, usual)
+        top = raster.aggregate(_where(frame, rare), viewport, radius=radius)
+        alpha = np.minimum(top["count"], 1.0)
+        pixels = raster.over(raster.to_rgba(_class_colours(top), alpha), pixels)
     return pixels, scale
 
 
@@ -185,8 +188,7 @@ def _colour(
 ) -> tuple[NDArray[np.uint32], Scale | None]:
     count = means["count"]
     if "red" in means:
-        colours = np.stack([np.nan_to_num(means[name]) for name in raster.VALUES[1:]], axis=-1)
-        return raster.to_rgba(np.round(colours), raster.opacity(count)), None
+        return raster.to_rgba(_class_colours(means), raster.opacity(count)), None
     palette = rgb([*request.colours, NO_VALUE])
     if request.colour == DENSITY:
         scale = fit_density(count, request)
@@ -198,6 +200,11 @@ def _colour(
         alpha = raster.opacity(count)
     index = np.where(np.isfinite(position), position * (len(palette) - 2), len(palette) - 1)
     return raster.to_rgba(palette[np.round(index).astype(np.intp)], alpha), scale
+
+
+def _class_colours(means: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    """Return the mean colour of each pixel, 0-255, shape (height, width, 3)."""
+    return np.round(np.stack([np.nan_to_num(means[name]) for name in raster.VALUES[1:]], axis=-1))
 
 
 def fit_density(count: NDArray[Any], request: MapRequest) -> Scale:

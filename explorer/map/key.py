@@ -44,11 +44,11 @@ class MapKey:
         figure.add_layout(self.colour_bar, "below")
         self._figure = figure
         self._swatches: list[Any] = []
-        options: dict[str, Any] = {"padding": 6}
+        options: dict[str, Any] = {"padding": 8, "margin": 2}
         self.classes = Legend(
             name="map key",
-            items=[], orientation="horizontal", ncols=N_COLUMN, label_text_font_size="11px",
-            spacing=2, glyph_height=14, glyph_width=14, label_height=14, label_standoff=4,
+            items=[], orientation="horizontal", ncols=N_COLUMN, location="bottom_left",
+            label_text_font_size="11px", spacing=2, glyph_height=14, glyph_width=14, label_height=14, label_standoff=4,
             visible=False, **options,
         )  # fmt: skip
         figure.add_layout(self.classes, "below")

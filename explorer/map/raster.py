@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.arrays import FloatArray, IntArray
+from data.arrays import FloatArray
 
 VALUES = ("value", "red", "green", "blue")
 """Names of the columns that colour: one number, or three that make a class colour."""
@@ -57,14 +57,14 @@ def warm_up() -> None:
 
 
 def aggregate(
-    frame: pd.DataFrame, viewport: Viewport, *, least_radius: float = 0.0
+    frame: pd.DataFrame, viewport: Viewport, *, radius: float | None = None
 ) -> dict[str, FloatArray]:
     """Count points and average their other columns, pixel by pixel.
 
     Args:
         frame: `x`, `y` and columns to average, all float32: every column is copied.
         viewport: What to show.
-        least_radius: Radius of the discs at least, pixels; 0 = one pixel each in crowded views.
+        radius: Of the discs, pixels; None = by the number of points in view.
 
     Returns:
         `count` and the mean of each column, shape (height, width), float32. Means are NaN where
@@ -78,7 +78,7 @@ def aggregate(
         reductions["finite"] = ds.count(VALUES[0])
     image = viewport.canvas().points(frame, "x", "y", agg=ds.summary(**reductions))
     count = image["count"].to_numpy()
-    radius = max(disc_radius(count), least_radius)
+    radius = disc_radius(int(count.sum()), viewport) if radius is None else radius
     result = {"count": _spread(count.astype(np.float32), radius=radius)}
     finite = result["count"]
     if VALUES[0] in names:
@@ -91,12 +91,12 @@ def aggregate(
     return result
 
 
-def disc_radius(count: IntArray) -> float:
+def disc_radius(n_point: int, viewport: Viewport) -> float:
     """Return the radius (pixels) at which discs cover `COVERAGE` of the image; 0 = one pixel."""
-    n_point = int(count.sum())
     if n_point == 0:
         return 0.0
-    radius = min(MAX_RADIUS, float(np.sqrt(COVERAGE * count.size / (np.pi * n_point))))
+    n_pixel = viewport.width * viewport.height
+    radius = min(MAX_RADIUS, float(np.sqrt(COVERAGE * n_pixel / (np.pi * n_point))))
     return radius if radius > 0.8 else 0.0
 
 

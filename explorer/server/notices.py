@@ -13,7 +13,18 @@ def report(error: BaseException) -> None:
     """Show an error in the page and log it; the app lives on."""
     _log.error("%s", error, exc_info=error)
     if pn.state.notifications is not None:
-        pn.state.notifications.error(f"{type(error).__name__}: {error}"[:300], duration=8000)
+        pn.state.notifications.error(told(error)[:300], duration=8000)
+
+
+def told(error: BaseException) -> str:
+    """Return what a user reads of an error: our own messages as they are, others with their kind.
+
+    Those of `ValueError` and `OSError` say what must hold and what came.
+    """
+    text = str(error)
+    if isinstance(error, (ValueError, OSError)) and text:
+        return text[0].upper() + text[1:]
+    return f"{type(error).__name__}: {text}"
 
 
 def warn(text: str) -> None:

@@ -61,7 +61,9 @@ class FactsView(pn.viewable.Viewer):
         links = "".join(
             f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer">'
             f"{escape(name)}</a>"
-            for name, address in page_links(object_id, ra=ra, dec=dec)
+            for name, address in page_links(
+                object_id, ra=ra, dec=dec, facts=release_facts(dataset, selected)
+            )
         )
         pairs = "".join(
             f'<div{_long(name, value)}><dt title="{escape(name)}">{escape(name)}</dt>'
@@ -108,6 +110,18 @@ def position(dataset: Dataset, row: int) -> tuple[float, float]:
     return float(record["ra"]), float(record["dec"])
 
 
+RELEASE_FACTS = ("specprod", "release", "run2d", "file")
+"""Columns whose text may name the release of a spectrum."""
+
+
+def release_facts(dataset: Dataset, row: int) -> list[str]:
+    """Return texts that may name the release an object is of: its cells, the files ingested."""
+    record = dataset.catalog.iloc[row]
+    cells = [str(record[name]) for name in RELEASE_FACTS if isinstance(record.get(name), str)]
+    provenance = getattr(dataset.atlas.source, "info", {}).get("provenance", {})
+    return [*cells, *map(str, provenance.get("inputs", []))]
+
+
 def facts(dataset: Dataset, row: int) -> list[tuple[str, str]]:
     """Return names and values of a row's facts: the usual ones, the scores, then the rest."""
     record = dataset.catalog.iloc[row]
@@ -115,18 +129,25 @@ def facts(dataset: Dataset, row: int) -> list[tuple[str, str]]:
     order = [*FACTS, *dataset.scores]
     order += [str(name) for name in dataset.catalog.columns if name not in order]
     return [
-        (dataset.label(name), fact(record[name]))
+        (dataset.label(name), text)
         for name in order
-        if name in record.index and name not in skip and fact(record[name])
+        if name in record.index and name not in skip and (text := fact(record[name], name))
     ]
 
 
-def fact(value: Any) -> str:  # noqa: ANN401
-    """Return a catalogue value as short text; empty where missing."""
+def fact(value: Any, name: str = "") -> str:  # noqa: ANN401
+    """Return a catalogue value as short text; empty where missing.
+
+    Args:
+        value: The cell.
+        name: Its column; positions have 6 decimals, 0.004 arcsec.
+    """
     if isinstance(value, str):
         return value.strip()
     if value is None or pd.isna(value):
         return ""
+    if name in ("ra", "dec"):
+        return f"{value:.6f}".replace("-", "\N{MINUS SIGN}")
     if isinstance(value, (float, np.floating)):
         return f"{value:.6g}".replace("-", "\N{MINUS SIGN}", 1) if value < 0 else f"{value:.6g}"
     return str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from urllib.parse import quote, urlencode
 
 _SDSS_ID = re.compile(r"(\d{1,5})-(\d{5})-(\d{1,4})")
@@ -11,13 +12,35 @@ CUTOUT_SIZE = 30.0
 """Side of the image, arcsec."""
 
 
-def page_links(object_id: str, *, ra: float, dec: float) -> list[tuple[str, str]]:
+DESI_RELEASES = {"fuji": "edr", "iron": "dr1", "loa": "dr2"}
+"""Spectroscopic production -> public release."""
+_DESI_PAGES = ("dr1", "edr")
+"""Releases whose spectra the viewer shows."""
+
+
+def desi_release(facts: Iterable[str]) -> str | None:
+    """Return the DESI release that texts about an object name: productions, releases, paths.
+
+    Args:
+        facts: Cells of the catalogue and what is known of the survey, such as `iron`, `DR1`,
+            `/data/desi/spectro/redux/fuji/healpix`.
+    """
+    words = {word for text in facts for word in re.split(r"[^a-z0-9]+", text.lower())}
+    named = [release for name, release in DESI_RELEASES.items() if {name, release} & words]
+    return named[0] if len(named) == 1 else None
+
+
+def page_links(
+    object_id: str, *, ra: float, dec: float, facts: Iterable[str] = ()
+) -> list[tuple[str, str]]:
     """Return names and addresses of pages about an object.
 
     Args:
         object_id: The catalogue's id; plate-mjd-fiber and targetid lead to spectra.
         ra: Right ascension, degrees ICRS; NaN leaves the pages found by position out.
         dec: Declination, degrees.
+        facts: What may name the release of a DESI spectrum (see `desi_release`); where it is not
+            known, each release with a viewer is offered.
     """
     links = []
     if match := _SDSS_ID.fullmatch(object_id):
@@ -25,8 +48,13 @@ def page_links(object_id: str, *, ra: float, dec: float) -> list[tuple[str, str]
         query = urlencode({"plateid": plate, "mjd": mjd, "fiberid": fiber})
         links.append(("SDSS spectrum", f"https://dr17.sdss.org/optical/spectrum/view?{query}"))
     elif object_id.isdecimal() and len(object_id) > 12:
-        address = f"https://www.legacysurvey.org/viewer/desi-spectrum/edr/targetid{object_id}"
-        links.append(("DESI spectrum", address))
+        release = desi_release(facts)
+        for page in _DESI_PAGES if release is None else (release,):
+            if page in _DESI_PAGES:
+                address = (
+                    f"https://www.legacysurvey.org/viewer/desi-spectrum/{page}/targetid{object_id}"
+                )
+                links.append((f"DESI {page.upper()} spectrum", address))
     return links + (_position_links(ra, dec) if math.isfinite(ra) and math.isfinite(dec) else [])
 
 

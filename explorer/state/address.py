@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
+import param
 
 from explorer.state.dataset import Dataset
 from explorer.state.path import Path
@@ -44,6 +45,10 @@ NAMES = {
     "tab": "tab",
 }
 """Name in the address -> parameter of the state. `id` and `theme` are beside these."""
+GRADUAL = {
+    "view", "slider_latents", "clip", "smoothing", "window", "knots", "dark", "n_knot",
+}  # fmt: skip
+"""Parameters that change by steps: no step of theirs is a page of the browser's history."""
 DIGITS = 6
 MOST_VERTICES = 60
 """Vertices of a path kept in the URL; one drawn by hand has hundreds."""
@@ -98,6 +103,23 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
         else:
             state.selected = row
     return complaints
+
+
+def restore(
+    state: ExplorerState, query: Mapping[str, str], *, defaults: Mapping[str, Any]
+) -> list[str]:
+    """Set a state to all that a query says, and to the defaults where it says nothing.
+
+    Returns:
+        Messages as of `from_query`.
+    """
+    with param.parameterized.batch_call_watchers(state):
+        state.param.update(
+            {name: value for name, value in defaults.items() if value != getattr(state, name)}
+        )
+        if "id" not in query:
+            state.selected = None
+        return from_query(state, query)
 
 
 def _from_path(path: Path | None) -> dict[str, Any] | None:

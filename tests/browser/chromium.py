@@ -49,16 +49,22 @@ def write_cell(path: Path, row: int, column: str, text: str) -> None:
     catalog.to_parquet(path / "catalog.parquet", index=False)
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
-def serving(*arguments: str, log: Path, script: str = "launch.py") -> Iterator[str]:
-    """Serve a script on a free port; yields the address of its page.
+def serving(
+    *arguments: str, log: Path, script: str = "launch.py", port: int | None = None
+) -> Iterator[str]:
+    """Serve a script on a port, or on a free one; yields the address of its page.
 
     Raises:
         AssertionError: The server did not start, or logged an error while it ran.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = port or _free_port()
     command = [sys.executable, "-m", "panel", "serve", script, "--port", str(port)]
     command += ["--args", *arguments] if arguments else []
     with log.open("w") as output:

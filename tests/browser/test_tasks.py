@@ -69,8 +69,7 @@ def test_contact_sheet_is_walked_and_labelled_by_keys(
         HOSTILE + " 5",
     )  # no key was heard in the field
     assert view.page.title() != "hacked"
-    note.blur()
-    view.page.keyboard.press("u")
+    view.page.keyboard.press("u")  # Enter has left the field
     view.page.get_by_text("took back a change").wait_for()
     assert order[2] not in labels(atlas_path)
     view.page.keyboard.press("PageDown")
@@ -125,8 +124,13 @@ def test_acknowledged_label_outlives_kill_9_of_the_server(
             if f"--port {port}" in row and str(path) in row
         ]
         os.kill(server, signal.SIGKILL)
-        watched.page.close()
+        watched.page.get_by_text("The server does not answer").wait_for()
     assert labels(path)[chosen] == (5, "", "")
+    with serving(str(path), log=tmp_path / "again.log", port=int(port)):  # the page comes back
+        watched.page.locator(".card.now .id", has_text=chosen).wait_for()
+        watched.page.locator(".card.now .mark", has_text="5").wait_for()
+        assert watched.page.get_by_text("The server does not answer").count() == 0
+        watched.page.close()
 
 
 def test_moving_a_slider_decodes_live(visit: Any, catalog: pd.DataFrame) -> None:

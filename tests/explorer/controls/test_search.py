@@ -7,7 +7,7 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
-from explorer.controls.search import find
+from explorer.controls.search import find, nearest_ids
 from explorer.spectrum.inspection import inspect
 from tests.fixtures.explorer import open_tiny
 
@@ -93,3 +93,28 @@ def test_atlas_without_positions_is_told(tiny_atlas_path: Path) -> None:
     dataset = open_tiny(tiny_atlas_path)
     dataset.catalog = dataset.catalog.drop(columns=["ra", "dec"])
     assert "no positions" in find(dataset, "150 2").message
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("266-51602-0041", "266-51602-0040"), ("0268-51602-0041", "268-51602-0040"),
+        ("266-51802-0007", "266-51602-0007"), ("366-51602-0007", "266-51602-0007"),
+        ("26651602-0007", "266-51602-0007"),
+    ],
+)  # fmt: skip
+def test_a_mistyped_id_is_offered_its_neighbours(
+    tiny_atlas_path: Path, text: str, wanted: str
+) -> None:
+    dataset = open_tiny(tiny_atlas_path)
+    assert wanted in nearest_ids(dataset, text)
+    found = find(dataset, text)
+    assert found.rows == []
+    assert wanted in found.message
+
+
+def test_neighbours_of_a_long_identifier_keep_every_digit(tiny_atlas_path: Path) -> None:
+    ids = [str(39627640566453451 + row) for row in range(120)]
+    dataset = open_tiny(tiny_atlas_path, object_id=ids)
+    assert set(nearest_ids(dataset, "39627640566453450")) <= set(ids)
+    assert nearest_ids(dataset, "galaxy") == []

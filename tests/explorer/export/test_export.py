@@ -77,6 +77,9 @@ def test_spectra_are_in_flux_units_again(tiny_atlas_path: Path) -> None:
         np.testing.assert_allclose(hdus["WAVE"].data, spectra.wave)
         np.testing.assert_allclose(hdus["FLUX"].data, spectra.flux * norm, rtol=1e-5)
         np.testing.assert_allclose(hdus["IVAR"].data, spectra.ivar / norm**2, rtol=1e-5)
+        flux_unit = units.Unit(hdus["FLUX"].header["BUNIT"], format="fits")
+        assert flux_unit == units.Unit("1e-17 erg / (s cm2 Angstrom)")
+        assert units.Unit(hdus["IVAR"].header["BUNIT"], format="fits") == flux_unit**-2
         assert list(hdus["CATALOG"].data["object_id"]) == list(dataset.ids[ROWS])
 
 

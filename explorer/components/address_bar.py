@@ -1,0 +1,58 @@
+"""The address of the page: written as the view changes, and heard when Back or Forward is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import param
+from panel.custom import JSComponent
+
+from explorer.server.messages import together
+
+_ESM = """
+export function render({model, el}) {
+  el.style.display = 'none'
+  const write = () => {
+    const {search, pathname, hash} = window.location
+    if (model.query === search) return
+    const url = `${pathname}${model.query}${hash}`
+    if (model.push) window.history.pushState({}, '', url)
+    else window.history.replaceState({}, '', url)
+  }
+  const moved = () => model.send_msg({query: window.location.search})
+  model.on('written', write)
+  window.addEventListener('popstate', moved)
+  model.on('remove', () => window.removeEventListener('popstate', moved))
+}
+"""
+
+
+class AddressBar(JSComponent):
+    """Invisible; put it anywhere on the page.
+
+    A component of its own: Panel's location does not hear of the browser's Back and Forward.
+    """
+
+    query: str = param.String("", doc="The query of the address, with its question mark.")  # type: ignore[assignment]
+    push: bool = param.Boolean(False, doc="Whether Back leads to the query before.")  # type: ignore[assignment]
+    written: int = param.Integer(0, doc="Grows with every query written.")  # type: ignore[assignment]
+
+    _esm = _ESM
+
+    def __init__(self, on_moved: Callable[[str], None]) -> None:
+        """Call `on_moved` with the query that Back or Forward led to."""
+        self._on_moved = on_moved
+        super().__init__(width=0, height=0, margin=0)
+        self.on_msg(self._hear)
+
+    def write(self, query: str, *, push: bool) -> None:
+        """Show a query in the address; `push`: as a new page of the browser's history."""
+        self.param.update(query=query, push=push)
+        self.written += 1
+
+    def _hear(self, event: Any) -> None:  # noqa: ANN401
+        query = event.data.get("query") if isinstance(event.data, dict) else None
+        if isinstance(query, str):
+            with together():
+                self._on_moved(query)
