@@ -48,7 +48,8 @@ class MapKey:
         self.classes = Legend(
             name="map key",
             items=[], orientation="horizontal", ncols=N_COLUMN, location="bottom_left",
-            label_text_font_size="11px", spacing=2, glyph_height=14, glyph_width=14, label_height=14, label_standoff=4,
+            label_text_font_size="11px", spacing=2, glyph_height=14, glyph_width=14,
+            label_height=14, label_standoff=4,
             visible=False, **options,
         )  # fmt: skip
         figure.add_layout(self.classes, "below")
