@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from html import escape
 from typing import Any
@@ -12,10 +13,11 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from explorer.labels.label import GRADES, Change, Label
+from explorer.labels.label import GRADES, Change, Label, OverruledError
+from explorer.labels.news import LabelNews
 from explorer.labels.store import LabelStore
 from explorer.labels.writer import LabelWriter
-from explorer.server.notices import announce, report
+from explorer.server.notices import announce, report, warn
 from explorer.state.state import ExplorerState
 from explorer.theme.text import PLAIN, line
 
@@ -35,6 +37,7 @@ class LabelBar(pn.viewable.Viewer):
         state: ExplorerState,
         store: LabelStore,
         writer: LabelWriter,
+        news: LabelNews,
         on_change: Callable[[Label], None],
     ) -> None:
         """Follow the selection.
@@ -43,11 +46,13 @@ class LabelBar(pn.viewable.Viewer):
             state: The session.
             store: The labels.
             writer: Writes them.
+            news: Tells of labels given in other sessions.
             on_change: Called with each new label, once that is on disk.
         """
         super().__init__()
         self._state, self._store, self._writer = state, store, writer
-        self._on_change = on_change
+        self._on_change, self._news = on_change, news
+        news.subscribe(self._heard)
         self._filling = False
         self._label: Label | None = None
         self._pending: dict[str, Label] = {}  # object_id -> what the label will be once written
@@ -107,6 +112,24 @@ class LabelBar(pn.viewable.Viewer):
         self.fill()
         label = self._known(object_id) or Label(object_id=object_id)
         self._say(f"took back a change of {object_id}: {said_of(label)}")
+        self._tell_all(label)
+
+    def _tell_all(self, label: Label) -> None:
+        self._on_change(label)
+        self._news.publish(label, sender=self)
+
+    def _heard(self, label: Label) -> None:
+        """Show a label that was given in another session."""
+        if label.object_id == self._state.selected_id and label.object_id not in self._pending:
+            old = self._label or Label(object_id=label.object_id)
+            self._label = label
+            with self._fills():  # a text that did not change may be being typed anew
+                self.grade.value = _button(label.grade)
+                if label.kind != old.kind:
+                    self.kind.value = label.kind
+                if label.note != old.note:
+                    self.note.value = label.note
+            self._say_state()
         self._on_change(label)
 
     def fill(self) -> None:
@@ -143,7 +166,8 @@ class LabelBar(pn.viewable.Viewer):
         if self._filling or not object_id:
             return
         try:
-            change = Change(object_id=object_id, who=self.who.value, **said)
+            seen = "" if self._label is None else self._label.at
+            change = Change(object_id=object_id, who=self.who.value, seen=seen, **said)
         except ValueError as error:
             report(error)
             return
@@ -153,12 +177,23 @@ class LabelBar(pn.viewable.Viewer):
             return  # browsers also send back what they were told
         self._label = self._pending[object_id] = new
         self._writer.submit(
-            partial(self._store.write, change),
+            partial(self._write, change),
             done=partial(self._written, change, new),
             failed=partial(self._not_written, new),
         )
 
-    def _written(self, change: Change, pending: Label, label: Label) -> None:
+    def _write(self, change: Change) -> Label | OverruledError:
+        """Write a change; a refusal is a result, since trying again would not help."""
+        try:
+            return self._store.write(change)
+        except OverruledError as refusal:
+            return refusal
+
+    def _written(self, change: Change, pending: Label, label: Label | OverruledError) -> None:
+        if isinstance(label, OverruledError):
+            warn(str(label))
+            label = label.label
+            change = replace(change, kind=label.kind, note=label.note)
         if any(item is pending for item in self._failed):
             self._failed = [item for item in self._failed if item is not pending]
             announce(f"The label of {label.object_id} is saved now.")
@@ -168,7 +203,7 @@ class LabelBar(pn.viewable.Viewer):
                 self._label = label
                 self._show(change, label)
         self._say_state()
-        self._on_change(label)
+        self._tell_all(label)
 
     def _show(self, change: Change, label: Label) -> None:
         """Show what a change has made; a text that was not part of it may be being typed."""

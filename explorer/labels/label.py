@@ -36,6 +36,24 @@ class Label:
         return self.grade is None and not self.kind and not self.note
 
 
+class OverruledError(ValueError):
+    """A change that was not made, because someone else changed the label meanwhile.
+
+    Attributes:
+        label: What that made of it.
+    """
+
+    def __init__(self, label: Label) -> None:
+        """Tell whose label is on record."""
+        self.label = label
+        said = [] if label.grade is None else [f"grade {label.grade}"]
+        said += [text for text in (label.kind, label.note) if text]
+        super().__init__(
+            f"{label.who} labelled {label.object_id} meanwhile ({', '.join(said) or 'nothing'}); "
+            "give yours again to overrule"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Change:
     """A change of a label, checked; text is kept without invisible characters.
@@ -46,6 +64,8 @@ class Change:
         grade: 0 to 5; None takes it away, `...` leaves it.
         kind: Class, at most 60 characters; None leaves it.
         note: At most 2000 characters; None leaves it.
+        seen: When the label was given that this person saw, `Label.at`, empty where there was
+            none: a newer one by someone else is not overruled. None = whatever is there.
     """
 
     object_id: str
@@ -53,6 +73,7 @@ class Change:
     grade: int | EllipsisType | None = ...
     kind: str | None = None
     note: str | None = None
+    seen: str | None = None
 
     def __post_init__(self) -> None:
         """Check and clean the values.

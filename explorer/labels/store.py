@@ -14,7 +14,7 @@ from types import EllipsisType
 from typing import Any
 
 from explorer.labels.database import LabelDatabase
-from explorer.labels.label import Change, Label
+from explorer.labels.label import Change, Label, OverruledError
 
 COLUMNS = ("object_id", "grade", "class", "note", "who", "at")
 _COLUMNS = ", ".join(COLUMNS)
@@ -34,6 +34,7 @@ INSERT INTO change ({_COLUMNS})
   SELECT :object_id, CASE WHEN :keep_grade THEN old.grade ELSE :grade END,
     coalesce(:kind, old.class, ''), coalesce(:note, old.note, ''), :who, :at
   FROM (SELECT 1) LEFT JOIN ({_OF_OBJECT}) AS old
+  WHERE :seen IS NULL OR old.at IS NULL OR old.at = :seen OR old.who = :who
   RETURNING {_COLUMNS}
 """
 _UNDO = """
@@ -109,15 +110,20 @@ class LabelStore:
 
         Raises:
             OSError: It could not be written.
+            OverruledError: Someone else's label is newer than the one that was seen.
         """
         keep_grade = isinstance(change.grade, EllipsisType)
         values = {
             "object_id": change.object_id, "keep_grade": keep_grade,
             "grade": None if keep_grade else change.grade,
             "kind": change.kind, "note": change.note, "who": change.who, "at": _now(),
+            "seen": change.seen,
         }  # fmt: skip
-        (row,) = self._writer.write(_PUT, values)
-        return _label(row)
+        rows = self._writer.write(_PUT, values)
+        if not rows:
+            newer = self.get(change.object_id)
+            raise OverruledError(newer or Label(object_id=change.object_id))
+        return _label(rows[0])
 
     def undo(self, who: str) -> str | None:
         """Take back someone's newest change.

@@ -15,6 +15,7 @@ from explorer.export.download import Download
 from explorer.export.export import Exported
 from explorer.labels.bar import LabelBar
 from explorer.labels.label import Label
+from explorer.labels.news import LabelNews
 from explorer.labels.place import open_labels
 from explorer.labels.store import LabelStore
 from explorer.labels.writer import LabelWriter
@@ -23,14 +24,17 @@ from explorer.outliers.contact_sheet import PER_PAGE, ContactSheet, card
 from explorer.outliers.queue import TAB, OutlierQueue, explain
 from explorer.outliers.ranking import available_options
 from explorer.outliers.table import OutlierTable, cells, titles
-from explorer.outliers.thumbnails import Thumbnails
+from explorer.outliers.thumbnails import N_COLUMN, Thumbnails, wave_limits
 from explorer.server.latest import Latest
 from explorer.state.state import ExplorerState
 from explorer.theme.text import SMALL, line
 from explorer.theme.theme import ink
 
 SHEET, TABLE = "sheet", "table"
-_LEGEND = "Orange: reconstruction; below: residual, ±8σ."
+_LEGEND = (
+    "Orange: reconstruction; below: residual of the mean of about {} pixels in its own noise, ±8σ "
+    "(Inspect shows single pixels)."
+)
 TABLE_ROWS = 24
 _COLOURS = ("paper", "text", "faint", "model", "highlight")
 
@@ -49,7 +53,9 @@ class OutliersView(pn.viewable.Viewer):
         self.sheet = ContactSheet(self._pick)
         self.table = OutlierTable(self._pick)
         writer = state.dataset.keep(("label writer",), LabelWriter)
-        self.bar = LabelBar(state, self._store, writer, self._labelled) if self._store else None
+        news = state.dataset.keep(("label news",), LabelNews)
+        store = self._store
+        self.bar = LabelBar(state, store, writer, news, self._labelled) if store else None
         self._make_widgets()
         self.queue.param.watch(lambda *_: self._show_list(), "ranking")
         self.queue.param.watch(lambda *_: self._draw(), ["page", "per_page"])
@@ -82,7 +88,7 @@ class OutliersView(pn.viewable.Viewer):
         self.download = Download()
         self.explanation = line("")
         self.count = line("", width=104, align="center")
-        self.legend = line(_LEGEND, align="center")
+        self.legend = line("", align="center")
         self.part.param.watch(lambda *_: self._switch(), "value")
         self._switch()
         self.save.on_click(lambda _event: self.download.send(self.csv()))
@@ -123,7 +129,7 @@ class OutliersView(pn.viewable.Viewer):
 
     def _switch(self) -> None:
         self.sheet.visible = self.part.value == SHEET
-        self.legend.object = _LEGEND if self.part.value == SHEET else ""
+        self.legend.object = legend_of(self._state) if self.part.value == SHEET else ""
         self.table.visible = self.part.value == TABLE
         self.queue.resize(PER_PAGE if self.part.value == SHEET else TABLE_ROWS)
 
@@ -224,6 +230,15 @@ def card_facts(state: ExplorerState, row: int) -> list[str]:
     return [
         f"{label} {format_value(round(value, 4))}" for label, value in values if np.isfinite(value)
     ]
+
+
+def legend_of(state: ExplorerState) -> str:
+    """Return what the pictures show: a column of theirs is the mean of several pixels."""
+    start, end = wave_limits(state.dataset, state.frame)
+    grid = state.dataset.atlas.source.grid
+    column_width = (end - start) / N_COLUMN
+    step = (grid.wave[-1] - grid.wave[0]) / grid.n_pixel
+    return _LEGEND.format(max(1, round(column_width / step)))
 
 
 def mark_of(label: Label | None) -> str:

@@ -11,9 +11,11 @@ import pytest
 from bokeh.document import Document
 
 from explorer.components.keyboard import Keyboard
+from explorer.labels.store import LabelStore
 from explorer.labels.writer import LabelWriter
 from explorer.outliers.contact_sheet import PER_PAGE
 from explorer.outliers.view import OutliersView
+from explorer.state.state import ExplorerState
 from tests.fixtures.explorer import new_state
 from tests.fixtures.server import Browser, locked, run, show, until
 
@@ -214,3 +216,44 @@ def test_writers_are_shared_by_the_sessions_of_an_atlas(atlas: Path) -> None:
     assert second.bar is not None
     assert isinstance(first.bar._writer, LabelWriter)
     assert first.bar._writer is second.bar._writer
+
+
+def test_a_label_appears_in_the_other_sessions(atlas: Path) -> None:
+    dataset = new_state(atlas).dataset
+    first, second = (OutliersView(ExplorerState(dataset)) for _ in range(2))
+    for view in (first, second):
+        view._state.tab = "Outliers"
+        view.queue.step(1)
+    assert first.bar is not None
+    assert second.bar is not None
+    first.bar.keys["4"]()
+    assert second.bar.grade.value == "4"
+    assert second.sheet.marks[0] == "4"
+    second.bar.note.value = "seen by two"
+    assert first.bar.note.value == "seen by two"
+    first.bar.take_back()
+    assert second.bar.note.value == ""
+    assert grade(second, second._state.selected_id) == 4
+
+
+def test_a_newer_label_by_someone_else_is_not_overruled_unwarned(
+    view: OutliersView, atlas: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr("explorer.labels.bar.warn", warnings.append)
+    bar: Any = view.bar
+    view.queue.step(1)
+    object_id = view._state.selected_id
+    elsewhere = LabelStore(atlas / "labels.sqlite")  # another server: no news from there
+    elsewhere.put(object_id, who="someone else", grade=1, note="a blend")
+    bar.keys["5"]()
+    assert grade(view, object_id) == 1
+    assert bar.grade.value == "1"
+    assert bar.note.value == "a blend"
+    assert "someone else labelled" in warnings[0]
+    bar.keys["5"]()
+    assert grade(view, object_id) == 5
+    bar.keys["3"]()
+    assert grade(view, object_id) == 3
+    assert len(warnings) == 1
+    elsewhere.close()
