@@ -14,6 +14,36 @@ def middle(latents: FloatArray) -> FloatArray:
     return np.median(latents, axis=0).astype(float)
 
 
+def spread(latents: FloatArray) -> FloatArray:
+    """Return half the distance of the 16th and the 84th percentile of each latent, never 0.
+
+    It is the standard deviation of a normal distribution, but long tails do not stretch it.
+    """
+    low, high = np.percentile(latents, [16, 84], axis=0)
+    half = (high - low) / 2
+    return np.where(half > 0, half, np.maximum(latents.std(axis=0, dtype=float), 1e-12))
+
+
+def bulk(values: FloatArray, *, percentiles: tuple[float, float], reach: float) -> FloatArray:
+    """Return the ends of the bulk of values: percentiles, but not far out in a long tail.
+
+    Args:
+        values: Shape (n,) or (n, n_column); NaN is left out.
+        percentiles: Lower and upper percentile.
+        reach: No end lies farther from the median than so many distances from there to the
+            16th or the 84th percentile on its side.
+
+    Returns:
+        Lower and upper ends, shape (2,) or (2, n_column).
+    """
+    low, left, centre, right, high = np.nanpercentile(
+        values, [percentiles[0], 16, 50, 84, percentiles[1]], axis=0
+    )
+    lower = np.where(left < centre, np.maximum(low, centre - reach * (centre - left)), low)
+    upper = np.where(right > centre, np.minimum(high, centre + reach * (right - centre)), high)
+    return np.stack([lower, upper])
+
+
 def principal_axes(latents: FloatArray) -> FloatArray:
     """Return the unit axes of the latents' variance, largest first, shape (n_latent, n_latent).
 

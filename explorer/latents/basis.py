@@ -8,11 +8,13 @@ import numpy as np
 
 from data.arrays import FloatArray
 from explorer.state.dataset import Dataset
-from model.latent_axes import principal_axes
+from model.latent_axes import bulk, principal_axes
 
 RAW, ROTATED = "latents", "principal axes"
 ENDS = (0.2, 99.8)
-"""Percentiles of the objects at which sliders end."""
+"""Percentiles of the objects at which sliders end, unless a long tail would take them too far."""
+REACH = 5.0
+"""Ends lie at most so many times as far from the median as 68 % of the objects do."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def basis(dataset: Dataset, name: str) -> Basis:
             origin, axes = latents.mean(axis=0, dtype=float), principal_axes(latents)
         else:
             origin, axes = np.zeros(n_latent), np.eye(n_latent)
-        low, high = np.percentile((latents - origin) @ axes.T, ENDS, axis=0)
+        low, high = bulk((latents - origin) @ axes.T, percentiles=ENDS, reach=REACH)
         word = "axis" if name == ROTATED else "latent"
         first = 1 if name == ROTATED else 0
         names = tuple(f"{word} {number + first}" for number in range(n_latent))

@@ -8,6 +8,7 @@ import numpy as np
 
 from data.arrays import BoolArray
 from explorer.state.dataset import Plane
+from model.latent_axes import bulk
 
 TOLERANCE = 12.0
 """How far from an object a click may land, pixels."""
@@ -17,11 +18,20 @@ MAX_STRETCH = 1.6
 """How far the scales of the two axes of an embedding may differ, to fill the figure."""
 
 
-def home_view(plane: Plane, *, aspect: float | None) -> tuple[float, float, float, float]:
-    """Return x0, x1, y0, y1 that show all objects.
+BULK = (0.1, 99.9)
+"""Percentiles that a plane of long tails shows at least..."""
+REACH = 6.0
+"""...unless they are more than so many times as far from the median as 68 % of the objects."""
+
+
+def home_view(
+    plane: Plane, *, aspect: float | None, tails: bool = True
+) -> tuple[float, float, float, float]:
+    """Return x0, x1, y0, y1 that show all objects, or their bulk.
 
     Args:
         plane: The plane.
+        tails: Whether the objects far from all others are shown too.
         aspect: Width over height of the figure, to keep the scales of the axes within
             `MAX_STRETCH` of each other; None to fill it.
     """
@@ -31,6 +41,8 @@ def home_view(plane: Plane, *, aspect: float | None) -> tuple[float, float, floa
     ends = []
     for values in (plane.x[rows], plane.y[rows]):
         low, high = float(values.min()), float(values.max())
+        if not tails:
+            low, high = (float(end) for end in bulk(values, percentiles=BULK, reach=REACH))
         pad = PADDING * (high - low) or 1.0
         ends += [low - pad, high + pad]
     x0, x1, y0, y1 = ends

@@ -12,7 +12,6 @@ from bokeh.models import (
     FreehandDrawTool,
     LassoSelectTool,
     PanTool,
-    PolyDrawTool,
     ResetTool,
     WheelZoomTool,
 )
@@ -61,24 +60,21 @@ class MapTools:
         self._figure = figure
         self.draft = figure.multi_line(
             "xs", "ys", source=ColumnDataSource({"xs": [], "ys": []}), line_width=2.5,
-            level="overlay",
+            line_cap="round", level="overlay",
         )  # fmt: skip
         drafts: list[Any] = [self.draft]
         self._pan = PanTool()
         self._freehand = FreehandDrawTool(renderers=drafts, num_objects=1, visible=False)
-        self._knots = PolyDrawTool(renderers=drafts, num_objects=1, visible=False)
         wheel = WheelZoomTool(zoom_on_axis=False)
         lasso = LassoSelectTool(persistent=False, continuous=False)
         box = BoxSelectTool(persistent=False, continuous=False)
-        figure.add_tools(self._pan, wheel, box, lasso, self._freehand, self._knots, ResetTool())
+        figure.add_tools(self._pan, wheel, box, lasso, self._freehand, ResetTool())
         figure.toolbar.update(active_drag=self._pan, active_scroll=wheel, active_tap=None)
 
     def arm(self, drawing: str) -> None:
-        """Let dragging on the map draw (`freehand`, `knots`), or move it again (`off`)."""
+        """Let dragging on the map draw (`freehand`), or move it again (`knots`, `off`)."""
         self.draft.data_source.data = {"xs": [], "ys": []}
-        toolbar = self._figure.toolbar
-        toolbar.active_drag = self._freehand if drawing == "freehand" else self._pan
-        toolbar.active_tap = self._knots if drawing == "knots" else None
+        self._figure.toolbar.active_drag = self._freehand if drawing == "freehand" else self._pan
 
     def on_pointer(self, listener: Listener) -> ColumnDataSource:
         """Tell a listener where the pointer is (`x`, `y` of the data), while nothing is dragged."""

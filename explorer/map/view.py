@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 import panel as pn
-from bokeh.events import MouseLeave, RangesUpdate, Reset, SelectionGeometry, Tap
+from bokeh.events import DoubleTap, MouseLeave, RangesUpdate, Reset, SelectionGeometry, Tap
 from bokeh.models import Range1d
 
+from data.arrays import FloatArray
 from explorer.map.geometry import home_view, nearest_object
 from explorer.map.image import MapRequest
 from explorer.map.markers import MapMarkers
 from explorer.map.marks import MapMarks
 from explorer.map.picture import MapPicture, View
+from explorer.map.point_by_point import PointByPoint
 from explorer.map.raster import Viewport
 from explorer.map.tools import MapTools
 from explorer.server.latest import Latest
@@ -45,6 +47,7 @@ class MapView(pn.viewable.Viewer):
         self.key = self.picture.key
         self._limits: View = (0.0, 1.0, 0.0, 1.0)
         self._tools = MapTools(self.figure)
+        self._points = PointByPoint(self._tools.draft.data_source, self._draw_path)
         self._listen()
         self._change_plane()
         self._repaint()
@@ -61,6 +64,7 @@ class MapView(pn.viewable.Viewer):
         self.ranges = self._tools.on_moving(self._on_moving)
         fig.on_event(Reset, lambda _event: self._go_home())
         fig.on_event(Tap, self._on_tap)
+        fig.on_event(DoubleTap, self._on_double_tap)
         fig.on_event(SelectionGeometry, self._on_geometry)
         fig.on_event(MouseLeave, lambda _event: state.param.update(hovered=None))
         self.pointer = self._tools.on_pointer(self._on_pointer)
@@ -77,7 +81,7 @@ class MapView(pn.viewable.Viewer):
             (["selected"], self._bring_into_view),
             (["hovered"], lambda: self._markers.mark_hovered(self._limits)),
             (others, self._markers.mark_others),
-            (["drawing"], lambda: self._tools.arm(state.drawing)),
+            (["drawing"], self._arm),
         ):
             state.param.watch(lambda *_, react=react: react(), names)
 
@@ -98,13 +102,24 @@ class MapView(pn.viewable.Viewer):
         self._state.view = self._limits
 
     def _on_tap(self, event: Any) -> None:  # noqa: ANN401
-        if self._state.drawing != "off" or event.x is None or event.y is None:
+        if event.x is None or event.y is None or self._state.drawing == "freehand":
+            return
+        if self._state.drawing == "knots":
+            self._points.add(event.x, event.y)
             return
         find = self.finder(event.x, event.y)
         if self._state.plane.indexed:
             self._select(find())
         else:  # the first click may come before the index is there
             self._indexing.submit(find, self._select)
+
+    def _on_double_tap(self, _event: object) -> None:
+        if self._state.drawing == "knots":
+            self._points.end()
+
+    def _arm(self) -> None:
+        self._points.discard()
+        self._tools.arm(self._state.drawing)
 
     def _select(self, row: int | None) -> None:
         if row is not None:
@@ -130,10 +145,13 @@ class MapView(pn.viewable.Viewer):
                 self._state.region = {"plane": self._state.plane.key, "x": x, "y": y}
 
     def _on_draft(self, _name: str, _old: object, new: Any) -> None:  # noqa: ANN401
-        if len(new["xs"]) and len(new["xs"][-1]) >= 2:
-            vertices = np.column_stack([new["xs"][-1], new["ys"][-1]]).astype(float)
-            with together():
-                self._state.path = Path(vertices, self._state.plane.key, "drawn")
+        freehand = self._state.drawing == "freehand"
+        if freehand and len(new["xs"]) and len(new["xs"][-1]) >= 2:
+            self._draw_path(np.column_stack([new["xs"][-1], new["ys"][-1]]).astype(float))
+
+    def _draw_path(self, vertices: FloatArray) -> None:
+        with together():
+            self._state.path = Path(vertices, self._state.plane.key, "drawn")
 
     # What follows from the state.
 
@@ -157,15 +175,15 @@ class MapView(pn.viewable.Viewer):
         self._go_home() if self._state.view is None else self._set_view(self._state.view)
 
     def _go_home(self) -> None:
-        """Show the whole plane."""
+        """Show the whole plane; of latents the bulk, whose tails would leave it a few pixels."""
         if self._state.view is not None:
             self._state.view = None  # comes back here
             return
         size = inner_size(self.figure)
-        aspect = None
-        if size is not None and self._state.embedding != LATENTS:
+        aspect, of_latents = None, self._state.embedding == LATENTS
+        if size is not None and not of_latents:
             aspect = size[0] / size[1]
-        self._set_view(home_view(self._state.plane, aspect=aspect))
+        self._set_view(home_view(self._state.plane, aspect=aspect, tails=not of_latents))
 
     def _change_plane(self) -> None:
         plane = self._state.plane
@@ -175,6 +193,7 @@ class MapView(pn.viewable.Viewer):
         for part in (*self.figure.axis, *self.figure.grid):
             part.visible = has_unit
         self._state.hovered = None
+        self._points.discard()
         self._markers.mark_selected()
         self._markers.mark_others()
         self._go_home()

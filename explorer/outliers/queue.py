@@ -38,6 +38,7 @@ class OutlierQueue(param.Parameterized):
         self._state, self._store = state, store
         self._ordering = Latest()
         self._stale = True
+        self._from_address = state.tab == TAB
         state.param.watch(
             lambda *_: self.reorder(),
             ["score", "ordinary_first", "outlier_options", "shown", "subset"],
@@ -108,7 +109,9 @@ class OutlierQueue(param.Parameterized):
         self._ordering.submit(work, self._show)
 
     def _show(self, ranking: Ranking) -> None:
-        at = ranking.position(self._state.selected)
+        """Open a list at its top; at the selected object's page if both came with the address."""
+        at = ranking.position(self._state.selected) if self._from_address else None
+        self._from_address = False
         self.param.update(ranking=ranking, page=0 if at is None else at // self.per_page)
 
     def _open(self) -> None:

@@ -194,6 +194,7 @@ class OutliersView(pn.viewable.Viewer):
         state, page = self._state, self.queue.page
         rows, following = self.queue.rows(page), self.queue.rows(page + 1)
         frame = state.frame
+        self.legend.object = legend_of(state)
 
         def work() -> list[dict[str, str]]:
             thumbnails = self._thumbnails.get(rows, frame=frame)

@@ -16,7 +16,7 @@ from model.tracks.track import Track
 _HINTS = {
     "off": "Draw across the map: it is lifted to the latents and decoded.",
     "freehand": "Drag on the map from one region to another (Esc ends drawing).",
-    "knots": "Double-click starts, click adds a point, double-click ends (Esc stops).",
+    "knots": "Click adds a point, double-click ends the path (Esc discards it).",
 }
 
 

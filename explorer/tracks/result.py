@@ -15,11 +15,14 @@ from data.arrays import FloatArray
 from explorer.export.export import Exported
 from explorer.spectrum.feature_table import FEATURES
 from explorer.state.dataset import Dataset, Plane
+from model.tracks.knots import ENOUGH
 from model.tracks.maker import TrackMaker
 from model.tracks.stack import Stack
 from model.tracks.track import Track
 from model.tracks.trends import measured_trends, observed_trends, stack_members, trends
 
+MOST_STACKED = 50
+"""Objects of a knot whose spectra are read and averaged."""
 NEAR = 15
 """Members of a knot whose median position is where it is drawn on a map."""
 BACKGROUND = 1500
@@ -77,13 +80,20 @@ def decode(dataset: Dataset, track: Track) -> Decoded:
 
 
 def observe(dataset: Dataset, track: Track) -> Observed:
-    """Stack what was observed behind each knot; slow.
+    """Stack what was observed of the objects that a knot is made of; slow.
+
+    Of the objects around it (in its bin) the nearest `MOST_STACKED`; where there are fewer than
+    `ENOUGH`, so that the knot is extrapolated, those that are nearest.
 
     Raises:
         ValueError: None of a knot's objects is in this atlas.
     """
     atlas = dataset.atlas
-    stacks = stack_members(atlas.source, atlas.model, track_maker(dataset).rows(track))
+    members = [
+        rows[: max(int(n_around), ENOUGH)]
+        for rows, n_around in zip(track_maker(dataset).rows(track), track.support, strict=True)
+    ]
+    stacks = stack_members(atlas.source, atlas.model, members, most=MOST_STACKED)
     return Observed(track=track, stacks=stacks, trends=observed_trends(stacks))
 
 
@@ -105,12 +115,17 @@ def positions(dataset: Dataset, track: Track, plane: Plane) -> FloatArray:
 
 
 def knot_text(track: Track, knot: int, observed: Observed | None) -> str:
-    """Return one line about a knot."""
-    lost = int(track.extrapolated.sum())
-    text = f"Knot {knot + 1} of {len(track)}: {int(track.support[knot]):,} objects around it"
+    """Return one line about a knot: what it is made of, and what was averaged of that."""
+    lost, n_around = int(track.extrapolated.sum()), int(track.support[knot])
+    where = "in its bin" if track.recipe.get("kind") == "centroids" else "around it"
+    text = f"Knot {knot + 1} of {len(track)}: {n_around:,} objects {where}"
     text += ", extrapolated" if track.extrapolated[knot] else ""
     if observed is not None:
-        text += f"; mean of {observed.stacks[knot].n_object} observed spectra"
+        n_stacked = observed.stacks[knot].n_object
+        if n_stacked == n_around:
+            text += "; the observed spectrum is the mean of all of them"
+        else:
+            text += f"; the observed spectrum is the mean of the {n_stacked} nearest to the knot"
     return text + (f". {lost} of {len(track)} knots are extrapolated." if lost else ".")
 
 

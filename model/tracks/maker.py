@@ -25,7 +25,7 @@ from scipy.spatial import KDTree
 
 from data.arrays import BoolArray, FloatArray, IntArray
 from model.atlas.neighbours import Neighbours
-from model.latent_axes import middle, principal_axes
+from model.latent_axes import middle, principal_axes, spread
 from model.tracks.knots import ENOUGH, count_support, even_knots
 from model.tracks.track import Track
 
@@ -134,6 +134,9 @@ class TrackMaker:
     def shortest_path(self, start: int, stop: int, *, name: str, n_knot: int = 12) -> Track:
         """Go from object to object along nearest neighbours, by the shortest total distance.
 
+        Distances are of latents in units of their `spread`, so that one with long tails does not
+        decide alone.
+
         Raises:
             ValueError: No chain of neighbours connects the two.
         """
@@ -151,7 +154,9 @@ class TrackMaker:
         rows.reverse()
         if len(rows) < 2:
             raise ValueError("a path needs two different objects")
-        latents = even_knots(self.latents[rows].astype(float), min(n_knot, 4 * len(rows)))
+        scale = spread(self.latents)
+        corners = self.latents[rows].astype(float) / scale
+        latents = even_knots(corners, min(n_knot, 4 * len(rows))) * scale
         recipe = {"kind": "shortest path", "through": [str(self.ids[row]) for row in rows]}
         return self._track(name, recipe, latents)
 
@@ -166,6 +171,8 @@ class TrackMaker:
         n_knot: int = 9,
     ) -> Track:
         """Vary one latent between two percentiles of the sample, holding the others.
+
+        The knots lie at evenly spaced percentiles: where the objects are, not out in a tail.
 
         Args:
             latent: Which; with `rotated`, which principal axis of the latents.
@@ -185,8 +192,7 @@ class TrackMaker:
         axis = principal_axes(self.latents)[latent] if rotated else np.eye(n_latent)[latent]
         held = centre if start is None else np.asarray(start, dtype=float)
         along = (self.latents - centre) @ axis
-        low, high = np.percentile(along, percentiles)
-        steps = np.linspace(low, high, n_knot)
+        steps = np.percentile(along, np.linspace(*percentiles, n_knot))
         latents = held + (steps - (held - centre) @ axis)[:, None] * axis
         recipe = {
             "kind": "one latent", "latent": latent, "rotated": rotated,
@@ -243,8 +249,12 @@ class TrackMaker:
         graph = self.neighbours.first(min(PATH_NEIGHBOURS, self.neighbours.k))
         n = len(graph)
         starts = np.arange(0, n * graph.k + 1, graph.k)
+        scaled = (self.latents / spread(self.latents)).astype(np.float32)
+        length = np.empty((n, graph.k))
+        for edge in range(graph.k):
+            length[:, edge] = np.linalg.norm(scaled[graph.indices[:, edge]] - scaled, axis=1)
         # A distance of 0 would mean "no edge" to the sparse graph.
-        length = np.maximum(graph.distances.astype(float).ravel(), 1e-9)
+        length = np.maximum(length.ravel(), 1e-9)
         return csr_array((length, graph.indices.ravel(), starts), shape=(n, n))
 
 

@@ -10,7 +10,7 @@ from data.grid import linear_grid
 from data.spectra import Spectra
 from model.atlas.atlas import Atlas
 from model.atlas.neighbours import find_neighbours
-from model.latent_axes import combine, principal_axes
+from model.latent_axes import combine, principal_axes, spread
 from model.tracks.knots import even_knots
 from model.tracks.maker import TrackMaker
 from model.tracks.stack import stack_spectra
@@ -132,13 +132,35 @@ def test_shortest_path_is_the_shortest(rng):
     track = maker.shortest_path(start, stop, name="p", n_knot=30)
     rows = [int(name[1:]) for name in track.recipe["through"]]
     assert (rows[0], rows[-1]) == (start, stop)
-    length = np.linalg.norm(np.diff(latents[rows], axis=0), axis=1).sum()
+    scaled = latents / spread(latents)
+    length = np.linalg.norm(np.diff(scaled[rows], axis=0), axis=1).sum()
     expected = bellman_ford(maker._graph, directed=False, indices=start)[stop]
     assert length == pytest.approx(expected, rel=1e-5)
     np.testing.assert_allclose(track.latents[[0, -1]], latents[[start, stop]], atol=1e-5)
     near = maker.neighbours.first(12).indices
     for one, two in zip(rows[:-1], rows[1:], strict=True):
         assert two in near[one] or one in near[two]
+
+
+def test_units_of_a_latent_do_not_change_the_shortest_path(rng):
+    latents, maker = swarm(rng, 120)
+    factors = np.array([1000.0, *[1.0] * (latents.shape[1] - 1)], dtype=np.float32)
+    other = TrackMaker(latents=latents * factors, ids=maker.ids, neighbours=maker.neighbours)
+    for stop in (40, 77, 111):
+        one, two = (item.shortest_path(0, stop, name="p") for item in (maker, other))
+        assert one.recipe["through"] == two.recipe["through"]
+        np.testing.assert_allclose(two.latents / factors, one.latents, rtol=1e-3, atol=1e-5)
+
+
+def test_knots_along_one_latent_stay_among_the_objects(rng):
+    latents = rng.normal(size=(2000, 3)).astype(np.float32)
+    latents[:, 1] = rng.standard_t(1.5, size=2000)  # long tails
+    graph = find_neighbours(latents, k=12)
+    maker = TrackMaker(latents=latents, ids=np.arange(2000).astype(str), neighbours=graph)
+    track = maker.one_latent(1, name="l", n_knot=21)
+    share = [(latents[:, 1] <= value).mean() for value in track.latents[:, 1]]
+    np.testing.assert_allclose(share, np.linspace(0.01, 0.99, 21), atol=2e-3)
+    assert track.extrapolated.mean() < 0.2
 
 
 def test_no_path_between_islands_is_an_error(rng):

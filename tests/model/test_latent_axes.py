@@ -1,0 +1,33 @@
+"""The spread and the bulk of latents: long tails do not rule them."""
+
+import numpy as np
+import pytest
+
+from model.latent_axes import bulk, spread
+
+
+def test_spread_is_the_standard_deviation_without_the_tail(rng: np.random.Generator) -> None:
+    latents = rng.normal(size=(20_000, 2)) * [1.0, 3.0]
+    expected = spread(latents)
+    np.testing.assert_allclose(expected, [1.0, 3.0], rtol=5 * 0.012)  # 5 sigma of a percentile
+    latents[:20, 0] = 1e6
+    np.testing.assert_allclose(spread(latents), expected, rtol=0.01)
+    assert (spread(np.ones((50, 2))) > 0).all()
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_bulk_is_the_percentiles_unless_a_tail_is_long(
+    rng: np.random.Generator, side: float
+) -> None:
+    values = rng.normal(size=50_000)
+    usual = bulk(values, percentiles=(0.2, 99.8), reach=5.0)
+    np.testing.assert_allclose(usual, np.percentile(values, [0.2, 99.8]))
+    values[:500] = side * 1e4  # one in a hundred
+    low, high = bulk(values, percentiles=(0.2, 99.8), reach=5.0) * side
+    assert max(low, high) == pytest.approx(5.0, rel=0.05)
+    assert min(low, high) == pytest.approx(-2.88, rel=0.05)
+
+
+def test_bulk_of_a_column_with_two_values_holds_both() -> None:
+    values = np.where(np.arange(100) < 90, 0.0, 1.0)
+    np.testing.assert_array_equal(bulk(values, percentiles=(0.1, 99.9), reach=5.0), [0.0, 1.0])
