@@ -45,13 +45,13 @@ class ClassFilter(pn.viewable.Viewer):
             label=dataset.label(column), options=[], sizing_mode="stretch_width", margin=(2, 10)
         )
         self.boxes.param.watch(lambda event: self._tell(event.new), "value")
-        self.show(self.value, None)
+        self.fill(self.value, None)
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the boxes."""
         return self.boxes
 
-    def show(self, value: list[str], mask: BoolArray | None) -> None:
+    def fill(self, value: list[str], mask: BoolArray | None) -> None:
         """Show a filter of the state.
 
         Args:

@@ -73,9 +73,9 @@ class FiltersView(pn.viewable.Viewer):
             self._parts[column] = part
             if isinstance(part, ClassFilter):
                 others = {name: value for name, value in filters.items() if name != column}
-                part.show(value, passing(self._state.dataset, others))
+                part.fill(value, passing(self._state.dataset, others))
             else:
-                part.show(value)
+                part.fill(value)
         for column in set(self._parts) - set(filters):
             del self._parts[column]
         self.clear.visible = len(filters) > 1

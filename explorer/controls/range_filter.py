@@ -60,7 +60,7 @@ class RangeFilter(pn.viewable.Viewer):
         low, high = self.slider.value
         return (low, high, True) if self.missing.value else (low, high)
 
-    def show(self, value: Any) -> None:  # noqa: ANN401 - a range, as a state or an address has it
+    def fill(self, value: Any) -> None:  # noqa: ANN401 - a range, as a state or an address has it
         """Show a filter of the state."""
         self._filling = True
         self.slider.value = (value[0], value[1])

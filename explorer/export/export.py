@@ -135,7 +135,7 @@ def _spectrum_hdus(dataset: Dataset, rows: IndexArray, suffix: str) -> list[Any]
     model, inside = atlas.model.reconstruct(
         np.asarray(atlas.latents[rows]), spectra.z, spectra.grid
     )
-    norm, unit = np.ones((len(rows), 1), dtype=np.float32), Unit()
+    norm, unit = np.ones((len(rows), 1), dtype=np.float32), Unit("")
     if "norm" in dataset.catalog:
         norm = dataset.catalog["norm"].to_numpy(np.float32)[rows][:, None]
         unit = Unit(column("norm").unit)
