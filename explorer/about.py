@@ -38,14 +38,15 @@ class AboutView(pn.viewable.Viewer):
 
     def html(self) -> str:
         """Return the card; everything from files as text."""
-        atlas = self._state.dataset.atlas
+        dataset = self._state.dataset
+        atlas = dataset.atlas
         info: Mapping[str, Any] = atlas.info
         model = _read_model_card(atlas)
         parts = [
             _section("Atlas", _atlas_facts(self._state)),
             _section("Model", model.get("facts", {})),
             _section("Measured at the end of training", model.get("metrics", {})),
-            _section("Scores", {score.label: score.explanation for score in atlas.scores}),
+            _section("Scores", {s.label: dataset.explanation(s) for s in atlas.scores}),
             _section(
                 "Embeddings",
                 {e["label"]: _inline(e.get("settings", {})) for e in info.get("embeddings", [])},

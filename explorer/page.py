@@ -18,7 +18,7 @@ from explorer.controls.filters import counts_text
 from explorer.controls.search_box import SearchBox
 from explorer.keys import Help
 from explorer.server.bokeh_style_sheets import keep_style_sheets
-from explorer.server.latest import watch_activity
+from explorer.server.latest import Latest, watch_activity
 from explorer.server.notices import warn
 from explorer.server.panel_locks import hold_locks
 from explorer.server.panel_page import cut_busy_tie, serve_own_files
@@ -26,6 +26,7 @@ from explorer.server.panel_writes import keep_order
 from explorer.session import Session
 from explorer.state.address import GRADUAL, NAMES, from_query, restore, to_query
 from explorer.state.dataset import Dataset
+from explorer.state.telling import telling_object
 from explorer.theme.text import line
 from explorer.theme.theme import FIGURE_THEME, PAGE_SX, PAGE_THEME, UNVEILED
 
@@ -81,19 +82,35 @@ def build_page(dataset: Dataset) -> pmui.Page:
         address = _follow_address(session, document, defaults)
         page.sidebar.extend([address, Connection()])
         session.map.open()
-        pn.state.onload(lambda: _start(session, document))
+        pn.state.onload(
+            lambda: _start(session, document, None if pn.state.session_args else address)
+        )
         watch_activity(document, busy.follow)
     else:
         session.start()
     return page
 
 
-def _start(session: Session, document: Document) -> None:
-    """Draw the map, and make what stands beside it only then: the map is what one waits for."""
+def _start(session: Session, document: Document, new: AddressBar | None) -> None:
+    """Draw the map, and make what stands beside it only then: the map is what one waits for.
+
+    Args:
+        session: The views.
+        document: Of the session.
+        new: The address, where it asks for nothing: an object is chosen for the visitor then.
+    """
+    choosing, state = Latest(), session.state
+
+    def choose(row: int) -> None:
+        if state.selected is None and new is not None:
+            new.stay = True
+            state.selected = row
 
     def begin() -> None:
         session.start()
         session.controls.append(Tour())
+        if new is not None:
+            choosing.submit(lambda: telling_object(state.dataset), choose)
 
     def drawn(_name: str, _old: object, _new: object) -> None:
         session.map.image.remove_on_change("data", drawn)

@@ -114,14 +114,16 @@ def catalog(atlas_path: Path) -> pd.DataFrame:
 def visit(browser: Any, url: str) -> Iterator[Any]:
     """Opens a page of the module's atlas with a query, or any other address.
 
+    A bare address would select an object for its visitor; here nothing is selected unless asked.
+
     Afterwards checks that the page complained of nothing and asked nobody else.
     """
     from tests.browser.chromium import Watched
 
     opened: list[Watched] = []
 
-    def visit(query: str = "", *, address: str = url) -> Watched:
-        opened.append(Watched(browser, f"{address}?{query}" if query else address))
+    def visit(query: str = "tab=Inspect", *, address: str | None = None) -> Watched:
+        opened.append(Watched(browser, f"{url}?{query}" if address is None else address))
         opened[-1].wait_for_map()
         return opened[-1]
 

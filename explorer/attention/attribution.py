@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 
 from data.arrays import FloatArray, IndexArray
 from data.lines.emission import LINES
-from explorer.spectrum.inspection import inspect
+from explorer.spectrum.inspection import Inspection, inspect
 from explorer.state.dataset import Dataset
 from explorer.theme.colour import rgb
 from explorer.theme.theme import Ink
@@ -67,7 +67,7 @@ class Attention:
     def text(self) -> str:
         """Return what was found, in words."""
         found, answer = self.attribution, self.attribution.peak_wave()
-        value = f"{self.target.label} of the model: {float(found.value[0]):.3g}"
+        value = f"{self.target.label} of the model: {float(found.value[0]):.3g} {self.target.unit}"
         peak = f"strongest at {answer:.0f} Å observed, {answer / (1 + self.z):.0f} Å rest"
         if found.map is None:
             return (
@@ -87,15 +87,33 @@ def attend(dataset: Dataset, row: int, target: Target) -> Attention:
     """Ask what a scalar of an object's model rests on; slow.
 
     Raises:
-        ValueError: The model does not cover the target, or can not be differentiated.
+        ValueError: Neither the model nor the spectrum covers the target, or the model can not be
+            differentiated.
     """
     item = inspect(dataset, row)
+    if item.wave_rest[0] <= target.first and target.last <= item.wave_rest[-1]:
+        check_covered(item, target)  # else the model says that it does not
     return Attention(
         row=row,
         z=item.z,
         target=target,
         attribution=attribute(dataset.atlas.model, item.spectra, target),
     )
+
+
+def check_covered(item: Inspection, target: Target) -> None:
+    """Refuse a target that the spectrum does not show: the model would only guess it.
+
+    Raises:
+        ValueError: Not one pixel of what is asked was observed.
+    """
+    first, last = (edge * (1.0 + item.z) for edge in target.asked)
+    inside = (item.wave >= first) & (item.wave <= last)
+    if not (inside & ~item.masked).any():
+        raise ValueError(
+            f"{target.label} lies at {first:.0f}-{last:.0f} Å in this spectrum, which has no good "
+            f"pixel there (it covers {item.wave[0]:.0f}-{item.wave[-1]:.0f} Å): choose another"
+        )
 
 
 def segment_edges(wave: FloatArray) -> FloatArray:

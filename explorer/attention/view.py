@@ -163,6 +163,8 @@ class AttentionView(pn.viewable.Viewer):
             self._say(answer.text())
         elif isinstance(answer, str):
             self._say(answer)
+        elif self._state.target == WINDOW and self._state.window is None:
+            self._say("Drag a window on the spectrum: press the button above, then drag.")
         elif self._state.target == OFF or self._state.selected is None:
             self._say("")
         has_channels = self.attention is not None and self.attention.attribution.map is not None
@@ -198,7 +200,8 @@ class AttentionView(pn.viewable.Viewer):
             "colour": np.where(value >= 0, POSITIVE, NEGATIVE),
         }  # fmt: skip
         shift = factor * (1 + answer.z)
-        self.target.data = {"x0": [answer.target.first * shift], "x1": [answer.target.last * shift]}
+        first, last = answer.target.asked
+        self.target.data = {"x0": [first * shift], "x1": [last * shift]}
         self._fill_map()
 
     def _fill_map(self) -> None:

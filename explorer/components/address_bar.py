@@ -32,6 +32,9 @@ class AddressBar(JSComponent):
     """Invisible; put it anywhere on the page.
 
     A component of its own: Panel's location does not hear of the browser's Back and Forward.
+
+    Attributes:
+        stay: The next query takes the place of the present one, whatever `write` is told.
     """
 
     query: str = param.String("", doc="The query of the address, with its question mark.")  # type: ignore[assignment]
@@ -43,12 +46,14 @@ class AddressBar(JSComponent):
     def __init__(self, on_moved: Callable[[str], None]) -> None:
         """Call `on_moved` with the query that Back or Forward led to."""
         self._on_moved = on_moved
+        self.stay = False
         super().__init__(width=0, height=0, margin=0)
         self.on_msg(self._hear)
 
     def write(self, query: str, *, push: bool) -> None:
         """Show a query in the address; `push`: as a new page of the browser's history."""
-        self.param.update(query=query, push=push)
+        self.param.update(query=query, push=push and not self.stay)
+        self.stay = False
         self.written += 1
 
     def _hear(self, event: Any) -> None:  # noqa: ANN401

@@ -176,7 +176,7 @@ def explain(state: ExplorerState, ranking: Ranking, *, learn: bool, n_graded: in
     strange = "highest" if score.higher_is_stranger else "lowest"
     ordinary = "lowest" if score.higher_is_stranger else "highest"
     first = ordinary if state.ordinary_first else strange
-    text: list[Any] = [f"{score.explanation} The {first} come first."]
+    text: list[Any] = [f"{state.dataset.explanation(score)} The {first} come first."]
     if learn and n_graded:
         text.append(
             f"Re-ranked by {n_graded} grades: near them the grades count, elsewhere the score."

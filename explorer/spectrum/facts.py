@@ -10,7 +10,7 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
-from data.columns import FACTS
+from data.columns import FACTS, column
 from explorer.server.panel_html import Html
 from explorer.spectrum.links import CUTOUT_SIZE, cutout_address, page_links
 from explorer.state.dataset import Dataset
@@ -66,9 +66,9 @@ class FactsView(pn.viewable.Viewer):
             )
         )
         pairs = "".join(
-            f'<div{_long(name, value)}><dt title="{escape(name)}">{escape(name)}</dt>'
-            f'<dd title="{escape(value)}">{escape(value)}</dd></div>'
-            for name, value in facts(dataset, selected)
+            f'<div{_long(name, value)}><dt title="{escape(meaning(dataset, column))}">'
+            f'{escape(name)}</dt><dd title="{escape(value)}">{escape(value)}</dd></div>'
+            for column, name, value in facts(dataset, selected)
         )
         return (
             f'<div><span class="name">{escape(object_id)}</span>'
@@ -118,18 +118,29 @@ def release_facts(dataset: Dataset, row: int) -> list[str]:
     """Return texts that may name the release an object is of: its cells, the files ingested."""
     record = dataset.catalog.iloc[row]
     cells = [str(record[name]) for name in RELEASE_FACTS if isinstance(record.get(name), str)]
-    provenance = getattr(dataset.atlas.source, "info", {}).get("provenance", {})
+    try:
+        source = dataset.atlas.source
+    except (ValueError, OSError):  # what is wrong with the spectra is told where they are shown
+        return cells
+    provenance = getattr(source, "info", {}).get("provenance", {})
     return [*cells, *map(str, provenance.get("inputs", []))]
 
 
-def facts(dataset: Dataset, row: int) -> list[tuple[str, str]]:
-    """Return names and values of a row's facts: the usual ones, the scores, then the rest."""
+def meaning(dataset: Dataset, name: str) -> str:
+    """Return what a column holds, in words."""
+    if name in dataset.scores:
+        return f"{dataset.label(name)}: {dataset.explanation(dataset.scores[name])}"
+    return ": ".join(filter(None, [dataset.label(name), column(name).description]))
+
+
+def facts(dataset: Dataset, row: int) -> list[tuple[str, str, str]]:
+    """Return column, label and value of a row's facts: the usual, the scores, then the rest."""
     record = dataset.catalog.iloc[row]
     skip = {axis for item in dataset.atlas.embeddings for axis in (item.x, item.y)} | {"object_id"}
     order = [*FACTS, *dataset.scores]
     order += [str(name) for name in dataset.catalog.columns if name not in order]
     return [
-        (dataset.label(name), text)
+        (name, dataset.label(name), text)
         for name in order
         if name in record.index and name not in skip and (text := fact(record[name], name))
     ]

@@ -29,6 +29,12 @@ DENSITY = "density"
 MAX_CLASSES = 40
 """A text column with more values than this is no class to colour or filter by."""
 
+CAVEATS = {
+    "neg_log_p": "Take it qualitatively: few data train the encoder and the flow there, so a low "
+    "density means rare, but the exact values mean little and can not be compared between models "
+    "(Liang+2023, 5.1).",
+}
+"""Score -> how far it can be trusted."""
 EXACT_FLOAT32, EXACT_FLOAT64 = 2**24, 2**53
 """Whole numbers from here on lose digits as floating-point numbers."""
 
@@ -135,6 +141,10 @@ class Dataset:
         """Return what to call a column on screen, with its unit; scores by the atlas's label."""
         score = self.scores.get(column)
         return columns.column(column).title if score is None else score.label
+
+    def explanation(self, score: Score) -> str:
+        """Return what a score means, in words, with the caveat that its paper gives."""
+        return " ".join(filter(None, [score.explanation, CAVEATS.get(score.column)]))
 
     @cached_property
     def rest_range(self) -> tuple[float, float]:

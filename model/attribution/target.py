@@ -15,6 +15,9 @@ from data.arrays import FloatArray
 from data.lines.emission import LINES, find_line
 from data.lines.indices import D4000_BLUE, D4000_RED
 
+LINE_REACH = 10.0
+"""Angstrom to either side of a line that are taken for it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
@@ -37,6 +40,21 @@ class Target:
     below: tuple[tuple[float, float, float], ...] = ()
     nu: bool = False
     at: float | None = None
+
+    @property
+    def asked(self) -> tuple[float, float]:
+        """What the value is of, without the continuum beside it: rest-frame Angstrom."""
+        if self.at is not None:
+            return self.at - LINE_REACH, self.at + LINE_REACH
+        return (self.first, self.last) if self.below else self.above[0][:2]
+
+    @property
+    def unit(self) -> str:
+        """What the value is measured in: normalised flux, unless it is a ratio."""
+        if self.below:
+            return "(a ratio)"
+        beside = len(self.above) > (1 if self.at is None else 0)
+        return "\N{MULTIPLICATION SIGN} norm" + (" above the continuum beside" if beside else "")
 
     def value(self, rest: Tensor, wave: FloatArray) -> Tensor:
         """Return the scalar of each spectrum, shape (n_galaxy,).

@@ -47,13 +47,17 @@ def save_model(
 
     Raises:
         ValueError: The weights are not finite, or do not fit into float16 if `half`.
+        OSError: They can not be written; the disk may be full.
     """
     path = Path(path)
     config, weights = model.to_parts()
     weights = {name: np.ascontiguousarray(_stored(name, w, half)) for name, w in weights.items()}
     path.mkdir(parents=True, exist_ok=True)
     with replacing(path / "model.safetensors") as partial:
-        save_file(weights, str(partial), metadata={"format": "np"})
+        try:
+            save_file(weights, str(partial), metadata={"format": "np"})
+        except SafetensorError as error:  # it also stands for what the disk refuses
+            raise OSError(f"the model can not be written to {path}: {error}") from error
         digest = hashlib.sha256(partial.read_bytes()).hexdigest()
     info = {
         "schema_version": SCHEMA_VERSION,

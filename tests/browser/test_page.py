@@ -116,6 +116,8 @@ def test_without_an_atlas_the_demo_opens(visit: Any, tmp_path: Path) -> None:
     row = alone(catalog)
     with serving(log=tmp_path / "server.log") as address:
         view = visit(address=address)
+        view.wait_for("get('pixels')?.data.flux.length > 0")  # a new visitor sees an object
+        view.page.wait_for_url("**?id=**")
         view.click_object(catalog, row)
         view.wait_for_text(catalog["object_id"].iloc[row])
         view.wait_for("get('pixels')?.data.flux.length > 0")

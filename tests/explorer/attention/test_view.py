@@ -16,6 +16,7 @@ from explorer.attention.attribution import (
 )
 from explorer.attention.view import AttentionView
 from explorer.spectrum.axis import WavelengthAxis
+from explorer.spectrum.inspection import inspect
 from explorer.theme.theme import DARK, LIGHT
 from model.attribution.grad_fam import attribute
 from model.attribution.target import line_target
@@ -55,6 +56,31 @@ def test_strip_follows_the_frame(tiny_atlas_path: Path) -> None:
     np.testing.assert_allclose(np.asarray(view.bars.data["x0"]), observed / (1 + view.attention.z))
     shaded = view.target.data
     assert shaded["x0"][0] < 6564.6 < shaded["x1"][0]
+
+
+def test_what_the_spectrum_does_not_show_is_not_asked_about(tiny_atlas_path: Path) -> None:
+    view = opened(tiny_atlas_path, selected=None)
+    state = view._state
+    item = inspect(state.dataset, 5)
+    beyond = float(item.wave[-1]) / (1 + item.z)
+    state.param.update(window=(beyond + 20, beyond + 60), selected=5)
+    assert view.attention is None
+    assert "has no good pixel there" in str(view.message.object)
+    state.window = (beyond - 60, beyond + 20)  # partly seen
+    assert view.attention is not None
+    assert "\N{MULTIPLICATION SIGN} norm above" in str(view.message.object)
+    state.target = "D4000"
+    assert "(a ratio)" in str(view.message.object)
+
+
+def test_a_window_shades_what_was_asked(tiny_atlas_path: Path) -> None:
+    view = opened(tiny_atlas_path)
+    view._state.frame = "rest"
+    view._state.target = WINDOW
+    assert view.attention is None
+    assert "Drag a window" in str(view.message.object)
+    view._state.window = (4900.0, 5050.0)
+    assert (view.target.data["x0"], view.target.data["x1"]) == ([4900.0], [5050.0])
 
 
 def test_model_without_attention_says_so(tiny_atlas_path: Path) -> None:
@@ -111,10 +137,16 @@ def test_every_choice_can_be_asked(tiny_atlas_path: Path) -> None:
     view = opened(tiny_atlas_path)
     names = choices(view._state.dataset)
     assert {"Hα", "[O III] 5007", "D4000"} < set(names)
+    item = inspect(view._state.dataset, 5)
     for name in names[1:-1]:
         view._state.target = name
-        assert view.attention is not None, name
-        assert np.isfinite(view.attention.attribution.projection).all()
+        target = target_of(name, None)
+        assert target is not None
+        first, last = (edge * (1 + item.z) for edge in target.asked)
+        seen = ((item.wave >= first) & (item.wave <= last) & ~item.masked).any()
+        assert (view.attention is not None) == seen, name
+        if view.attention is not None:
+            assert np.isfinite(view.attention.attribution.projection).all()
     view._state.target = OFF
     assert view.attention is None
     assert view.message.object == ""

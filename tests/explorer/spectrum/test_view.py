@@ -183,7 +183,7 @@ def test_deselecting_empties_the_panel(tiny_atlas_path: Path) -> None:
 def test_facts_are_escaped_and_complete(tiny_atlas_path: Path) -> None:
     hostile = "<script>alert(1)</script>"
     state = new_state(tiny_atlas_path, **{"class": hostile, "<i>column</i>": 1.5})
-    names = [name for name, _value in facts(state.dataset, 3)]
+    names = [name for _column, name, _value in facts(state.dataset, 3)]
     for score in state.dataset.atlas.scores:
         assert score.label in names
     html = FactsView(state).html(3)
@@ -191,6 +191,9 @@ def test_facts_are_escaped_and_complete(tiny_atlas_path: Path) -> None:
     assert "<i>" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert state.dataset.ids[3] in html
+    assert "can not be compared between models" in html  # the paper's caveat of -log p
+    ra = state.dataset.catalog["ra"].iloc[3]
+    assert f"{ra:.6f}" in html
 
 
 def test_links_hold_the_position(tiny_atlas_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Saved equals loaded, and whatever is not a model is refused."""
 
 import json
+import resource
 
 import numpy as np
 import pytest
@@ -45,6 +46,21 @@ def test_loaded_is_saved(model, tmp_path):
     assert info["training"] == {"seed": 1}
     assert info["metrics"] == {"fidelity": 0.4}
     assert info["config"]["rest_grid"]["n_pixel"] == 300
+
+
+def test_a_disk_that_takes_no_more_is_told_and_leaves_the_old_model(model, tmp_path):
+    path = tmp_path / "model"
+    save_model(model, path)
+    before = (path / "model.safetensors").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        with pytest.raises(OSError, match="the model can not be written"):
+            save_model(model, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (path / "model.safetensors").read_bytes() == before
+    assert len(list(path.iterdir())) == 2
 
 
 def test_width_of_the_encoder_is_recorded_and_read_off_older_files(tmp_path):
