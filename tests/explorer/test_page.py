@@ -129,7 +129,8 @@ def test_about_shows_model_and_scores_as_text(tiny_atlas_path: Path) -> None:
     assert rows["kind"] == "pca"
     assert rows["n_transform"] == str(atlas.info["flow"]["n_transform"])
     for score in atlas.scores:
-        assert unescape(rows[score.label]) == score.explanation
+        assert unescape(rows[score.label]) == state.dataset.explanation(score)
+        assert score.explanation in state.dataset.explanation(score)
     for embedding in atlas.embeddings:
         assert embedding.label in rows
     assert "without a training history" in texts(pn.Column(view.curves(False)))
