@@ -236,10 +236,9 @@ def card_facts(state: ExplorerState, row: int) -> list[str]:
 def legend_of(state: ExplorerState) -> str:
     """Return what the pictures show: a column of theirs is the mean of several pixels."""
     start, end = wave_limits(state.dataset, state.frame)
-    grid = state.dataset.atlas.source.grid
-    column_width = (end - start) / N_COLUMN
+    grid = state.dataset.atlas.source.parts[0].grid
     step = (grid.wave[-1] - grid.wave[0]) / grid.n_pixel
-    return _LEGEND.format(max(1, round(column_width / step)))
+    return _LEGEND.format(max(1, round((end - start) / N_COLUMN / step)))
 
 
 def mark_of(label: Label | None) -> str:
