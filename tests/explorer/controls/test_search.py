@@ -100,7 +100,6 @@ def test_atlas_without_positions_is_told(tiny_atlas_path: Path) -> None:
     [
         ("266-51602-0041", "266-51602-0040"), ("0268-51602-0041", "268-51602-0040"),
         ("266-51802-0007", "266-51602-0007"), ("366-51602-0007", "266-51602-0007"),
-        ("26651602-0007", "266-51602-0007"),
     ],
 )  # fmt: skip
 def test_a_mistyped_id_is_offered_its_neighbours(
