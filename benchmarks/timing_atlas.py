@@ -25,9 +25,11 @@ from data.mock.survey import MockSurvey
 from model.atlas.atlas import SCHEMA_VERSION
 from model.atlas.embedding import EMBEDDINGS
 from model.atlas.encoding import latent_columns
-from model.atlas.flow import FlowConfig, LatentFlow, fit_flow
+from model.atlas.flow import FlowConfig, LatentFlow
+from model.atlas.flow_fit import fit_flow
+from model.atlas.latent_scores import LOF_NEIGHBOURS, local_outlier_factor
 from model.atlas.neighbours import Neighbours, find_neighbours
-from model.atlas.scores import LOF_NEIGHBOURS, SCORES, local_outlier_factor
+from model.atlas.scores import SCORES
 from model.networks.config import SpenderConfig
 from model.networks.spender import Spender
 from model.store.storage import load_model, save_model
@@ -103,7 +105,7 @@ def _model_and_flow(survey: MockSurvey) -> tuple[Spender, LatentFlow]:
     spectra = survey.read(rows.tolist())
     tensors = (torch.tensor(item) for item in (spectra.flux, spectra.ivar, spectra.z))
     latents = guide(*tensors, grid=survey.grid).numpy()
-    return model, fit_flow(latents, FlowConfig(seed=SEED, max_steps=600))[0]
+    return model, fit_flow(latents, FlowConfig(seed=SEED, max_passes=30))[0]
 
 
 def _map(

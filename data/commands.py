@@ -120,7 +120,12 @@ def run_commands(
     run: Callable[[Any], None] = getattr(module, chosen.run)
     try:
         config = getattr(module, chosen.config)
-        run(getattr(config, "from_options", config)(**options))
+        made = (
+            config.from_options(**options)
+            if hasattr(config, "from_options")
+            else (from_flat_values(config, options))
+        )
+        run(made)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

@@ -12,12 +12,13 @@ from data.arrays import IndexArray
 from explorer.labels.label import Label
 from explorer.labels.store import LabelStore
 from explorer.outliers.contact_sheet import PER_PAGE
-from explorer.outliers.ranking import Ranking, good_chi2, rank
+from explorer.outliers.ranking import Ranking, rank
 from explorer.server.latest import Latest
 from explorer.server.notices import report
-from explorer.state.outlier_options import GOOD, UNSATURATED
+from explorer.state.outlier_options import GOOD, LABELS, UNSATURATED
 from explorer.state.state import ExplorerState
 from model.atlas.active import relearn
+from model.atlas.cuts import GOOD_SHARE
 
 TAB = "Outliers"
 SEED = 20230727
@@ -187,9 +188,10 @@ def explain(state: ExplorerState, ranking: Ranking, *, learn: bool, n_graded: in
     if len(ranking) < ranking.n_ranked:
         listed = f"The first {len(ranking):,} of {listed}"
     text.append(f"{listed} objects listed, {ranking.n_left_out:,} left out.")
-    if GOOD in state.outlier_options:
-        limit = good_chi2(state.dataset)
-        text.append(f"Good reconstruction: reduced χ² up to {limit:.3g}, the best 90 %.")
-    if UNSATURATED in state.outlier_options:
-        text.append("Not line-saturated: peak flux up to 100 times the continuum.")
+    rules = {
+        GOOD: f"reduced χ² among the lowest {100 * GOOD_SHARE:.0f} % at the same S/N",
+        UNSATURATED: "no three neighbouring pixels above 100 times the continuum",
+    }
+    for name, n_hidden in ranking.hidden.items():
+        text.append(f"{LABELS.get(name, name)} ({rules[name]}) hides {n_hidden:,}.".capitalize())
     return " ".join(text)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from data.arrays import FloatArray, IndexArray
+from data.arrays import BoolArray, FloatArray, IndexArray
 from explorer.state.dataset import Dataset
 from explorer.state.outlier_options import GOOD, OPTIONS, UNLABELLED, UNSATURATED
+from model.atlas.cuts import STRONG_LINE, good_chi2, peak_column
 
 LONGEST = 10_000
 """Objects of a list; nobody looks at more one by one, and each session holds its own."""
-GOOD_SHARE = 90.0
-"""A reconstruction is good if its reduced chi2 is among this share (percent) of the lowest."""
-SATURATION = 100.0
-"""Peak flux over continuum above which line emitters are left out (Liang+2023, section 5.2)."""
-
-_NEEDED = {GOOD: "chi2_red", UNSATURATED: "peak_flux"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +25,14 @@ class Ranking:
         values: What they are ranked by, shape (n,).
         n_ranked: Objects that could be listed.
         n_left_out: Objects that the options leave out, or that have no score.
+        hidden: Option -> objects with a score that it leaves out.
     """
 
     rows: IndexArray
     values: FloatArray
     n_ranked: int
     n_left_out: int
+    hidden: Mapping[str, int]
 
     def __len__(self) -> int:
         """Return the length of the list."""
@@ -49,15 +46,15 @@ class Ranking:
 
 def available_options(dataset: Dataset) -> list[str]:
     """Return the options that the atlas has the columns for."""
-    return [name for name in OPTIONS if _NEEDED.get(name, "object_id") in dataset.catalog.columns]
+    columns = dataset.catalog.columns
+    there = {GOOD: "chi2_red" in columns, UNSATURATED: peak_column(columns) is not None}
+    return [name for name in OPTIONS if there.get(name, True)]
 
 
-def good_chi2(dataset: Dataset) -> float:
-    """Return the highest reduced chi2 that counts as a good reconstruction."""
-    values = dataset.numeric("chi2_red")
-    return dataset.keep(
-        ("good_chi2",), lambda: float(np.percentile(values[np.isfinite(values)], GOOD_SHARE))
-    )
+def good_limits(dataset: Dataset) -> FloatArray:
+    """Return the highest reduced chi2 of a good reconstruction at each object's S/N."""
+    snr = dataset.numeric("snr") if "snr" in dataset.numeric_columns else None
+    return dataset.keep(("good",), lambda: good_chi2(dataset.numeric("chi2_red"), snr))
 
 
 def rank(
@@ -79,16 +76,27 @@ def rank(
         options: Of `OPTIONS`.
         labelled: Rows that have a label.
     """
-    keep = np.isfinite(values[among])
-    if GOOD in options:
-        keep &= dataset.numeric("chi2_red")[among] <= good_chi2(dataset)
-    if UNSATURATED in options:
-        keep &= ~(dataset.numeric("peak_flux")[among] > SATURATION)
+    keep = scored = np.isfinite(values[among])
+    hidden = {}
+    for name, passed in _passed(dataset, among, options).items():
+        hidden[name] = int((scored & ~passed).sum())
+        keep = keep & passed
     rows = among[keep]
     keys = -values[rows] if highest_first else values[rows]
     late = np.isin(rows, list(labelled)) if UNLABELLED in options else np.zeros(len(rows), bool)
     order = np.lexsort((rows, keys, late))[:LONGEST]
     return Ranking(
         rows=rows[order], values=values[rows[order]], n_ranked=len(rows),
-        n_left_out=len(among) - len(rows),
+        n_left_out=len(among) - len(rows), hidden=hidden,
     )  # fmt: skip
+
+
+def _passed(dataset: Dataset, among: IndexArray, options: Collection[str]) -> dict[str, BoolArray]:
+    """Return which objects each option keeps, shape of `among`."""
+    passed = {}
+    if GOOD in options:
+        passed[GOOD] = dataset.numeric("chi2_red")[among] <= good_limits(dataset)[among]
+    peak = peak_column(dataset.catalog.columns)
+    if UNSATURATED in options and peak is not None:
+        passed[UNSATURATED] = ~(dataset.numeric(peak)[among] > STRONG_LINE)
+    return passed

@@ -26,6 +26,7 @@ from explorer.outliers.ranking import available_options
 from explorer.outliers.table import OutlierTable, cells, titles
 from explorer.outliers.thumbnails import N_COLUMN, Thumbnails, wave_limits
 from explorer.server.latest import Latest
+from explorer.state.outlier_options import CUTS_OF, LABELS
 from explorer.state.state import ExplorerState
 from explorer.theme.text import SMALL, line
 from explorer.theme.theme import ink
@@ -78,7 +79,8 @@ class OutliersView(pn.viewable.Viewer):
         )
         self.again = pmui.Button(label="sort again", **outlined)
         self.options = pmui.CheckBoxGroup.from_param(
-            parameters.outlier_options, label="", options=available_options(state.dataset),
+            parameters.outlier_options, label="",
+            options={LABELS.get(name, name): name for name in available_options(state.dataset)},
             inline=True, **small | {"align": "start"},
         )  # fmt: skip
         self.part = pmui.RadioButtonGroup(label="", options=[SHEET, TABLE], value=SHEET, **small)
@@ -91,6 +93,7 @@ class OutliersView(pn.viewable.Viewer):
         self.legend = line("", align="center")
         self.part.param.watch(lambda *_: self._switch(), "value")
         self._switch()
+        self.score.param.watch(lambda event: self._choose_cuts(event.new), "value")
         self.save.on_click(lambda _event: self.download.send(self.csv()))
         self.again.on_click(lambda _event: self.queue.reorder())
         self.back.on_click(lambda _event: self.queue.turn(-1))
@@ -126,6 +129,14 @@ class OutliersView(pn.viewable.Viewer):
             sizing_mode="stretch_both",
             margin=(0, 4),
         )
+
+    def _choose_cuts(self, score: str) -> None:
+        """Tick the options that belong to a score a user chose, and untick those of others."""
+        cuts = {name for names in CUTS_OF.values() for name in names}
+        kept = [name for name in self._state.outlier_options if name not in cuts]
+        there = available_options(self._state.dataset)
+        wanted = [name for name in CUTS_OF.get(score, ()) if name in there]
+        self._state.outlier_options = [*kept, *wanted]
 
     def _switch(self) -> None:
         self.sheet.visible = self.part.value == SHEET

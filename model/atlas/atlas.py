@@ -20,14 +20,17 @@ from data.source import open_source
 from data.spectra import SpectrumSource
 from model.atlas.embedding import Embedding
 from model.atlas.encoding import latent_columns
+from model.atlas.explainer import Explainer, new_explainer
 from model.atlas.flow import LatentFlow
 from model.atlas.neighbours import Neighbours
 from model.atlas.scores import Score
+from model.atlas.strangeness import Strangeness
 from model.interface import SpectrumModel
 from model.store.storage import load_model
 
 T = TypeVar("T")
 
+REASONS = "reasons.json"
 SCHEMA_VERSION = 1
 """Version of the files of an atlas, in atlas.json."""
 
@@ -139,6 +142,20 @@ class Atlas:
     def flow(self) -> LatentFlow:
         """The density of the latents."""
         return LatentFlow.load(self.path / "flow.safetensors")
+
+    @cached_property
+    def strangeness(self) -> Strangeness | None:
+        """What is usual in the survey; None in an atlas from before there was such a score."""
+        path = self.path / "strangeness.safetensors"
+        return Strangeness.load(path) if path.exists() else None
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """Tells why objects are strange; an older atlas has the limits of mock galaxies."""
+        path = self.path / REASONS
+        if path.exists():
+            return Explainer.load(path, self.model)
+        return new_explainer(self.model, self.latents)
 
     def _read_catalog(self) -> pd.DataFrame:
         path = self.path / "catalog.parquet"

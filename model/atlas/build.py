@@ -19,15 +19,16 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 
 from data.arrays import FloatArray
 from data.atomic import partial_folder
-from data.commands import setting
 from data.json_file import read_json, write_json
 from data.source import open_source
 from data.spectra import SpectrumSource
 from data.survey import Survey
-from model.atlas.atlas import SCHEMA_VERSION
+from model.atlas.atlas import REASONS, SCHEMA_VERSION
+from model.atlas.config import AtlasConfig
 from model.atlas.embedding import (
     EmbeddingConfig,
     choose_settings,
@@ -35,11 +36,19 @@ from model.atlas.embedding import (
     embed_tsne,
     embed_umap,
 )
-from model.atlas.encoding import encode_source, latent_columns
-from model.atlas.flow import FlowConfig, FlowReport, LatentFlow, fit_flow
+from model.atlas.encoding import (
+    BLOCK_FILES,
+    encode_source,
+    latent_columns,
+    residual_windows,
+    rest_range,
+)
+from model.atlas.flow import FlowReport, LatentFlow
+from model.atlas.flow_fit import fit_flow
 from model.atlas.neighbours import Neighbours, find_neighbours
-from model.atlas.scores import LOF_NEIGHBOURS, local_outlier_factor
 from model.atlas.stage import kept
+from model.atlas.survey_reasons import explain_strangest
+from model.atlas.survey_scores import add_survey_scores
 from model.atlas.writer import portable_reference, write_catalog, write_info
 from model.device import choose_device
 from model.interface import SpectrumModel, StoredModel
@@ -52,36 +61,6 @@ STORED_NEIGHBOURS = 32
 """Neighbours of each object kept in the atlas; t-SNE uses more while it is built."""
 MODEL_FILES = ("model.safetensors", "model.json", "history.csv", "README.md")
 """What the atlas copies of a model: all but its checkpoints."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AtlasConfig:
-    """Settings of `python -m model atlas`."""
-
-    survey: Path = setting(help="survey folder, from `python -m data ingest`", positional=True)
-    model: Path = setting(help="model folder, from `python -m model train`", positional=True)
-    out: Path = setting(help="atlas folder to make")
-    name: str = setting(help="what the explorer calls it (default: the folder's name)", default="")
-    seed: int = setting(help="seed of the flow and the maps", default=0)
-    device: str = setting(
-        help="where the model runs", default="auto", choices=("auto", "cpu", "cuda")
-    )
-    compact: bool = setting(
-        help="an atlas to pass on: weights in half precision, and a mock survey's spectra made "
-        "on demand instead of read from SURVEY",
-        default=False,
-    )
-    refine: bool = setting(
-        help="improve each latent vector by a few least-squares steps from the encoder's answer; "
-        "the column `refinement_shift` tells how far it moved",
-        default=False,
-    )
-    jobs: int = setting(help="threads for neighbours and t-SNE; -1 is all cores", default=-1)
-
-    def __post_init__(self) -> None:
-        """Refuse what can not be built."""
-        if self.jobs == 0 or self.jobs < -1:
-            raise ValueError(f"jobs must be -1 or positive, got {self.jobs}")
 
 
 def build_atlas(config: AtlasConfig) -> None:
@@ -127,15 +106,19 @@ class _Builder:
     folder: Path
     progress: bool
 
+    @property
+    def _blocks(self) -> Path:
+        """Where finished blocks of the encoding are."""
+        return self.folder / "work" / "encode"
+
     def run(self) -> None:
         """Run every stage that has not left its result yet."""
         settings, notes = choose_settings(len(self.source), seed=self.config.seed)
         with self._stage("encode"):
             support = self._support() if self.config.refine else None
             encoded = encode_source(
-                self.source, self.model, self.folder / "work" / "encode",
-                support=support, progress=self.progress,
-            )  # fmt: skip
+                self.source, self.model, self._blocks, support=support, progress=self.progress
+            )
         latents = encoded[latent_columns(self.model.n_latent)].to_numpy(np.float32)
         with self._stage("neighbours"):
             neighbours = self._neighbours(latents, settings)
@@ -143,9 +126,14 @@ class _Builder:
             flow, report = self._flow(latents)
         maps = self._maps(latents, neighbours, settings)
         with self._stage("catalogue"):
-            encoded["neg_log_p"] = -flow.log_p(latents).astype(np.float32)
-            graph = neighbours.first(min(LOF_NEIGHBOURS, neighbours.k))
-            encoded["lof"] = local_outlier_factor(latents, graph)
+            add_survey_scores(
+                encoded, flow, neighbours, self.folder, residual_windows(self._blocks),
+                rest_range=rest_range(self.model), seed=self.config.seed,
+            )  # fmt: skip
+            strangeness = encoded["strangeness"].to_numpy(float)
+            reasons = explain_strangest(self.source, self.model, latents, strangeness)
+            reasons.explainer.save(self.folder / REASONS)
+            encoded = pd.concat([encoded, reasons.columns], axis=1)
             replaced = write_catalog(self.source, encoded, maps, self.folder / "catalog.parquet")
             if replaced:
                 notes.append(f"Columns of the survey replaced by the atlas: {', '.join(replaced)}.")
@@ -176,7 +164,8 @@ class _Builder:
 
     def _flow(self, latents: FloatArray) -> tuple[LatentFlow, FlowReport]:
         def make() -> tuple[LatentFlow, FlowReport]:
-            return fit_flow(latents, FlowConfig(seed=self.config.seed), progress=self.progress)
+            config = self.config.flow.config(seed=self.config.seed)
+            return fit_flow(latents, config, progress=self.progress)
 
         def save(made: tuple[LatentFlow, FlowReport], path: Path) -> None:
             made[0].save(path)
@@ -208,7 +197,7 @@ class _Builder:
         self, settings: EmbeddingConfig, notes: list[str], flow: LatentFlow, report: FlowReport,
         support: Support | None,
     ) -> None:  # fmt: skip
-        about = {
+        about: dict[str, Any] = {
             "name": self.config.name or self.config.out.resolve().name,
             "n_object": len(self.source),
             "source": portable_reference(self.source, self.config.out.resolve()),
@@ -244,8 +233,10 @@ def _working_folder(
         "source": source.reference(),
         "weights_sha256": model_info["weights_sha256"],
         "seed": config.seed,
+        "flow": asdict(config.flow),
         "compact": config.compact,
         "refine": config.refine,
+        "blocks": BLOCK_FILES,
         "schema_version": SCHEMA_VERSION,
     }
     folder = partial_folder(out)

@@ -1,7 +1,7 @@
 """Encodes a whole survey, block by block: latents and what the reconstruction says.
 
-Every finished block is a file, so that a killed run goes on where it was, and memory is that
-of one block however large the survey.
+Every finished block is two files, a table and the windows of the residuals, so that a killed run
+goes on where it was, and memory is that of one block however large the survey.
 """
 
 from __future__ import annotations
@@ -19,9 +19,19 @@ from model.atlas.stage import kept
 from model.interface import SpectrumModel
 from model.refinement.refine import refine
 from model.refinement.support import Support
+from model.residuals.windows import measure_windows
 
 BLOCK_PIXELS = 4_000_000
 """Pixels of one block, a multiple of what a survey's chunk holds (128 rows)."""
+
+
+BLOCK_FILES = ("parquet", "windows.npz")
+"""What is kept of a block; one left by a version that kept less is made again."""
+
+
+def rest_range(model: SpectrumModel) -> tuple[float, float]:
+    """Return the first and last rest wavelength of a model, Angstrom."""
+    return float(model.wave_rest[0]), float(model.wave_rest[-1])
 
 
 def latent_columns(n_latent: int) -> list[str]:
@@ -49,6 +59,7 @@ def encode_source(
     Returns:
         Columns `latent_0` ... and those of `model.atlas.scores.spectrum_scores`; refined, also
         `refinement_shift` (how far the latents moved, in spreads of the survey); row = object.
+        `residual_windows` gives the rest.
 
     Raises:
         ValueError: The model does not fit the survey, or gives latents that are not finite.
@@ -60,11 +71,12 @@ def encode_source(
             rows = max(1, BLOCK_PIXELS // (128 * part.grid.n_pixel)) * 128
             for start in range(part.start, part.stop, rows):
                 stop = min(start + rows, part.stop)
+                block = folder / f"{start:09d}.parquet"
                 blocks.append(
                     kept(
-                        folder / f"{start:09d}.parquet",
-                        make=lambda start=start, stop=stop: _encode(
-                            source, model, start, stop, support
+                        block,
+                        make=lambda start=start, stop=stop, block=block: _encode(
+                            source, model, start, stop, support, block.with_suffix(".windows.npz")
                         ),
                         save=lambda frame, file: frame.to_parquet(file, index=False),
                         load=pd.read_parquet,
@@ -74,17 +86,26 @@ def encode_source(
     return pd.concat(blocks, ignore_index=True)
 
 
+def residual_windows(folder: Path) -> list[Path]:
+    """Return the files of residual windows that `encode_source` left, in the order of objects."""
+    return sorted(folder.glob("*.windows.npz"))
+
+
 def _encode(
-    source: SpectrumSource, model: SpectrumModel, start: int, stop: int, support: Support | None
-) -> pd.DataFrame:
+    source: SpectrumSource, model: SpectrumModel, start: int, stop: int, support: Support | None,
+    windows: Path,
+) -> pd.DataFrame:  # fmt: skip
+    """Return one block; the windows of its residuals go to a file."""
     spectra = source.read(slice(start, stop))
     latents, columns = model.encode(spectra), {}
     _check_latents(latents, source, start)
     if support is not None:
         latents, _, columns["refinement_shift"] = refine(model, spectra, latents, support)
     flux, covered = model.reconstruct(latents, spectra.z, spectra.grid)
+    covered = covered.astype(bool)
+    measure_windows(spectra, flux, covered, rest_range(model)).save(windows)
     columns |= dict(zip(latent_columns(model.n_latent), latents.T, strict=True))
-    return pd.DataFrame(columns | spectrum_scores(spectra, flux, covered.astype(bool)))
+    return pd.DataFrame(columns | spectrum_scores(spectra, flux, covered))
 
 
 def _check_latents(latents: FloatArray, source: SpectrumSource, start: int) -> None:

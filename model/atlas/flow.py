@@ -1,15 +1,14 @@
 """The normalising flow over the latents: how probable is each object among all others.
 
 Five masked autoregressive transforms with 50 hidden features (Liang+2023, section 5.1), over
-latents standardised with stored numbers.
+latents each mapped to a normal distribution by ranks (`model.atlas.marginal`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +20,12 @@ from nflows.transforms.permutations import RandomPermutation
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
-from tqdm import tqdm
 
 from data.arrays import FloatArray
+from model.atlas.marginal import Marginal
 
-LOG_P_ROWS = 65_536
-"""Rows of one pass when log p of many objects is asked for."""
+LOG_P_ROWS = 16_384
+"""Rows of one pass when log p of many objects is asked for: what fits into a processor's cache."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,197 +35,166 @@ class FlowConfig:
     Attributes:
         n_transform: Masked autoregressive transforms, a permutation after each.
         n_hidden: Hidden features of each of a transform's two blocks.
-        learning_rate: Of Adam at its start; falls to 0 along a cosine.
-        batch_size: Objects of one step.
-        max_steps: Steps at most.
-        patience: Checks of the validation loss without gain before training stops.
+        n_flow: Flows of an ensemble, whose densities are averaged.
+        learning_rate: Of Adam at its start; halved where the validation loss stands still.
+        batch_size: Objects of one step at most (Liang+2023: 10,000); a twentieth of a small survey.
+        max_passes: Passes over all objects at most (Liang+2023: 2000).
+        patience: Checks of the validation loss without gain before the rate is halved.
         valid_fraction: Share of the objects held out for that check (Liang+2023: 0.15).
         seed: Of the weights, the permutations, the split and the batches.
     """
 
     n_transform: int = 5
     n_hidden: int = 50
+    n_flow: int = 1
     learning_rate: float = 2e-3
-    batch_size: int = 1024
-    max_steps: int = 6000
-    patience: int = 12
+    batch_size: int = 10_000
+    max_passes: int = 2000
+    patience: int = 5
     valid_fraction: float = 0.15
     seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class FlowReport:
-    """How a flow's training went; losses are mean −log p of standardised latents."""
+    """How a flow's training went; losses are mean −log p of what enters the transforms.
+
+    Attributes:
+        n_train: Objects learnt from.
+        n_valid: Objects held out.
+        steps: Steps taken, all flows of an ensemble together.
+        train_loss: Of objects learnt from.
+        valid_loss: Of those held out.
+        valid_log_p: Mean log p per object held out, per unit latent volume.
+        two_sample: Share of nearest neighbours of the same sort, among held-out objects and as
+            many drawn ones; 0.5 if they can not be told apart.
+        two_sample_error: Its standard error if they can not be told apart.
+    """
 
     n_train: int
     n_valid: int
     steps: int
     train_loss: float
     valid_loss: float
+    valid_log_p: float = float("nan")
+    two_sample: float = float("nan")
+    two_sample_error: float = float("nan")
 
 
 class LatentFlow:
     """A density over latents."""
 
     def __init__(
-        self, config: FlowConfig, *, mean: FloatArray, std: FloatArray, flow: Flow
+        self,
+        config: FlowConfig,
+        *,
+        mean: FloatArray,
+        std: FloatArray,
+        flows: Sequence[Flow],
+        marginals: Sequence[Marginal] = (),
     ) -> None:
-        """Hold a trained flow; see `fit_flow` and `LatentFlow.load`.
+        """Hold a trained flow; see `model.atlas.flow_fit` and `LatentFlow.load`.
 
         Args:
             config: What it was made with.
             mean: Of the latents, shape (n_latent,).
             std: Of the latents, shape (n_latent,).
-            flow: Density of the standardised latents.
+            flows: Densities of the mapped latents; their mean is the density.
+            marginals: Map of each latent; none = latents are only standardised.
         """
         self.config, self.mean, self.std = config, mean, std
-        self._flow = flow.eval()
+        self.marginals = tuple(marginals)
+        self._flows = [flow.eval() for flow in flows]
 
     def log_p(self, latents: FloatArray) -> FloatArray:
         """Return log densities per unit latent volume, float64, shape (n_galaxy,)."""
-        values = self._standardise(latents)
-        with torch.no_grad():
-            parts = [self._flow.log_prob(part).double() for part in values.split(LOG_P_ROWS)]
-        return torch.cat(parts).numpy() - np.log(self.std).sum()
+        values, log_slope = self.mapped(latents)
+        return self._log_density(values) + log_slope
+
+    def log_p_rank(self, latents: FloatArray) -> FloatArray:
+        """Return log densities of the mapped latents: how unusual is the combination of ranks."""
+        return self._log_density(self.mapped(latents)[0])
+
+    def mapped(self, latents: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what enters the transforms, shape (n_galaxy, n_latent), and the log Jacobian."""
+        values = np.asarray(latents, dtype=np.float64)
+        if not self.marginals:
+            return (values - self.mean) / self.std, np.full(len(values), -np.log(self.std).sum())
+        parts = [marginal.forward(values[:, at]) for at, marginal in enumerate(self.marginals)]
+        scores, slopes = zip(*parts, strict=True)
+        return np.stack(scores, axis=1), np.sum(slopes, axis=0)
 
     def sample(self, n_sample: int, *, seed: int) -> FloatArray:
         """Draw latents from the density, float32, shape (n_sample, n_latent)."""
+        share = np.array_split(np.arange(n_sample), len(self._flows))
         with torch.no_grad(), torch.random.fork_rng(devices=()):
             torch.manual_seed(seed)
-            drawn = self._flow.sample(n_sample).double().numpy()
-        return (drawn * self.std + self.mean).astype(np.float32)
+            parts = [flow.sample(len(rows)) for flow, rows in zip(self._flows, share, strict=True)
+                     if len(rows)]  # fmt: skip
+        drawn = torch.cat(parts).double().numpy() if parts else np.empty((0, len(self.mean)))
+        if not self.marginals:
+            return (drawn * self.std + self.mean).astype(np.float32)
+        columns = [item.inverse(drawn[:, at]) for at, item in enumerate(self.marginals)]
+        return np.stack(columns, axis=1).astype(np.float32)
 
     def save(self, path: Path) -> None:
         """Write a `.safetensors` file; the settings travel in its header."""
-        tensors = {key: value.contiguous() for key, value in self._flow.state_dict().items()}
+        tensors: dict[str, Tensor] = {}
+        for number, flow in enumerate(self._flows):
+            prefix = f"{number}." if len(self._flows) > 1 else ""
+            tensors |= {
+                prefix + key: value.contiguous() for key, value in flow.state_dict().items()
+            }
         tensors |= {"latent_mean": torch.tensor(self.mean), "latent_std": torch.tensor(self.std)}
+        for at, marginal in enumerate(self.marginals):
+            tensors[f"marginal.{at}"] = torch.tensor(marginal.to_array())
         path.write_bytes(save(tensors, metadata={"config": json.dumps(asdict(self.config))}))
 
     @classmethod
     def load(cls, path: Path) -> LatentFlow:
-        """Read what `save` wrote.
+        """Read what `save` wrote, also a flow without marginals from before there were such.
 
         Raises:
             ValueError: The file is missing, or not a flow.
         """
         try:
             with safe_open(path, framework="pt") as file:
-                config = FlowConfig(**json.loads(file.metadata()["config"]))
+                stored = json.loads(file.metadata()["config"])
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            known = {item.name for item in fields(FlowConfig)}
+            config = FlowConfig(**{key: value for key, value in stored.items() if key in known})
             mean, std = tensors.pop("latent_mean").numpy(), tensors.pop("latent_std").numpy()
-            flow = _new_flow(config, len(mean))
-            flow.load_state_dict(tensors)
+            names = [f"marginal.{at}" for at in range(len(mean))]
+            marginals = [
+                Marginal.from_array(tensors.pop(name).numpy()) for name in names if name in tensors
+            ]
+            flows = []
+            for number in range(config.n_flow):
+                prefix = f"{number}." if config.n_flow > 1 else ""
+                flow = new_flow(config, len(mean), seed=config.seed + number)
+                flow.load_state_dict({key.removeprefix(prefix): value for key, value
+                                      in tensors.items() if key.startswith(prefix)})  # fmt: skip
+                flows.append(flow)
         except (OSError, SafetensorError, KeyError, TypeError, RuntimeError) as error:
             raise ValueError(f"{path} is not a readable flow: {error}") from error
-        return cls(config, mean=mean, std=std, flow=flow)
+        return cls(config, mean=mean, std=std, flows=flows, marginals=marginals)
 
-    def _standardise(self, latents: FloatArray) -> Tensor:
-        return torch.as_tensor((latents - self.mean) / self.std, dtype=torch.float32)
-
-
-def fit_flow(
-    latents: FloatArray, config: FlowConfig, *, progress: bool = False
-) -> tuple[LatentFlow, FlowReport]:
-    """Fit the flow, stopping early on held-out objects; the best weights are kept.
-
-    Args:
-        latents: Finite latents, shape (n_galaxy, n_latent); 20 objects at least.
-        config: Settings.
-        progress: Show a bar.
-
-    Raises:
-        ValueError: Too few objects.
-    """
-    if len(latents) < 20:
-        raise ValueError(f"a flow needs at least 20 objects, got {len(latents)}")
-    mean, std = latents.mean(axis=0, dtype=np.float64), latents.std(axis=0, dtype=np.float64)
-    std = np.where(std > 0, std, 1.0)
-    order = np.random.default_rng(config.seed).permutation(len(latents))
-    n_valid = max(8, min(50_000, round(config.valid_fraction * len(latents))))
-    flow = _new_flow(config, latents.shape[1])
-    fitted = LatentFlow(config, mean=mean, std=std, flow=flow)
-    values = fitted._standardise(latents)  # noqa: SLF001
-    with _one_thread():
-        report = _train(flow, values[order[n_valid:]], values[order[:n_valid]], config, progress)
-    flow.eval()
-    return fitted, report
+    def _log_density(self, values: FloatArray) -> FloatArray:
+        """Return the log of the mean density of the flows, float64, shape (n_galaxy,)."""
+        tensor = torch.as_tensor(values, dtype=torch.float32)
+        with torch.no_grad():
+            parts = [
+                torch.stack([flow.log_prob(part).double() for flow in self._flows])
+                for part in tensor.split(LOG_P_ROWS)
+            ]
+        together = torch.cat(parts, dim=1).logsumexp(dim=0) - np.log(len(self._flows))
+        return together.numpy()
 
 
-def _train(
-    flow: Flow, train: Tensor, valid: Tensor, config: FlowConfig, progress: bool
-) -> FlowReport:
-    optimizer = torch.optim.Adam(flow.parameters(), lr=config.learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.max_steps)
-    generator = torch.Generator().manual_seed(config.seed)
-    check_every = max(10, min(100, len(train) // config.batch_size))
-    best, kept, since = _loss(flow, valid), _copy(flow), 0
-    step = 0
-    with tqdm(total=config.max_steps, desc="flow", disable=not progress) as bar:
-        for step in range(1, config.max_steps + 1):
-            _step(flow, train, optimizer, generator, config)
-            schedule.step()
-            if step % check_every == 0:
-                bar.update(check_every)
-                loss = _loss(flow, valid)
-                bar.set_postfix(valid=f"{loss:.3f}")
-                since = 0 if loss < best - 1e-4 else since + 1
-                if loss < best:
-                    best, kept = loss, _copy(flow)
-                if since >= config.patience:
-                    break
-    flow.load_state_dict(kept)
-    sample = train[: 4 * len(valid)]
-    return FlowReport(
-        n_train=len(train),
-        n_valid=len(valid),
-        steps=step,
-        train_loss=_loss(flow, sample),
-        valid_loss=best,
-    )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Run on one thread: layers of 50 features gain nothing from more, and results agree."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _step(
-    flow: Flow,
-    train: Tensor,
-    optimizer: torch.optim.Optimizer,
-    generator: torch.Generator,
-    config: FlowConfig,
-) -> None:
-    flow.train()
-    size = min(config.batch_size, len(train))
-    batch = train[torch.randint(len(train), (size,), generator=generator)]
-    optimizer.zero_grad()
-    (-flow.log_prob(batch).mean()).backward()
-    torch.nn.utils.clip_grad_norm_(flow.parameters(), 5.0)
-    optimizer.step()
-
-
-def _loss(flow: Flow, values: Tensor) -> float:
-    flow.eval()
-    with torch.no_grad():
-        parts = [flow.log_prob(part).sum() for part in values.split(LOG_P_ROWS)]
-        return -float(torch.stack(parts).sum() / len(values))
-
-
-def _copy(flow: Flow) -> dict[str, Tensor]:
-    return {key: value.clone() for key, value in flow.state_dict().items()}
-
-
-def _new_flow(config: FlowConfig, n_latent: int) -> Flow:
+def new_flow(config: FlowConfig, n_latent: int, *, seed: int) -> Flow:
     """Return an untrained flow; its weights and permutations follow from the seed."""
     with torch.random.fork_rng(devices=()):
-        torch.manual_seed(config.seed)
+        torch.manual_seed(seed)
         transforms = []
         for _ in range(config.n_transform):
             transforms += [

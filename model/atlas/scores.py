@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from data.arrays import BoolArray, FloatArray, IntArray
 from data.spectra import Spectra
-from model.atlas.neighbours import Neighbours, find_neighbours
+from model.atlas.latent_scores import LOF_NEIGHBOURS, N_TREE
 from model.misfit import misfit
-
-LOF_NEIGHBOURS = 20
-"""Neighbours of the local outlier factor: scikit-learn's default, as in Portillo+2020."""
+from model.residuals.double_peaks import find_double_peaks
 
 WINDOW_PIXELS = 51
 """Pixels of the window of `chi2_worst`: about 60 Angstrom at 5000 Angstrom for SDSS."""
@@ -43,6 +41,13 @@ class Score:
 
 SCORES: tuple[Score, ...] = (
     Score(
+        column="strangeness",
+        label="strangeness",
+        explanation="Sum in quadrature of how unusual, for its S/N, an object is in residual, in "
+        "residual without common patterns, in isolation in latent space, and by double peaks: 1 "
+        "is usual scatter, 5 is rare. Learnt from the survey without labels.",
+    ),
+    Score(
         column="neg_log_p",
         label="−log p (flow)",
         explanation="Negative log density of the latents under the normalising flow: high where "
@@ -55,10 +60,35 @@ SCORES: tuple[Score, ...] = (
         "nearest neighbours (Breunig+2000): 1 is normal, 2 is lonely among its own kind.",
     ),
     Score(
+        column="neg_log_p_rank",
+        label="−log p of ranks (flow)",
+        explanation="The same with each latent replaced by its rank (as a normal score): high for "
+        "unusual combinations, where -log p is also high for extreme values of one latent alone.",
+    ),
+    Score(
+        column="knn_distance",
+        label="neighbour distance",
+        explanation=f"Distance in latent space to the {LOF_NEIGHBOURS}th nearest object: high "
+        "where few objects are, without regard to how dense it is near by.",
+    ),
+    Score(
+        column="isolation",
+        label="isolation forest",
+        explanation=f"How few random cuts of latent space separate an object from the others "
+        f"(Liu+2008; {N_TREE} trees): 0.5 is normal, above 0.6 isolated.",
+    ),
+    Score(
         column="chi2_red",
         label="reduced χ²",
         explanation="Mean squared residual of the reconstruction in sigma over unmasked pixels: "
         "1 is noise alone; grows with S/N where the model is not perfect.",
+    ),
+    Score(
+        column="weighted_mse",
+        label="weighted MSE",
+        explanation="Squared residual over the variance, summed over unmasked pixels and divided "
+        "by the number of all pixels (Nicolaou+2025, equation 6): as reduced χ², but masks lower "
+        "it.",
     ),
     Score(
         column="chi2_worst",
@@ -67,10 +97,17 @@ SCORES: tuple[Score, ...] = (
         "half of them unmasked): finds one wrong line in an otherwise good spectrum.",
     ),
     Score(
-        column="peak_flux",
-        label="peak flux",
-        explanation="Highest unmasked flux over the continuum at 5300-5850 Angstrom; above 100 "
-        "line emitters are often reconstructed badly (Liang+2023, 5.2).",
+        column="double_peaks",
+        label="double peaks",
+        explanation="Significance, in sigma, of a dip in the middle of emission lines, seen at "
+        "one velocity in Hβ, [O III], Hα and [N II]: 0 is none, above 6 is rarely chance.",
+    ),
+    Score(
+        column="line_peak",
+        label="line peak",
+        explanation="Highest flux, over the continuum at 5300-5850 Angstrom, that three "
+        "neighbouring pixels all reach: strong line emitters, above 100 often reconstructed badly "
+        "(Liang+2023, 5.2). A cosmic ray of one or two pixels does not count.",
     ),
     Score(
         column="mask_fraction",
@@ -93,52 +130,31 @@ def spectrum_scores(
         covered: True where the model reaches, shape (n_galaxy, n_pixel).
 
     Returns:
-        Columns `chi2_red`, `chi2_worst`, `chi2_worst_wave` (observed Angstrom), `peak_flux`,
-        `mask_fraction`, `snr` (median of flux over noise), float32, NaN where nothing can be
-        measured, each of shape (n_galaxy,).
+        Columns `chi2_red`, `weighted_mse`, `chi2_worst`, `chi2_worst_wave` (observed Angstrom),
+        `double_peaks`, `peak_separation` (km/s), `peak_flux`, `line_peak`, `mask_fraction`, `snr`
+        (median of flux over noise), float32, NaN where nothing can be measured, each of shape
+        (n_galaxy,).
     """
     fit = misfit(spectra, reconstruction, covered)
     good, n_covered = fit.used, covered.sum(axis=1)
     worst, where = _worst_window(fit.pixel_chi2, good)
-    peak = np.where(good, spectra.flux, -np.inf).max(axis=1)
+    flux = np.where(good, spectra.flux, -np.inf)
+    double = find_double_peaks(spectra)
     columns = {
         "chi2_red": fit.reduced,
         "chi2_worst": worst,
         "chi2_worst_wave": np.where(np.isfinite(worst), spectra.wave[where], np.nan),
-        "peak_flux": np.where(good.any(axis=1), peak, np.nan),
+        "weighted_mse": np.where(good.any(axis=1), 2 * fit.fidelity, np.nan),
+        "double_peaks": double.significance,
+        "peak_separation": double.separation,
+        "peak_flux": _finite(flux.max(axis=1)),
+        "line_peak": _finite(
+            np.minimum(np.minimum(flux[:, :-2], flux[:, 1:-1]), flux[:, 2:]).max(axis=1)
+        ),
         "mask_fraction": _ratio(n_covered - good.sum(axis=1), n_covered),
         "snr": unmasked_median(spectra.flux * np.sqrt(spectra.ivar), good),
     }
     return {name: values.astype(np.float32) for name, values in columns.items()}
-
-
-def local_outlier_factor(latents: FloatArray, neighbours: Neighbours) -> FloatArray:
-    """Return the local outlier factor of Breunig+2000, from a graph already at hand.
-
-    Exact copies of a spectrum count as one object (the paper's k-distinct-distance), since
-    more than k copies would otherwise have infinite density.
-
-    Args:
-        latents: Shape (n_galaxy, n_latent).
-        neighbours: Their graph; its `k` is the factor's.
-
-    Returns:
-        float32, shape (n_galaxy,).
-    """
-    if neighbours.distances.min() > 0:
-        return _factor(neighbours)
-    distinct, copy_of = np.unique(latents, axis=0, return_inverse=True)
-    if len(distinct) < 3:
-        return np.ones(len(latents), dtype=np.float32)
-    graph = find_neighbours(distinct, k=min(neighbours.k, len(distinct) - 1))
-    return _factor(graph)[copy_of.ravel()]
-
-
-def _factor(neighbours: Neighbours) -> FloatArray:
-    distances = neighbours.distances.astype(np.float64)
-    reach = np.maximum(distances[neighbours.indices, -1], distances)
-    density = 1.0 / np.maximum(reach.mean(axis=1), np.finfo(np.float64).tiny)
-    return (density[neighbours.indices].mean(axis=1) / density).astype(np.float32)
 
 
 def _worst_window(chi2: FloatArray, good: BoolArray) -> tuple[FloatArray, IntArray]:
@@ -149,6 +165,10 @@ def _worst_window(chi2: FloatArray, good: BoolArray) -> tuple[FloatArray, IntArr
     at = mean.argmax(axis=1)
     worst = np.take_along_axis(mean, at[:, None], axis=1)[:, 0]
     return np.where(np.isfinite(worst), worst, np.nan), at + width // 2
+
+
+def _finite(values: FloatArray) -> FloatArray:
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _running_sum(values: NDArray[Any], width: int) -> FloatArray:

@@ -18,7 +18,8 @@ from data.spectra import SpectrumSource
 from model.atlas.atlas import SCHEMA_VERSION
 from model.atlas.embedding import EMBEDDINGS, EmbeddingConfig
 from model.atlas.flow import LatentFlow
-from model.atlas.scores import LOF_NEIGHBOURS, SCORES
+from model.atlas.latent_scores import LOF_NEIGHBOURS
+from model.atlas.scores import SCORES
 
 LIBRARIES = ("numpy", "torch", "nflows", "umap-learn", "openTSNE", "scipy")
 

@@ -17,6 +17,7 @@ from data.atomic import replacing
 from data.commands import setting
 from data.json_file import write_json
 from model.atlas.atlas import Atlas
+from model.atlas.cuts import paper_cuts
 from model.outliers.recovery import ALL, FIRST, TOPS, Proportion, Recovery, measure_recovery
 from model.outliers.recovery_figure import draw_recovery
 from model.outliers.truth import Truth, read_truth
@@ -41,6 +42,10 @@ class RecoverConfig:
         default=None,
     )
     out: Path | None = setting(help="folder of the results (default: ATLAS/recovery)", default=None)
+
+
+CUT = ("neg_log_p", "neg_log_p_rank")
+"""Scores measured also with the cuts of Liang+2023, section 5.2: what they leave out ranks last."""
 
 
 def recover(config: RecoverConfig) -> None:
@@ -68,11 +73,14 @@ def recover(config: RecoverConfig) -> None:
 
 def rankings(atlas: Atlas) -> dict[str, np.ndarray]:
     """Return what an atlas can be ranked by, higher is stranger, NaN where left out."""
-    return {
+    ranked = {
         score.column: (1.0 if score.higher_is_stranger else -1.0)
         * atlas.catalog[score.column].to_numpy(float)
         for score in atlas.scores
     }
+    keep = paper_cuts(atlas.catalog)
+    cut = {f"{name}, cuts": np.where(keep, ranked[name], np.nan) for name in CUT if name in ranked}
+    return ranked | cut
 
 
 def _as_dict(atlas: Atlas, truth: Truth, found: dict[str, dict[str, Recovery]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from explorer.labels.place import FILE
-from explorer.outliers.ranking import LONGEST, good_chi2, rank
+from explorer.outliers.ranking import LONGEST, good_limits, rank
 from explorer.outliers.thumbnails import HEIGHT, N_COLUMN, WIDTH, Thumbnails, draw_thumbnail
 from explorer.outliers.view import SHEET, TABLE, OutliersView, mark_of
 from explorer.state.outlier_options import GOOD, UNLABELLED, UNSATURATED
@@ -43,7 +43,8 @@ def values(view: OutliersView, column: str) -> np.ndarray:
 
 @pytest.mark.parametrize("column", ["neg_log_p", "lof", "chi2_red", "mask_fraction"])
 def test_list_is_in_the_order_of_the_score(view: OutliersView, column: str) -> None:
-    state_of(view).score = column
+    state_of(view).param.update(score=column)
+    state_of(view).outlier_options = []  # nothing left out
     assert view.queue.ranking is not None
     np.testing.assert_array_equal(
         values(view, column)[view.queue.ranking.rows], np.sort(values(view, column))[::-1]
@@ -88,16 +89,26 @@ def test_list_follows_filters_and_region_of_the_map(view: OutliersView) -> None:
 def test_options_leave_out_what_they_say(own_atlas: Path) -> None:
     peak = np.full(120, 2.0)
     peak[[3, 4]] = 101.0
-    state = ExplorerState(open_tiny(own_atlas, peak_flux=peak), tab="Outliers")
+    state = ExplorerState(open_tiny(own_atlas, line_peak=peak), tab="Outliers")
     view = OutliersView(state)
     state.outlier_options = [UNSATURATED]
     assert view.queue.ranking is not None
     assert set(range(120)) - set(view.queue.ranking.rows) == {3, 4}
     state.outlier_options = [GOOD]
     chi2 = state.dataset.numeric("chi2_red")
-    assert (chi2[view.queue.ranking.rows] <= good_chi2(state.dataset)).all()
+    assert (chi2[view.queue.ranking.rows] <= good_limits(state.dataset)[0]).all()
     assert len(view.queue.ranking) == (chi2 <= np.percentile(chi2, 90)).sum()
-    assert "the best 90 %" in str(view.explanation.object)
+    hidden = 120 - len(view.queue.ranking)
+    assert f"at the same s/n) hides {hidden}." in str(view.explanation.object).lower()
+
+
+def test_cuts_of_the_paper_come_with_its_score(view: OutliersView) -> None:
+    state = state_of(view)
+    state.outlier_options = [UNLABELLED]
+    view.score.value = "neg_log_p"
+    assert state.outlier_options == [UNLABELLED, GOOD, UNSATURATED]
+    view.score.value = "lof"
+    assert state.outlier_options == [UNLABELLED]
 
 
 def test_objects_without_the_score_are_not_listed(own_atlas: Path) -> None:

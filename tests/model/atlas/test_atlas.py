@@ -13,7 +13,8 @@ from data.survey import Survey
 from model.__main__ import main
 from model.atlas import build as atlas_build
 from model.atlas.atlas import Atlas
-from model.atlas.build import AtlasConfig, make_atlas
+from model.atlas.build import make_atlas
+from model.atlas.config import AtlasConfig
 from model.store.storage import load_model
 from tests.fixtures.atlas import build, write_pca, write_survey
 from tests.fixtures.paths import ROOT

@@ -3,8 +3,9 @@ import pytest
 from sklearn.neighbors import LocalOutlierFactor
 
 from data.spectra import Spectra
+from model.atlas.latent_scores import local_outlier_factor
 from model.atlas.neighbours import find_neighbours
-from model.atlas.scores import SCORES, local_outlier_factor, spectrum_scores
+from model.atlas.scores import SCORES, spectrum_scores
 
 
 def noise_spectra(rng, n_galaxy=200, n_pixel=600):

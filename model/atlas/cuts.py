@@ -1,0 +1,63 @@
+"""The cuts of Liang+2023, section 5.2: good reconstructions, no strongest line emitters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from data.arrays import BoolArray, FloatArray
+
+GOOD_SHARE = 0.9
+"""A reconstruction is good if its reduced chi2 is among this share of the lowest at its S/N."""
+STRONG_LINE = 100.0
+"""Peak of a line over the continuum above which line emitters are left out."""
+OBJECTS_OF_A_BIN = 300
+PEAK_COLUMNS = ("line_peak", "peak_flux")
+"""Peak that three neighbouring pixels reach; in an older atlas that of one pixel."""
+
+
+def good_chi2(chi2: FloatArray, snr: FloatArray | None) -> FloatArray:
+    """Return the highest reduced chi2 of a good reconstruction at each object's S/N.
+
+    No model is perfect, so that chi2 grows with S/N: one limit for all would call bright objects
+    badly reconstructed.
+
+    Args:
+        chi2: Reduced chi2, shape (n_galaxy,); NaN is left out.
+        snr: Signal to noise, same shape; None = one limit for all.
+    """
+    known = np.isfinite(chi2)
+    if snr is not None:
+        known &= np.isfinite(snr)
+    if not known.any():
+        return np.full(len(chi2), np.inf)
+    by = np.zeros(len(chi2)) if snr is None else np.log(np.maximum(snr, 1e-3))
+    order = np.flatnonzero(known)[np.argsort(by[known], kind="stable")]
+    n_bin = 1 if snr is None else max(1, len(order) // OBJECTS_OF_A_BIN)
+    bins = np.array_split(order, n_bin)
+    limits = [np.quantile(chi2[rows], GOOD_SHARE) for rows in bins]
+    return np.interp(np.nan_to_num(by), [np.median(by[rows]) for rows in bins], limits)
+
+
+def is_good(chi2: FloatArray, snr: FloatArray | None) -> BoolArray:
+    """Return which reconstructions are good; those without chi2 are not."""
+    return np.asarray(chi2 <= good_chi2(chi2, snr))
+
+
+def peak_column(columns: pd.Index | Mapping[str, object]) -> str | None:
+    """Return the column of the highest line, None where an atlas has none."""
+    return next((name for name in PEAK_COLUMNS if name in columns), None)
+
+
+def paper_cuts(catalog: pd.DataFrame) -> BoolArray:
+    """Return the objects that both cuts leave, as far as a catalogue has the columns."""
+    keep = np.ones(len(catalog), dtype=bool)
+    if "chi2_red" in catalog:
+        snr = catalog["snr"].to_numpy(float) if "snr" in catalog else None
+        keep &= is_good(catalog["chi2_red"].to_numpy(float), snr)
+    peak = peak_column(catalog.columns)
+    if peak is not None:
+        keep &= ~(catalog[peak].to_numpy(float) > STRONG_LINE)
+    return keep

@@ -1,0 +1,78 @@
+"""Scores that compare each object with the whole survey."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data.arrays import FloatArray
+from model.atlas.encoding import latent_columns
+from model.atlas.flow import LatentFlow
+from model.atlas.latent_scores import (
+    LOF_NEIGHBOURS,
+    isolation,
+    local_outlier_factor,
+    neighbour_distance,
+)
+from model.atlas.neighbours import Neighbours
+from model.atlas.strangeness import fit_strangeness
+from model.residuals.patterns import MOST_ROWS
+from model.residuals.windows import Windows
+
+
+def add_survey_scores(
+    encoded: pd.DataFrame,
+    flow: LatentFlow,
+    neighbours: Neighbours,
+    folder: Path,
+    windows: Sequence[Path],
+    *,
+    rest_range: tuple[float, float],
+    seed: int,
+) -> None:
+    """Add columns of scores to a table, and write what strangeness rests on.
+
+    Args:
+        encoded: What `encode_source` returned.
+        flow: Density of the latents.
+        neighbours: Graph of the latents.
+        folder: Atlas, gets `strangeness.safetensors`.
+        windows: Files of residual windows, in the order of objects.
+        rest_range: Of the windows, Angstrom.
+        seed: Of the isolation forest.
+    """
+    latents = encoded[latent_columns(len(flow.mean))].to_numpy(np.float32)
+    encoded["neg_log_p"] = -flow.log_p(latents).astype(np.float32)
+    encoded["neg_log_p_rank"] = -flow.log_p_rank(latents).astype(np.float32)
+    graph = neighbours.first(min(LOF_NEIGHBOURS, neighbours.k))
+    encoded["lof"] = local_outlier_factor(latents, graph)
+    encoded["knn_distance"] = neighbour_distance(graph)
+    encoded["isolation"] = isolation(latents, seed=seed)
+    encoded["strangeness"] = _strangeness(encoded, folder, windows, rest_range)
+
+
+def _strangeness(
+    encoded: pd.DataFrame, folder: Path, paths: Sequence[Path], rest_range: tuple[float, float]
+) -> FloatArray:
+    """Learn what is usual from a sample; save it; score everything, a block at a time."""
+    lof, snr = encoded["lof"].to_numpy(), encoded["snr"].to_numpy()
+    double = encoded["double_peaks"].to_numpy()
+    every = -(-len(encoded) // MOST_ROWS)
+    parts, starts = [], [0]
+    for path in paths:
+        block = Windows.load(path)
+        parts.append(block.take(slice(-starts[-1] % every, None, every)))
+        starts.append(starts[-1] + len(block))
+    usual = fit_strangeness(
+        Windows.concatenate(parts), lof=lof[::every], snr=snr[::every], rest_range=rest_range
+    )
+    usual.save(folder / "strangeness.safetensors")
+    scores = [
+        usual.score(Windows.load(path), lof=lof[rows], double_peaks=double[rows], snr=snr[rows])
+        for path, rows in zip(paths, (slice(*ends) for ends in pairwise(starts)), strict=True)
+    ]
+    return np.concatenate(scores)

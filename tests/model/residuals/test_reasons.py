@@ -1,0 +1,163 @@
+"""Faults and second objects are put into synthetic galaxies, and must be named."""
+
+import numpy as np
+import pytest
+
+from data.grid import INSTRUMENTS, log_grid
+from data.spectra import Spectra
+from model.residuals.double_peaks import find_double_peaks
+from model.residuals.evidence import Evidence, measure_evidence
+from model.residuals.faults import arm_step, sky_residual, straight_share
+from model.residuals.reasons import (
+    CAUSES,
+    UsualEvidence,
+    as_text,
+    explain,
+    suggested_class,
+    usual_evidence,
+)
+from model.residuals.redshift_scan import _star_features, features_of, make_templates, scan
+from tests.fixtures.atlas import rest_spectrum
+
+GRID = INSTRUMENTS["sdss"]
+N = 6
+NOISE = 0.03
+
+
+def galaxies(z, activity=0.5, *, wave=GRID.wave):
+    rest = [rest_spectrum(wave / (1 + one), np.array([activity]), np.array([0.2])) for one in z]
+    return np.concatenate(rest).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def templates():
+    grid = log_grid(2400.0, 9300.0)
+    rest = [rest_spectrum(grid.wave, np.array([a]), np.array([0.2])) for a in (0.05, 0.5, 0.9)]
+    return make_templates(grid, np.concatenate(rest))
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """Six galaxies as the model has them, with noise."""
+    rng, z = np.random.default_rng(9), np.linspace(0.05, 0.2, N)
+    model = galaxies(z)
+    flux = (model + NOISE * rng.normal(size=model.shape)).astype(np.float32)
+    return Spectra(grid=GRID, flux=flux, ivar=np.full_like(flux, NOISE**-2), z=z), model
+
+
+def changed(spectra, flux=None, z=None):
+    return Spectra(
+        grid=GRID, ivar=spectra.ivar,
+        flux=spectra.flux if flux is None else flux.astype(np.float32),
+        z=spectra.z if z is None else z,
+    )  # fmt: skip
+
+
+def reasons(spectra, model, templates):
+    evidence = measure_evidence(spectra, model, np.ones(model.shape, bool), templates)
+    return explain(evidence, UsualEvidence.unknown())
+
+
+def test_ordinary_galaxies_have_no_strong_reason(plain, templates):
+    found = reasons(*plain, templates)
+    assert not [reason for one in found for reason in one if reason.strong]
+
+
+def test_a_second_galaxy_is_found_at_its_redshift(plain, templates):
+    spectra, model = plain
+    second = galaxies(np.full(N, 0.3), 0.9)
+    found = reasons(changed(spectra, spectra.flux + 0.7 * second), model, templates)
+    for one in found:
+        assert "second redshift" in [reason.cause for reason in one[:2]]
+        reason = next(reason for reason in one if reason.cause == "second redshift")
+        z = float(reason.text.split("z = ")[1].split(",")[0])
+        assert z == pytest.approx(0.3, abs=1e-3)
+    assert suggested_class(found[0]) == "Blends"
+
+
+def test_a_wrong_redshift_is_mended(plain, templates):
+    spectra, _ = plain
+    z = spectra.z + 0.08
+    found = reasons(changed(spectra, z=z), galaxies(z), templates)
+    for one, true in zip(found, spectra.z, strict=True):
+        assert one[0].cause == "wrong redshift"
+        best = float(one[0].text.split("z = ")[1].split()[0])
+        assert best == pytest.approx(true, abs=5e-4)
+
+
+def test_a_star_is_told_from_a_galaxy(plain, templates):
+    spectra, model = plain
+    first, stars, types = _star_features()
+    wave = 10 ** (2e-4 * (first + np.arange(stars.shape[1])))
+    chosen = [types.index(kind) for kind in ("M", "K", "A", "F", "G", "M")]
+    flux = 1 + np.stack([np.interp(GRID.wave, wave, stars[at]) for at in chosen])
+    rng = np.random.default_rng(2)
+    flux = flux + NOISE * rng.normal(size=flux.shape)
+    for one in reasons(changed(spectra, flux), model, templates):
+        assert "star" in [reason.cause for reason in one[:2]]
+
+
+def test_faults_are_measured_where_they_are(plain):
+    spectra, model = plain
+    covered = np.ones(model.shape, bool)
+    stepped = np.where(GRID.wave < 6000, spectra.flux * 1.2, spectra.flux)
+    before = arm_step(spectra, model, covered)[0]
+    significance, step, where = arm_step(changed(spectra, stepped), model, covered)
+    assert (significance > 5).all()
+    assert (before < 5).all()
+    np.testing.assert_allclose(step, 1 / 1.2 - 1, atol=0.03)
+    np.testing.assert_allclose(where, 6000, atol=100)
+    lost = spectra.flux.copy()
+    middle = int(GRID.pixel(6000.0))
+    lost[:, :middle] = np.linspace(0.5, 1.0, middle)
+    share, first, last = straight_share(changed(spectra, lost))
+    np.testing.assert_allclose(share, middle / GRID.n_pixel, atol=0.02)
+    np.testing.assert_allclose(last, 6000, atol=60)
+    assert (first < 3850).all()
+    assert (straight_share(spectra)[0] == 0).all()
+    assert (sky_residual(spectra, model, covered) < 0.2).all()
+
+
+def test_two_peaks_are_told_from_one(rng):
+    wave, z = GRID.wave, np.array([0.05, 0.08, 0.11])
+    flux = np.ones((3, GRID.n_pixel))
+    for line in (4862.69, 4960.30, 5008.24, 6564.61):
+        for row, half in enumerate((0.0, 210.0, 280.0)):
+            for side in (-1, 1):
+                centre = line * (1 + z[row]) * (1 + side * half / 299792.458)
+                flux[row] += np.exp(-0.5 * ((wave - centre) / (90 / 299792.458 * centre)) ** 2)
+    flux += NOISE * rng.normal(size=flux.shape)
+    spectra = Spectra(grid=GRID, flux=flux.astype(np.float32),
+                      ivar=np.full_like(flux, NOISE**-2, dtype=np.float32), z=z)  # fmt: skip
+    found = find_double_peaks(spectra)
+    assert found.significance[0] < 5 < found.significance[1:].min()
+    assert found.separation[1:].tolist() == [420.0, 560.0]
+    spectra.ivar[:] = 0
+    assert (find_double_peaks(spectra).significance == 0).all()
+
+
+def test_significance_is_in_units_of_noise(plain, templates):
+    spectra, _ = plain
+    noise = NOISE * np.random.default_rng(0).normal(size=spectra.flux.shape)
+    found = scan(features_of(GRID, noise, spectra.ivar), templates)
+    assert np.abs(found.significance).max() < 6
+    assert found.significance.std() == pytest.approx(1, abs=0.35)
+
+
+def test_limits_follow_the_survey(plain, templates):
+    spectra, model = plain
+    evidence = measure_evidence(spectra, model, np.ones(model.shape, bool), templates)
+    loud = Evidence(
+        evidence.strength | {"arm step": np.full(N, 40.0)}, evidence.details,
+        evidence.star_type, evidence.peaks,
+    )  # fmt: skip
+    usual = usual_evidence(loud)
+    assert usual.limits["arm step"] == pytest.approx(40)
+    assert usual.limits["star"] == CAUSES["star"].limit
+
+
+def test_reasons_of_one_object_do_not_depend_on_others(plain, templates):
+    spectra, model = plain
+    together = reasons(spectra, model, templates)
+    alone = reasons(spectra.take(slice(2, 3)), model[2:3], templates)
+    assert as_text(alone[0]) == as_text(together[2])
