@@ -20,17 +20,21 @@ def neighbour_distance(neighbours: Neighbours) -> FloatArray:
     return neighbours.distances[:, -1].astype(np.float32)
 
 
-def isolation(latents: FloatArray, *, seed: int) -> FloatArray:
+def isolation_forest(latents: FloatArray, *, seed: int) -> IsolationForest:
+    """Return a forest of random cuts through latents of shape (n_galaxy, n_latent)."""
+    return IsolationForest(n_estimators=N_TREE, random_state=seed, n_jobs=1).fit(latents)
+
+
+def isolation(forest: IsolationForest, latents: FloatArray) -> FloatArray:
     """Return the anomaly score of an isolation forest (Liu, Ting & Zhou 2008, equation 2).
 
     Args:
+        forest: From `isolation_forest`.
         latents: Shape (n_galaxy, n_latent).
-        seed: Of the forest.
 
     Returns:
         2^(-E(h) / c), 0 to 1, float32, shape (n_galaxy,).
     """
-    forest = IsolationForest(n_estimators=N_TREE, random_state=seed, n_jobs=1).fit(latents)
     starts = range(0, len(latents), ROWS_AT_ONCE)
     parts = [-forest.score_samples(latents[start : start + ROWS_AT_ONCE]) for start in starts]
     return np.concatenate(parts).astype(np.float32)

@@ -12,7 +12,7 @@ from data.arrays import FloatArray, IntArray
 from data.spectra import SpectrumSource
 from model.atlas.explainer import Explainer, fit_explainer
 from model.interface import SpectrumModel
-from model.residuals.reasons import Reason, as_text, suggested_class
+from model.residuals.reasons import Reason, reason_columns
 
 EXPLAINED, MOST_EXPLAINED = 0.02, 10_000
 """Share of the objects that are explained in advance, the strangest, and their number at most."""
@@ -66,20 +66,15 @@ def explain_strangest(
     origins = shared_origins(source.catalog, order[: max(1, round(TOP * len(order)))])
     rows = order[:n]
     found = explainer.reasons_of(source, latents, rows)
-    columns = {
-        "reason": np.full(len(values), "", dtype=object),
-        "reason_strength": np.full(len(values), np.nan, dtype=np.float32),
-        "suggested_class": np.full(len(values), "", dtype=object),
-        "reasons": np.full(len(values), "", dtype=object),
-    }
+    blank = reason_columns([])
+    columns = {name: np.full(len(values), value, dtype=object) for name, value in blank.items()}
     for row, reasons in zip(rows.tolist(), found, strict=True):
-        reasons = reasons + of_origin(source.catalog, row, origins)
-        if reasons:
-            columns["reason"][row] = reasons[0].cause
-            columns["reason_strength"][row] = reasons[0].strength
-            columns["suggested_class"][row] = suggested_class(reasons)
-            columns["reasons"][row] = as_text(reasons)
-    return SurveyReasons(explainer, pd.DataFrame(columns), origins)
+        for name, value in reason_columns(
+            reasons + of_origin(source.catalog, row, origins)
+        ).items():
+            columns[name][row] = value
+    frame = pd.DataFrame(columns).astype({"reason_strength": np.float32})
+    return SurveyReasons(explainer, frame, origins)
 
 
 def shared_origins(catalog: pd.DataFrame, top: IntArray) -> list[Origin]:

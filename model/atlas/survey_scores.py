@@ -15,6 +15,7 @@ from model.atlas.flow import LatentFlow
 from model.atlas.latent_scores import (
     LOF_NEIGHBOURS,
     isolation,
+    isolation_forest,
     local_outlier_factor,
     neighbour_distance,
 )
@@ -51,7 +52,7 @@ def add_survey_scores(
     graph = neighbours.first(min(LOF_NEIGHBOURS, neighbours.k))
     encoded["lof"] = local_outlier_factor(latents, graph)
     encoded["knn_distance"] = neighbour_distance(graph)
-    encoded["isolation"] = isolation(latents, seed=seed)
+    encoded["isolation"] = isolation(isolation_forest(latents, seed=seed), latents)
     encoded["strangeness"] = _strangeness(encoded, folder, windows, rest_range)
 
 

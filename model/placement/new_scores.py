@@ -1,41 +1,78 @@
-"""Scores of the latents of a new object, which is in neither graph nor flow of the atlas."""
+"""Scores of a new object, which is in neither graph nor flow of the atlas, and its reasons."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy.spatial import KDTree
+from sklearn.ensemble import IsolationForest
 
-from data.arrays import FloatArray, IntArray
+from data.arrays import BoolArray, FloatArray
+from data.spectra import Spectra
 from model.atlas.atlas import Atlas
-from model.atlas.scores import LOF_NEIGHBOURS
+from model.atlas.latent_scores import (
+    LOF_NEIGHBOURS,
+    isolation,
+    isolation_forest,
+    outlier_factor_of_new,
+)
+from model.atlas.scores import spectrum_scores
+from model.residuals.reasons import reason_columns
+from model.residuals.windows import measure_windows
 
 
-def latent_scores(atlas: Atlas, tree: KDTree, latents: FloatArray) -> dict[str, float]:
-    """Return the scores of the atlas that rest on latents.
+class NewScores:
+    """Scores one spectrum after another against an atlas; what is needed of it is prepared once."""
 
-    Args:
-        atlas: The atlas.
-        tree: k-d tree of its latents.
-        latents: Of the new object, shape (1, n_latent).
-    """
-    row = {"neg_log_p": float(-atlas.flow.log_p(latents)[0])}
-    row["lof"] = local_outlier_factor(atlas, tree, latents)
-    return row
+    def __init__(self, atlas: Atlas, tree: KDTree) -> None:
+        """Take an atlas and the k-d tree of its latents."""
+        self._atlas, self._tree = atlas, tree
+        self._graph = atlas.neighbours.first(min(LOF_NEIGHBOURS, atlas.neighbours.k))
 
+    @cached_property
+    def _forest(self) -> IsolationForest:
+        return isolation_forest(self._atlas.latents, seed=int(self._atlas.info.get("seed", 0)))
 
-def local_outlier_factor(atlas: Atlas, tree: KDTree, latents: FloatArray) -> float:
-    """Return the local outlier factor of a new object (Breunig+2000)."""
-    k = min(LOF_NEIGHBOURS, atlas.neighbours.k)
-    graph = atlas.neighbours.first(k)
-    found: Any = tree.query(latents.astype(np.float64), k=k)
-    near, rows = found
-    farthest = graph.distances[:, -1].astype(np.float64)
+    def row(
+        self, spectrum: Spectra, latents: FloatArray, flux: FloatArray, covered: BoolArray
+    ) -> dict[str, Any]:
+        """Return the scores of the atlas and the columns of reasons.
 
-    def density(distances: FloatArray, reached: IntArray) -> FloatArray:
-        reach = np.maximum(farthest[reached], distances.astype(np.float64)).mean(axis=-1)
-        return 1 / np.maximum(reach, np.finfo(np.float64).tiny)
+        Args:
+            spectrum: Of one object.
+            latents: Shape (1, n_latent).
+            flux: Reconstruction on the same grid, shape (1, n_pixel).
+            covered: True where the model reaches, same shape.
+        """
+        scores = spectrum_scores(spectrum, flux, covered)
+        row: dict[str, Any] = {name: float(values[0]) for name, values in scores.items()}
+        row |= self.of_latents(latents)
+        usual = self._atlas.strangeness
+        if usual is not None:
+            windows = measure_windows(spectrum, flux, covered, usual.rest_range)
+            strangeness = usual.score(
+                windows, lof=np.array([row["lof"]]), double_peaks=scores["double_peaks"],
+                snr=scores["snr"],
+            )  # fmt: skip
+            row["strangeness"] = float(strangeness[0])
+        return row | reason_columns(self._atlas.explainer.reasons(spectrum, latents)[0])
 
-    around = density(graph.distances[rows[0]], graph.indices[rows[0]])
-    return float(around.mean() / density(near, rows)[0])
+    def of_latents(self, latents: FloatArray) -> dict[str, float]:
+        """Return the scores that rest on latents alone."""
+        flow, atlas = self._atlas.flow, self._atlas
+        near, _ = self._tree.query(latents.astype(np.float64), k=self._graph.k)
+        lof = outlier_factor_of_new(latents, atlas.latents, self._graph, self._tree)
+        row = {
+            "neg_log_p": float(-flow.log_p(latents)[0]),
+            "lof": float(lof[0]),
+        }
+        wanted = {score.column for score in atlas.scores}
+        if "neg_log_p_rank" in wanted:
+            row["neg_log_p_rank"] = float(-flow.log_p_rank(latents)[0])
+        if "knn_distance" in wanted:
+            row["knn_distance"] = float(np.ravel(near)[-1])
+        if "isolation" in wanted:
+            row["isolation"] = float(isolation(self._forest, latents)[0])
+        return row

@@ -26,9 +26,8 @@ from data.spectra import Spectra
 from model.atlas.atlas import Atlas
 from model.atlas.embedding import project
 from model.atlas.encoding import latent_columns
-from model.atlas.scores import spectrum_scores
 from model.placement.map_positions import among_neighbours
-from model.placement.new_scores import latent_scores
+from model.placement.new_scores import NewScores
 from model.placement.properties import KnownProperty, learn_properties, log_light
 from model.refinement.refine import refine
 from model.refinement.support import Support
@@ -82,6 +81,10 @@ class Placer:
         return KDTree(self.atlas.latents.astype(np.float64))
 
     @cached_property
+    def _scores(self) -> NewScores:
+        return NewScores(self.atlas, self.tree)
+
+    @cached_property
     def properties(self) -> dict[str, KnownProperty]:
         """What is known of the objects of the atlas."""
         known = self.atlas.info.get("properties")
@@ -120,9 +123,7 @@ class Placer:
         found: Any = self.tree.query(latents[0].astype(np.float64), k=k)
         distances, near = found
         row |= dict(zip(latent_columns(model.n_latent), latents[0].tolist(), strict=True))
-        scores = spectrum_scores(spectrum, flux, covered)
-        row |= {name: float(values[0]) for name, values in scores.items()}
-        row |= latent_scores(self.atlas, self.tree, latents)
+        row |= self._scores.row(spectrum, latents, flux, covered.astype(bool))
         row |= self._places(latents, near, distances)
         row |= self._properties(latents, norm, spectrum.z)
         return Placed(row, latents[0], near, distances)

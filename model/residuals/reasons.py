@@ -172,6 +172,16 @@ def as_text(reasons: Sequence[Reason]) -> str:
     return "; ".join(f"{reason.text} [{reason.strength:.1f}]" for reason in reasons)
 
 
+def reason_columns(reasons: Sequence[Reason]) -> dict[str, str | float]:
+    """Return the columns of a catalogue that tell the reasons of one object."""
+    return {
+        "reason": reasons[0].cause if reasons else "",
+        "reason_strength": reasons[0].strength if reasons else float("nan"),
+        "suggested_class": suggested_class(reasons),
+        "reasons": as_text(reasons),
+    }
+
+
 def _of_peaks(peaks: Sequence[Peak], usual: UsualEvidence) -> list[Reason]:
     """Return the strongest unexplained peak as a reason."""
     for peak in peaks:

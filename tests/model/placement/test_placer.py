@@ -57,7 +57,7 @@ def test_what_else_is_placed_changes_no_bit(placer, spectra, norms, placed):
     again = Placer(Atlas(placer.atlas.path))
     for row in (7, 2, 7):
         alone = again.place(spectra[row], norm=norms[row]).row
-        assert alone == {name: table[name].iloc[row] for name in table}
+        np.testing.assert_equal(alone, {name: table[name].iloc[row] for name in table})
 
 
 def test_refined_spectra_fit_better_and_change_no_bit_either(placer, spectra, placed):
@@ -75,12 +75,12 @@ def test_refined_spectra_fit_better_and_change_no_bit_either(placer, spectra, pl
 def test_lof_of_a_new_object_is_that_of_a_graph_with_it(placer):
     from sklearn.neighbors import LocalOutlierFactor
 
-    from model.placement.new_scores import local_outlier_factor
+    from model.placement.new_scores import NewScores
 
     latents = placer.atlas.latents.astype(float)
     new = latents.mean(axis=0, keepdims=True) + 3 * latents.std(axis=0)
     theirs = LocalOutlierFactor(n_neighbors=20, novelty=True).fit(latents)
-    ours = local_outlier_factor(placer.atlas, placer.tree, new.astype(np.float32))
+    ours = NewScores(placer.atlas, placer.tree).of_latents(new.astype(np.float32))["lof"]
     assert ours == pytest.approx(-theirs.score_samples(new)[0], rel=1e-3)
 
 
