@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from data.grid import INSTRUMENTS, NORM_RANGE
+from data.grid import INSTRUMENTS, NORM_RANGE, WaveGrid
 from data.ingest.cells import plain_text
 from data.ingest.file_list import file_state, printable_name
 from data.ingest.formats import read_file
 from data.ingest.grids import Grids
 from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
-from data.ingest.prepare import pixel_shift, prepare
+from data.ingest.prepare import Prepared, pixel_shift, prepare
 from data.ingest.raw_spectrum import NO_MASK, OTHER, RawSpectrum
 from data.ingest.resampling import resampled
 from data.ingest.sample_cuts import SampleCuts
@@ -189,15 +189,7 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
         return
     try:
         raw = resampled(raw, grid)
-        ready = prepare(
-            grid,
-            pixel=raw.pixel + (shift or 0),
-            flux=raw.flux,
-            ivar=raw.ivar,
-            masked=raw.masked,
-            z=facts["z"],
-            norm_range=criteria.norm,
-        )
+        ready = _prepared(raw, grid, shift or 0, facts["z"], criteria)
     except ValueError as error:
         known = (remark for remark in raw.remarks if remark != NO_MASK)
         reason = "; ".join((str(error), *known))
@@ -217,6 +209,25 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
         contents.remarks[RESAMPLED.format(name)] += 1
     contents.flux.append(ready.flux)
     contents.ivar.append(ready.ivar)
+
+
+def _prepared(
+    raw: RawSpectrum, grid: WaveGrid, shift: int, z: float, criteria: Criteria
+) -> Prepared:
+    """Return a spectrum ready to be stored on a grid, `shift` pixels from its own.
+
+    Raises:
+        ValueError: Nothing of it lies on the grid, or nothing can normalise it.
+    """
+    return prepare(
+        grid,
+        pixel=raw.pixel + shift,
+        flux=raw.flux,
+        ivar=raw.ivar,
+        masked=raw.masked,
+        z=z,
+        norm_range=criteria.norm,
+    )
 
 
 def _from_catalog(facts: dict[str, Any], choice: CatalogChoice, file: str) -> dict[str, Any]:

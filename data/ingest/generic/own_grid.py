@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from data.arrays import BoolArray, FloatArray
 from data.grid import INSTRUMENTS
-from data.ingest.cells import PLACEHOLDERS, number, plain_text, positive
+from data.ingest.generic.header_facts import header_facts
 from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
 from data.ingest.raw_spectrum import NO_MASK, OTHER, RawSpectrum
 from data.lines.indices import air_to_vacuum
@@ -36,12 +36,6 @@ ENDINGS = (
 """What ends names of files and tells their format, outermost first."""
 SPACE = ("JWST", "HST")
 """Telescopes without air before them."""
-REDSHIFTS, REDSHIFT_ERRORS = ("Z", "REDSHIFT", "ZBEST", "Z_BEST"), (
-    "Z_ERR", "ZERR", "Z_ERROR", "REDSHIFT_ERR",
-)  # fmt: skip
-CLASSES = ("CLASS", "SPECTYPE", "OBJCLASS")
-PLACES = (("SRCRA", "SRCDEC"), ("RA_OBJ", "DEC_OBJ"), ("RA", "DEC"), ("RA_TARG", "DEC_TARG"))
-"""Keywords of the target's position; others tell where the telescope pointed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +117,7 @@ def own_grid_spectrum(
         flux=flux * scale,
         ivar=ivar,
         masked=bad,
-        facts=_facts(recorded.cards, recorded.name) | dict(recorded.facts),
+        facts=header_facts(recorded.cards, recorded.name) | dict(recorded.facts),
         masked_by={"MASK": int((bad & measured).sum())},
         n_measured=int(measured.sum()),
         remarks=tuple(
@@ -243,42 +237,3 @@ def _known_grid(wave: FloatArray) -> tuple[str, NDArray[np.int64]]:
         if inside and np.abs(position - pixel).max() < OFF_GRID and np.all(np.diff(pixel) == 1):
             return name, pixel
     return OTHER, np.zeros(0, np.int64)
-
-
-def _facts(cards: Mapping[str, Any], name: str) -> dict[str, Any]:
-    redshifts = (number(cards.get(word)) for word in REDSHIFTS)
-    z = next((value for value in redshifts if -0.1 < value < 20), math.nan)
-    errors = (positive(cards.get(word)) for word in REDSHIFT_ERRORS)
-    kinds = (plain_text(cards[word]).upper() for word in CLASSES if word in cards)
-    ra, dec = _position(cards)
-    return {
-        "object_id": name,
-        "ra": ra,
-        "dec": dec,
-        "z": math.nan if z in PLACEHOLDERS else z,
-        "z_err": next((error for error in errors if math.isfinite(error)), math.nan),
-        "class": next(kinds, ""),
-        "subclass": plain_text(cards.get("SUBCLASS", cards.get("SUBTYPE", ""))),
-        "zwarning": number(cards.get("ZWARNING")),
-    }
-
-
-def _position(cards: Mapping[str, Any]) -> tuple[float, float]:
-    """Return right ascension and declination of the target in degrees; NaN if unknown."""
-    for words in PLACES:
-        if any("elescope" in str(cards.get(f"{word} comment", "")) for word in words):
-            continue
-        hours = ":" in str(cards.get(words[0], ""))
-        ra, dec = (_degrees(cards.get(word)) for word in words)
-        ra *= 15 if hours else 1
-        if -180 <= ra <= 360 and -90 <= dec <= 90:
-            return ra, dec
-    return math.nan, math.nan
-
-
-def _degrees(value: Any) -> float:  # noqa: ANN401 - whatever a header holds
-    """Return a number, or the value of a sexagesimal text, in its own unit."""
-    parts = str(value).strip().split(":")
-    numbers = [number(part) for part in parts]
-    size = sum(abs(part) / 60**place for place, part in enumerate(numbers))
-    return -size if parts[0].startswith("-") else size
