@@ -60,7 +60,7 @@ def ingest(config: IngestConfig) -> None:
         assumed_snr=config.assumed_snr,
         norm=config.norm_range,
     )
-    asked, content = _asked(config, criteria), digest(config.catalog)
+    asked, content = _asked(config, criteria), _content(config, criteria)
     if config.resume and finish_stopped(config.out, settings=asked, content=content):
         say(f"{config.out} lacked only its last step; it is complete now")
         return
@@ -103,8 +103,6 @@ def _asked(config: IngestConfig, criteria: Criteria) -> dict[str, Any]:
     return {
         "inputs": [str(path.resolve()) for path in config.path],
         "instrument": config.instrument,
-        "grids": {name: grid.to_dict() for name, grid in criteria.grids.by_name.items()},
-        "other": criteria.grids.target[OTHER],
         "norm": criteria.norm and list(criteria.norm),
         "cuts": {name: _plain(value) for name, value in asdict(criteria.cuts).items()},
         "mask": asdict(criteria.mask),
@@ -115,6 +113,15 @@ def _asked(config: IngestConfig, criteria: Criteria) -> dict[str, Any]:
         "table": config.table,
         "column": sorted(config.column),
         "prefer": config.prefer,
+    }
+
+
+def _content(config: IngestConfig, criteria: Criteria) -> dict[str, str]:
+    """Return what the result depends on beside settings and files of spectra."""
+    name = criteria.grids.target[OTHER]
+    return {
+        "catalogue": digest(config.catalog),
+        "grid of other instruments": f"{name} {criteria.grids.by_name[name]}",
     }
 
 

@@ -40,13 +40,15 @@ class Done:
     restarted: str = ""
 
 
-def take_up(writer: SurveyWriter, *, settings: Mapping[str, Any], content: str) -> Done:
+def take_up(
+    writer: SurveyWriter, *, settings: Mapping[str, Any], content: Mapping[str, str]
+) -> Done:
     """Return what a survey's journal says was done, after checking that it still holds.
 
     Args:
         writer: The survey being written; begun anew where a file or the catalogue has changed.
         settings: All that decides what is accepted and how, JSON-ready.
-        content: Digest of the catalogue; empty without one.
+        content: Name -> digest of what the result depends on besides: the catalogue, say.
 
     Raises:
         ValueError: It was begun with other settings.
@@ -62,7 +64,9 @@ def take_up(writer: SurveyWriter, *, settings: Mapping[str, Any], content: str) 
             "with --no-resume"
         )
     states = [state for step in steps for state in step["files"].items()]
-    changed = "the catalogue" if first.get("content") != content else _first_changed(states)
+    before = first.get("content", {})
+    other = [name for name, value in content.items() if before.get(name) != value]
+    changed = f"the {other[0]}" if other else _first_changed(states)
     if changed:
         writer.restart()
         _begin(writer, settings, content)
@@ -75,7 +79,7 @@ def take_up(writer: SurveyWriter, *, settings: Mapping[str, Any], content: str) 
     )
 
 
-def finish_stopped(out: Path, *, settings: Mapping[str, Any], content: str) -> bool:
+def finish_stopped(out: Path, *, settings: Mapping[str, Any], content: Mapping[str, str]) -> bool:
     """Complete a survey that was stopped in its last steps; False if there is none.
 
     Raises:
@@ -85,10 +89,11 @@ def finish_stopped(out: Path, *, settings: Mapping[str, Any], content: str) -> b
     if not info.is_file():
         return False
     known = read_json(info, what="survey").get("ingest", {})
-    if known != {**settings, "content": content}:
+    now = {**settings, "content": dict(content)}
+    if known != now:
         raise ValueError(
             f"{partial_folder(out)} is a survey of other inputs or settings ("
-            f"{_difference(known, {**settings, 'content': content})}) that lacks only its last "
+            f"{_difference(known, now)}) that lacks only its last "
             "step; repeat those to complete it, or start anew with --no-resume"
         )
     return finish_interrupted(out)
@@ -112,8 +117,8 @@ def digest(path: Path | None) -> str:
         return hashlib.file_digest(content, "blake2b").hexdigest()
 
 
-def _begin(writer: SurveyWriter, settings: Mapping[str, Any], content: str) -> None:
-    writer.append_blocks([], note={"settings": dict(settings), "content": content})
+def _begin(writer: SurveyWriter, settings: Mapping[str, Any], content: Mapping[str, str]) -> None:
+    writer.append_blocks([], note={"settings": dict(settings), "content": dict(content)})
 
 
 def _first_changed(states: Iterable[tuple[str, str]]) -> str:
