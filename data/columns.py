@@ -204,7 +204,8 @@ COLUMNS: dict[str, Column] = {
         label="EW [S II]", description="Equivalent width of [S II] 6718 and 6733", **_WIDTH
     ),
     "fwhm_halpha": Column(
-        label="width of Hα", description="Full width at half maximum of H-alpha", **_SPEED
+        label="width of Hα", description="Full width at half maximum of H-alpha without [N II], "
+        "the instrument included", **_SPEED
     ),
     # What the atlas computes; the labels of scores come from the atlas.
     "neg_log_p": Column(label="-log p"),

@@ -37,7 +37,8 @@ def kewley(log_nii: FloatArray) -> FloatArray:
 
 _LEGEND = (
     "Dots: decoded knots, in the colours of the stack; squares: the observed stack behind each; "
-    "grey: galaxies of the atlas, decoded. Dashed: Kauffmann+2003; solid: Kewley+2001."
+    "grey: galaxies of the atlas, decoded. Dashed: Kauffmann+2003; solid: Kewley+2001. Lines are "
+    "corrected for the absorption of the stars by D4000, HδA for emission; weak lines are left out."
 )
 
 

@@ -49,7 +49,11 @@ class TrackTrends(pn.viewable.Viewer):
             for fig in self.figures.values()
         ]
         return pn.Column(
-            line("Lines: measured on the decoded knots; points: on the observed stacks."),
+            line(
+                "Lines: measured on the decoded knots; points: on the observed stacks, with errors "
+                "where they are known. HδA: emission taken off; width of Hα: without [N II], the "
+                "instrument included."
+            ),
             pn.GridBox(*panes, ncols=3, sizing_mode="stretch_width", margin=0),
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
@@ -128,7 +132,7 @@ def observed_columns(trends: pd.DataFrame | None) -> dict[str, FloatArray]:
             columns |= {name: np.empty(0), f"{name}_low": np.empty(0), f"{name}_high": np.empty(0)}
             continue
         value = trends[name].to_numpy(float)
-        error = trends[f"{name}_err"].to_numpy(float) if f"{name}_err" in trends else 0.0 * value
+        error = trends[f"{name}_err"].to_numpy(float) if f"{name}_err" in trends else np.nan * value
         columns |= {name: value, f"{name}_low": value - error, f"{name}_high": value + error}
     return columns
 

@@ -16,7 +16,7 @@ from model.tracks.maker import TrackMaker
 from model.tracks.stack import stack_spectra
 from model.tracks.track import Track
 from model.tracks.traversal import FEATURES, traverse
-from model.tracks.trends import line_width, observed_trends, stack_members, trends
+from model.tracks.trends import halpha_width, line_width, observed_trends, stack_members, trends
 from tests.fixtures.atlas import rest_spectrum
 
 
@@ -253,6 +253,24 @@ def test_line_width_of_a_gaussian(sigma):
     assert line_width(wave, flux[None], 6564.61)[0] == pytest.approx(expected, rel=0.02)
     assert np.isnan(line_width(wave, np.full((1, 600), 2.0), 6564.61)).all()
     assert np.isnan(line_width(wave, (4 - flux)[None], 6564.61)).all(), "absorption has no width"
+
+
+@pytest.mark.parametrize("sigma", [60.0, 150.0, 400.0, 1500.0])
+def test_width_of_halpha_is_without_its_neighbours(sigma):
+    wave = np.linspace(6400, 6750, 700)
+
+    def line(centre, height):
+        return height * np.exp(-0.5 * ((wave / centre - 1) * 299792.458 / sigma) ** 2)
+
+    flux = 2 + line(6564.61, 3.0) + line(6585.27, 1.5) + line(6549.86, 1.5 / 2.96)
+    expected = 2.3548 * sigma
+    gaps = flux.copy()
+    gaps[::25] = np.nan
+    widths = halpha_width(wave, np.stack([flux, gaps]))
+    np.testing.assert_allclose(widths, expected, rtol=0.03)
+    if sigma == 400:  # blended
+        assert not line_width(wave, flux[None], 6564.61)[0] < 1.1 * expected
+    assert np.isnan(halpha_width(wave, np.stack([4 - flux, np.full(700, 2.0)]))).all()
 
 
 def test_traversal_goes_through_the_middle_and_measures_each_feature(atlas):
