@@ -67,7 +67,7 @@ def draw_galaxies(random: ObjectRandom, more_a_v: FloatArray, selected: Selected
     active = (kind != _Q) & (kind != _PSB)
     history = _draw_history(random, selected, kind, log_rate, usual)
     metallicity = -0.25 + 0.4 * np.tanh((log_mass - 10.1) / 0.55)  # Gallazzi+2005, fig. 8
-    metallicity += random.normal("metals", -0.04, 0.12)
+    metallicity += random.normal("metals", -0.07, 0.12)
     gas = draw_gas(
         random, log_mass=log_mass, log_rate=log_rate, excess=excess, active=active,
         dust_share=np.select([kind == _Q, kind == _PSB], [0.0, 0.6], 1.0),
@@ -145,13 +145,13 @@ def _draw_history(
     Starbursts rise to it from the `usual` one, 10 to 100 Myr ago.
     """
     burst, post = kind == _SB, kind == _PSB
-    first = 1e9 * np.where(kind == _Q, random.uniform("first age", 5.0, 12.3),
+    first = 1e9 * np.where(kind == _Q, random.uniform("first age", 2.2, 10.2),
                            random.uniform("first age", 7.0, 12.3))  # fmt: skip
     first = np.minimum(first, cosmology.age(selected.z) - 5e8)
     live = 0.50  # of the mass formed, typical
     steady = np.where(burst, usual, log_rate)
     ratio = tau_ratio_of_rate((10**steady * live * first).clip(1e-5, 1.95))
-    old = random.uniform("quenched", 6.5, 14.0) + 2.0 * (selected.log_mass - 10.8).clip(-1, 1)
+    old = random.uniform("quenched", 8.5, 16.0) + 2.0 * (selected.log_mass - 10.8).clip(-1, 1)
     change_age = 10 ** random.uniform("change age", 7.0, 8.6)
     burst_age = 10 ** random.uniform("burst age", 7.0, 8.0)
     formed = ((10**log_rate - 10**steady) * live * burst_age).clip(0, 0.3)

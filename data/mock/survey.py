@@ -31,7 +31,7 @@ WRITE_ROWS = 512
 """Spectra synthesised by a process and written at a time."""
 CATALOG_ROWS = 8192
 """Catalogue rows made at a time."""
-RECIPE = 4
+RECIPE = 5
 """Number of the recipe: it grows whenever the spectrum of an object changes, so that an atlas
 never shows spectra that are not its own."""
 
