@@ -8,7 +8,7 @@ computed them (`model.atlas.scores.Score`).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FACTS = (
     "ra", "dec", "z", "z_err", "class", "subclass", "snr", "log_mass", "log_ssfr", "a_v",
@@ -222,6 +222,8 @@ COLUMNS: dict[str, Column] = {
         description="How far least-squares steps moved the latents, in spreads of the survey",
     ),
 }  # fmt: skip
+_BY_NEIGHBOURS = re.compile(r"(\w+?)_near(?:_(low|high))?")
+"""Properties as neighbours tell them (`model.atlas.properties`)."""
 _POSITION = re.compile(r"latent_\d+|(umap|tsne|pca)_[xy]")
 
 
@@ -229,5 +231,21 @@ def column(name: str) -> Column:
     """Return what is known of a column; for an unknown one its name is its label."""
     if name in COLUMNS:
         return COLUMNS[name]
+    told = _BY_NEIGHBOURS.fullmatch(name)
+    if told and told[1] in COLUMNS:
+        return _by_neighbours(COLUMNS[told[1]], told[2])
     is_position = _POSITION.fullmatch(name)
     return Column(label=name, description="Position in latent space" if is_position else "")
+
+
+def _by_neighbours(known: Column, end: str) -> Column:
+    """Return what a property told by neighbours is, or an `end`, `low` or `high`, of it."""
+    which = f"{end} end of the 68 % interval, " if end else ""
+    words = known.description or known.label
+    return replace(
+        known,
+        label=f"{known.label} by neighbours" + (f", {end}" if end else ""),
+        short=f"{known.heading} near" + (f" {end}" if end else ""),
+        ucd="",
+        description=f"{words}: {which}estimated from the nearest objects in latent space",
+    )

@@ -46,6 +46,7 @@ from model.atlas.encoding import (
 from model.atlas.flow import FlowReport, LatentFlow
 from model.atlas.flow_fit import fit_flow
 from model.atlas.neighbours import Neighbours, find_neighbours
+from model.atlas.properties import KnownProperty, learn_properties, property_columns
 from model.atlas.stage import kept
 from model.atlas.survey_reasons import explain_strangest
 from model.atlas.survey_scores import add_survey_scores
@@ -133,11 +134,13 @@ class _Builder:
             strangeness = encoded["strangeness"].to_numpy(float)
             reasons = explain_strangest(self.source, self.model, latents, strangeness)
             reasons.explainer.save(self.folder / REASONS)
-            encoded = pd.concat([encoded, reasons.columns], axis=1)
+            known = learn_properties(self.source.catalog, latents)
+            told = pd.DataFrame(property_columns(known, self.source.catalog, latents))
+            encoded = pd.concat([encoded, reasons.columns, told], axis=1)
             replaced = write_catalog(self.source, encoded, maps, self.folder / "catalog.parquet")
             if replaced:
                 notes.append(f"Columns of the survey replaced by the atlas: {', '.join(replaced)}.")
-            self._write_info(settings, notes, flow, report, support)
+            self._write_info(settings, notes, flow, report, support, known)
             neighbours.first(min(STORED_NEIGHBOURS, neighbours.k)).save(
                 self.folder / "neighbours.npz"
             )
@@ -195,7 +198,7 @@ class _Builder:
 
     def _write_info(
         self, settings: EmbeddingConfig, notes: list[str], flow: LatentFlow, report: FlowReport,
-        support: Support | None,
+        support: Support | None, known: dict[str, KnownProperty],
     ) -> None:  # fmt: skip
         about: dict[str, Any] = {
             "name": self.config.name or self.config.out.resolve().name,
@@ -210,6 +213,7 @@ class _Builder:
             "seed": self.config.seed,
             "notes": notes,
         }
+        about["properties"] = {name: item.calibration.to_dict() for name, item in known.items()}
         if support is not None:
             about["refinement"] = {"support": support.to_dict(), "steps": N_STEP}
         write_info(self.folder / "atlas.json", about, settings, flow)

@@ -26,9 +26,9 @@ from data.spectra import Spectra
 from model.atlas.atlas import Atlas
 from model.atlas.embedding import project
 from model.atlas.encoding import latent_columns
+from model.atlas.properties import ENDINGS, KnownProperty, learn_properties, log_light
 from model.placement.map_positions import among_neighbours
 from model.placement.new_scores import NewScores
-from model.placement.properties import KnownProperty, learn_properties, log_light
 from model.refinement.refine import refine
 from model.refinement.support import Support
 
@@ -146,9 +146,8 @@ class Placer:
         row = {}
         light = log_light(np.array([norm]), z)
         for name, known in self.properties.items():
-            value, low, high = known.estimate(latents, light)
-            row |= {f"{name}_near": float(value[0]), f"{name}_near_low": float(low[0])}
-            row[f"{name}_near_high"] = float(high[0])
+            parts = zip(ENDINGS, known.estimate(latents, light), strict=True)
+            row |= {name + ending: float(values[0]) for ending, values in parts}
         return row
 
 

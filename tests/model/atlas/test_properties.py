@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.placement.properties import learn_properties, log_light
+from data.columns import column
+from model.atlas.properties import learn_properties, log_light, property_columns
 
 N = 3000
 
@@ -74,3 +75,14 @@ def test_a_calibration_is_written_and_read(sky):
     assert {name: item.calibration for name, item in again.items()} == {
         name: item.calibration for name, item in known.items()
     }
+
+
+def test_an_atlas_keeps_estimates_of_what_some_objects_lack(sky):
+    catalog, latents, known = sky
+    columns = property_columns(known, catalog, latents)
+    assert set(columns) == {"log_ssfr_near", "log_ssfr_near_low", "log_ssfr_near_high"}
+    lacking = catalog["log_ssfr"].isna()
+    assert np.isfinite(columns["log_ssfr_near"][lacking]).all()
+    assert (columns["log_ssfr_near_low"] < columns["log_ssfr_near_high"]).all()
+    assert column("log_ssfr_near_low").title == "log sSFR by neighbours, low [1/yr]"
+    assert column("log_mass_near").heading == "log M* near"

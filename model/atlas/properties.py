@@ -30,6 +30,10 @@ SCALE_WITH_LIGHT = frozenset({"log_mass"})
 N_NEIGHBOUR = (8, 16, 32)
 """Numbers of neighbours tried."""
 CENTRAL = (0.15865, 0.84135)
+ENDINGS = ("_near", "_near_low", "_near_high")
+"""What is added to the name of a property: its estimate, and the ends of the interval."""
+MIN_LACKING = 0.01
+"""Share of the objects that must lack a property for its estimates to be kept in an atlas."""
 COVERED = 0.6827
 """Share of the objects that an interval holds: that of one standard deviation."""
 MIN_KNOWN = 100
@@ -143,9 +147,7 @@ def learn_properties(
         latents: Theirs, shape (n_galaxy, n_latent).
         calibrations: By property, as `Calibration.to_dict` gave them, if at hand.
     """
-    light = None
-    if {"norm", "z"} <= set(catalog.columns):
-        light = log_light(catalog["norm"].to_numpy(float), catalog["z"].to_numpy(float))
+    light = _light_of(catalog)
     known = {}
     trees: dict[bytes, KDTree] = {}
     for name in PROPERTIES:
@@ -164,6 +166,37 @@ def learn_properties(
         variance = float(np.nanvar(catalog[name].to_numpy(float)))
         known[name] = _known(trees[key], values[here], scales, variance, given)
     return known
+
+
+def property_columns(
+    known: Mapping[str, KnownProperty], catalog: pd.DataFrame, latents: FloatArray
+) -> dict[str, FloatArray]:
+    """Return what neighbours tell of all objects, of each property that some objects lack.
+
+    Args:
+        known: What `learn_properties` returned.
+        catalog: Of the objects.
+        latents: Theirs, shape (n_galaxy, n_latent).
+
+    Returns:
+        Columns `NAME_near`, `NAME_near_low`, `NAME_near_high`, float32, shape (n_galaxy,); known
+        objects are left out of their own estimates.
+    """
+    columns = {}
+    light = _light_of(catalog)
+    for name, item in known.items():
+        if np.isnan(catalog[name].to_numpy(float)).mean() < MIN_LACKING:
+            continue
+        parts = item.estimate_known(latents, light)
+        for ending, values in zip(ENDINGS, parts, strict=True):
+            columns[name + ending] = values.astype(np.float32)
+    return columns
+
+
+def _light_of(catalog: pd.DataFrame) -> FloatArray | None:
+    if not {"norm", "z"} <= set(catalog.columns):
+        return None
+    return log_light(catalog["norm"].to_numpy(float), catalog["z"].to_numpy(float))
 
 
 def _known(
