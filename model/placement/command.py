@@ -84,6 +84,8 @@ def _as_text(placer: Placer, row: pd.Series, placed: Placed, n_neighbour: int) -
     for score in atlas.scores:
         if score.column in row:
             lines.append(f"  score       {_score(atlas, score.column, score.label, row)}")
+    if reasons := str(row["reasons"]):
+        lines.append(f"  strange     {reasons}")
     for name in placer.properties:
         value, low, high = (row[f"{name}_near{end}"] for end in ("", "_low", "_high"))
         lines.append(f"  neighbours  {column(name).title} {value:.2f} ({low:.2f} to {high:.2f})")

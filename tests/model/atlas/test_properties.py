@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from data.columns import column
+from model.atlas.atlas import Atlas
 from model.atlas.properties import learn_properties, log_light, property_columns
 
 N = 3000
@@ -86,3 +87,17 @@ def test_an_atlas_keeps_estimates_of_what_some_objects_lack(sky):
     assert (columns["log_ssfr_near_low"] < columns["log_ssfr_near_high"]).all()
     assert column("log_ssfr_near_low").title == "log sSFR by neighbours, low [1/yr]"
     assert column("log_mass_near").heading == "log M* near"
+
+
+def test_an_atlas_tells_properties_of_objects_without(tiny_atlas_path):
+    atlas = Atlas(tiny_atlas_path)
+    lacking = atlas.catalog["log_mass"].isna().to_numpy()
+    assert lacking.sum() == 3
+    near = atlas.catalog["log_mass_near"].to_numpy()
+    assert np.isfinite(near[lacking]).all()
+    assert "log_ssfr_near" not in atlas.catalog, "no object lacks it"
+    assert atlas.info["properties"]["log_ssfr"]["n_known"] == 120
+    again = learn_properties(atlas.catalog, atlas.latents, atlas.info["properties"])
+    light = log_light(*(atlas.catalog[name].to_numpy() for name in ("norm", "z")))
+    value = again["log_mass"].estimate_known(atlas.latents, light).value
+    np.testing.assert_allclose(value, near, rtol=1e-5)
