@@ -249,6 +249,11 @@ class FitsFile:
             block = self._handle.read(BLOCK)
             if len(block) < BLOCK:
                 raise ValueError("truncated FITS file: it ends inside a header")
+            if start and not blocks and not block.startswith(b"XTENSION"):
+                raise ValueError(
+                    "damaged FITS file: no header begins where the data before it end, so one of "
+                    "its headers tells a wrong size"
+                )
             blocks.append(block)
             if _END.search(block):
                 return _parse(b"".join(blocks)), self._handle.tell()

@@ -63,9 +63,12 @@ def test_no_mutant_stops_the_rest_and_each_is_accepted_or_told(original, tmp_pat
 
 
 def test_what_is_read_of_a_mutant_is_what_astropy_reads(tmp_path, n_mutant):
+    """Where astropy can not read cards that do not matter, the bytes tell what the file has."""
     whole = write_sdss(tmp_path / "spec-0266-51602-0001.fits")
     content, undamaged = whole.read_bytes(), read_with_astropy(whole)
     assert undamaged is not None
+    with fits.open(whole) as hdus:
+        start, layout, n_row = hdus[1].fileinfo()["datLoc"], hdus[1].data.dtype, len(hdus[1].data)
     path = tmp_path / "mutant.fits"
     n_read = 0
     for name, mutant in mutants(content, n=n_mutant, seed=8):
@@ -74,15 +77,20 @@ def test_what_is_read_of_a_mutant_is_what_astropy_reads(tmp_path, n_mutant):
             (raw,) = read_file(path)
         except (ValueError, OSError):
             continue
+        if not np.isfinite(raw.facts["z"]):  # the command rejects it
+            continue
         n_read += 1
-        theirs = read_with_astropy(path) or undamaged  # astropy reads cards that do not matter
+        theirs = read_with_astropy(path)
+        if theirs is None:
+            table = np.frombuffer(mutant, layout, n_row, start)
+            theirs = {key.lower(): table[key] for key in layout.names} | {"z": undamaged["z"]}
         for ours, column in ((raw.flux, "flux"), (raw.ivar, "ivar")):
             np.testing.assert_array_equal(ours, theirs[column], err_msg=name)
         uniform = np.asarray(theirs["loglam"], float)
         wave = INSTRUMENTS[raw.instrument]
         assert np.abs(wave.start + wave.step * raw.pixel - uniform).max() < 0.1 * wave.step, name
-        if np.isfinite(raw.facts["z"]):  # what has none is rejected
-            assert raw.facts["z"] == pytest.approx(theirs["z"]), name
+        z = theirs["z"] if np.isfinite(theirs["z"]) else undamaged["z"]
+        assert raw.facts["z"] == pytest.approx(z), name
     assert 0 < n_read < n_mutant
 
 
