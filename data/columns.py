@@ -217,6 +217,17 @@ COLUMNS: dict[str, Column] = {
         description="Observed wavelength of the window with the highest chi2",
     ),
     "peak_flux": Column(label="peak_flux"),
+    "peak_separation": Column(
+        label="peak separation", description="Distance of the two peaks of emission lines", **_SPEED
+    ),
+    "reason": Column(label="reason", description="Cause of the strongest reason for strangeness"),
+    "reason_strength": Column(
+        label="reason_strength", description="Strength of the strongest reason; 1 is the limit"
+    ),
+    "reasons": Column(label="why strange", description="Reasons for strangeness, with strengths"),
+    "suggested_class": Column(
+        label="suggested class", description="Class of Liang+2023, Table 2, that reasons suggest"
+    ),
     "refinement_shift": Column(
         label="shift by refinement",
         description="How far least-squares steps moved the latents, in spreads of the survey",

@@ -17,6 +17,7 @@ from explorer.map.view import MapView
 from explorer.outliers.view import OutliersView
 from explorer.spectrum.axis import WavelengthAxis
 from explorer.spectrum.facts import FactsView
+from explorer.spectrum.reasons import ReasonsView
 from explorer.spectrum.view import SpectrumView
 from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState
@@ -78,6 +79,7 @@ def tab_makers(state: ExplorerState) -> dict[str, Callable[[], Any]]:
             spectrum,
             AttentionView(state, axis),
             spectrum.insets.row(),
+            ReasonsView(state),
             FactsView(state),
             sizing_mode="stretch_both",
             scroll="y",

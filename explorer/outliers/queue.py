@@ -17,10 +17,13 @@ from explorer.server.latest import Latest
 from explorer.server.notices import report
 from explorer.state.outlier_options import GOOD, LABELS, UNSATURATED
 from explorer.state.state import ExplorerState
-from model.atlas.active import relearn
+from model.atlas.active import expected_improvement, relearn
 from model.atlas.cuts import GOOD_SHARE
 
 TAB = "Outliers"
+BY_RANK, BY_MAGNITUDE, PROTEGE = "ranks and grades", "score and grades", "grades alone (Protege)"
+RULES = (BY_RANK, BY_MAGNITUDE, PROTEGE)
+"""How labels re-rank: Astronomaly's rule on ranks or on the score, or Protege's."""
 SEED = 20230727
 """Seed of the forest that learns from labels."""
 
@@ -32,6 +35,8 @@ class OutlierQueue(param.Parameterized):
     page: int = param.Integer(0, bounds=(0, None), doc="Page of the contact sheet, from 0.")  # type: ignore[assignment]
     per_page: int = param.Integer(PER_PAGE, bounds=(1, None), doc="Objects on a page.")  # type: ignore[assignment]
     learn: bool = param.Boolean(False, doc="Let the labels re-rank the score.")  # type: ignore[assignment]
+
+    rule: str = param.Selector(default=RULES[0], objects=list(RULES), doc="How labels re-rank.")  # type: ignore[assignment]
 
     def __init__(self, state: ExplorerState, store: LabelStore | None) -> None:
         """Follow the state; `store` is None where labels can not be kept."""
@@ -46,7 +51,7 @@ class OutlierQueue(param.Parameterized):
         )
         state.param.watch(lambda *_: self._open(), "tab")
         state.param.watch(lambda *_: self._follow(), "selected")
-        self.param.watch(lambda *_: self.reorder(), "learn")
+        self.param.watch(lambda *_: self.reorder(), ["learn", "rule"])
         self._open()
 
     @property
@@ -98,7 +103,8 @@ class OutlierQueue(param.Parameterized):
         self._stale = state.tab != TAB
         if self._stale or state.score is None:
             return
-        column, learn, labels, among = state.score, self.learn, self.labels(), state.rows()
+        column, labels, among = state.score, self.labels(), state.rows()
+        learn = self.rule if self.learn else ""
         ordinary_first, options = state.ordinary_first, tuple(state.outlier_options)
 
         def work() -> Ranking:
@@ -132,7 +138,7 @@ def make_ranking(
     ordinary_first: bool,
     options: Collection[str],
     labels: dict[str, Label],
-    learn: bool,
+    learn: str,
     among: IndexArray,
 ) -> Ranking:
     """Rank by a score, or by what the labels make of it; slow.
@@ -143,7 +149,7 @@ def make_ranking(
         ordinary_first: Rank from the other end.
         options: Of `state.outlier_options.OPTIONS`.
         labels: object_id -> label.
-        learn: Let the grades re-rank.
+        learn: One of `RULES` by which the grades re-rank; empty = not.
         among: Rows that may be listed.
     """
     dataset = state.dataset
@@ -157,13 +163,16 @@ def make_ranking(
             for name, row in rows.items()
             if row is not None and (grade := labels[name].grade) is not None
         ]
-        values = relearn(
-            dataset.atlas.latents,
-            values if highest_first else -values,
-            rows=np.array([row for row, _grade in graded], dtype=np.int64),
-            grades=np.array([grade for _row, grade in graded], dtype=float),
-            seed=SEED,
-        )
+        given = {
+            "rows": np.array([row for row, _grade in graded], dtype=np.int64),
+            "grades": np.array([grade for _row, grade in graded], dtype=float),
+        }
+        latents = dataset.atlas.latents
+        if learn == PROTEGE and len(graded) >= 2:
+            values = expected_improvement(latents, seed=SEED, **given)
+        else:
+            raw = values if highest_first else -values
+            values = relearn(latents, raw, seed=SEED, by_rank=learn != BY_MAGNITUDE, **given)
         highest_first = True
     return rank(
         dataset, values, among=among, highest_first=highest_first != ordinary_first,

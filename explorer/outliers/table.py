@@ -13,7 +13,7 @@ from data.columns import column
 from explorer.labels.label import Label
 from explorer.state.dataset import Dataset
 
-FACTS = ("z", "class", "snr", "chi2_red")
+FACTS = ("z", "class", "snr", "chi2_red", "suggested_class", "reasons")
 """Columns of the catalogue in the table, after the score and the label."""
 _LABEL = slice(3, 6)
 """Columns of grade, class and note."""
@@ -151,14 +151,21 @@ def _label_cells(label: Label) -> list[str]:
 
 
 def _facts(dataset: Dataset, score: str) -> list[str]:
-    there = {*dataset.numeric_columns, *dataset.class_columns}
+    there = {*dataset.numeric_columns, *dataset.class_columns, *_words(dataset)}
     return [name for name in FACTS if name in there and name != score]
+
+
+def _words(dataset: Dataset) -> set[str]:
+    """Return the columns of sentences."""
+    return {"reasons"} & set(dataset.catalog.columns)
 
 
 def _text(dataset: Dataset, name: str, row: int) -> str:
     if name in dataset.numeric_columns:
         value = float(dataset.numeric(name)[row])
         return f"{value:.4g}" if np.isfinite(value) else ""
+    if name in _words(dataset):
+        return str(dataset.catalog[name].iloc[row])
     classes = dataset.classes(name)
     code = int(classes.codes[row])
     return classes.names[code] if code >= 0 else ""

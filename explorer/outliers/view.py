@@ -77,6 +77,10 @@ class OutliersView(pn.viewable.Viewer):
         self.learn = pmui.Checkbox.from_param(
             self.queue.param.learn, label="learn from labels", **small
         )
+        self.rule = pmui.Select.from_param(
+            self.queue.param.rule, label="learn by", width=150, visible=self.queue.param.learn,
+            **small,
+        )  # fmt: skip
         self.again = pmui.Button(label="sort again", **outlined)
         self.options = pmui.CheckBoxGroup.from_param(
             parameters.outlier_options, label="",
@@ -113,6 +117,7 @@ class OutliersView(pn.viewable.Viewer):
                 self.part,
                 self.reverse,
                 self.learn,
+                self.rule,
                 self.again,
                 sizing_mode="stretch_width",
                 margin=(8, 0, 0, 0),

@@ -136,7 +136,8 @@ def meaning(dataset: Dataset, name: str) -> str:
 def facts(dataset: Dataset, row: int) -> list[tuple[str, str, str]]:
     """Return column, label and value of a row's facts: the usual, the scores, then the rest."""
     record = dataset.catalog.iloc[row]
-    skip = {axis for item in dataset.atlas.embeddings for axis in (item.x, item.y)} | {"object_id"}
+    skip = {axis for item in dataset.atlas.embeddings for axis in (item.x, item.y)}
+    skip |= {"object_id", "reasons"}
     order = [*FACTS, *dataset.scores]
     order += [str(name) for name in dataset.catalog.columns if name not in order]
     return [

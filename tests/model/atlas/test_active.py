@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model.atlas.active import relearn
+from model.atlas.active import expected_improvement, relearn, starting_set
 
 
 @pytest.fixture
@@ -96,3 +96,34 @@ def test_latents_that_are_not_finite_are_refused(sample):
     latents[0, 0] = np.inf
     with pytest.raises(ValueError, match="latents must be finite"):
         relearn(latents, raw, rows=np.array([1]), grades=np.array([1.0]), seed=0)
+
+
+def test_the_magnitude_of_a_score_may_rule(rng):
+    latents = rng.normal(size=(300, 2)).astype(np.float32)
+    raw = np.concatenate([[100.0], np.linspace(0, 1, 299)])
+    by_size = relearn(latents, raw, rows=np.empty(0, int), grades=np.empty(0), seed=0,
+                      by_rank=False)  # fmt: skip
+    np.testing.assert_allclose(by_size, raw / 20, rtol=1e-5)
+
+
+def test_objects_like_those_liked_are_expected_to_improve(rng):
+    centres = np.array([[0.0, 0.0], [6.0, 0.0]])
+    kind = np.repeat([0, 1], 200)
+    latents = (centres[kind] + rng.normal(size=(400, 2))).astype(np.float32)
+    rows = np.concatenate([np.arange(0, 200, 20), np.arange(200, 400, 20)])
+    grades = np.where(kind[rows] == 1, 5.0, 0.0) - 0.1 * (rows % 3 == 0) * (kind[rows] == 1)
+    gain = expected_improvement(latents, rows=rows, grades=grades, seed=3)
+    np.testing.assert_array_equal(
+        gain, expected_improvement(latents, rows=rows, grades=grades, seed=3)
+    )
+    assert np.median(gain[kind == 1]) > np.median(gain[kind == 0])
+    with pytest.raises(ValueError, match="at least 2 grades, got 1"):
+        expected_improvement(latents, rows=rows[:1], grades=grades[:1], seed=3)
+
+
+def test_the_starting_set_is_spread_along_the_first_axis(rng):
+    latents = np.column_stack([rng.normal(size=500) * 5, rng.normal(size=500)]).astype(np.float32)
+    rows = starting_set(latents, 10)
+    assert len(set(rows.tolist())) == 10
+    both = latents[rows].astype(float) / latents.std(axis=0)
+    assert np.ptp(both @ np.linalg.svd(both - both.mean(0))[2][0]) > 3

@@ -1,0 +1,84 @@
+"""Why the selected object is strange: reasons with their strengths, worked out when asked for."""
+
+from __future__ import annotations
+
+from html import escape
+
+import panel as pn
+from cachetools import LRUCache
+
+from explorer.server.latest import Latest
+from explorer.server.panel_html import Html
+from explorer.spectrum.inspection import inspect
+from explorer.state.dataset import Dataset
+from explorer.state.state import ExplorerState
+from model.residuals.reasons import STRONG, Reason, suggested_class
+
+KEPT = 512
+"""Objects whose reasons are kept for all sessions on an atlas."""
+_STYLE = """
+ol {margin: 2px 0 0; padding-left: 20px; font-size: 12px; line-height: 1.45}
+p {margin: 2px 0; font-size: 12px}
+.strength {display: inline-block; width: 3.2em; opacity: .75; font-variant-numeric: tabular-nums}
+.weak {opacity: .7}
+"""
+
+
+class ReasonsView(pn.viewable.Viewer):
+    """The reasons of the selected object."""
+
+    def __init__(self, state: ExplorerState) -> None:
+        """Follow the selection."""
+        super().__init__()
+        self._state = state
+        self._explaining = Latest(patient=True)
+        self._text = Html("", stylesheets=[_STYLE], sizing_mode="stretch_width", margin=(0, 10))
+        state.param.watch(lambda *_: self._explain(), "selected")
+        self._explain()
+
+    @property
+    def html(self) -> str:
+        """What is shown."""
+        return str(self._text.object)
+
+    def _explain(self) -> None:
+        row, dataset = self._state.selected, self._state.dataset
+        self._text.object = ""
+        if row is None:
+            return
+        self._explaining.submit(
+            lambda: reasons_of(dataset, row),
+            self._show,
+        )
+
+    def _show(self, reasons: list[Reason]) -> None:
+        self._text.object = reasons_html(reasons)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        """Return the list."""
+        return self._text
+
+
+def reasons_of(dataset: Dataset, row: int) -> list[Reason]:
+    """Return the reasons of a row; slow the first time."""
+    kept: LRUCache[int, list[Reason]] = dataset.keep(("reasons",), lambda: LRUCache(KEPT))
+    found = kept.get(row)
+    if found is None:
+        item = inspect(dataset, row)
+        found = kept[row] = dataset.atlas.explainer.reasons(item.spectra, item.latents[None])[0]
+    return found
+
+
+def reasons_html(reasons: list[Reason]) -> str:
+    """Return the reasons as a list; what is said of an object is text, whatever it looks like."""
+    if not reasons:
+        return "<p>Why strange? Nothing is above what 0.5 % of ordinary objects show.</p>"
+    items = "".join(
+        f'<li{"" if reason.strong else " class=weak"}><span class="strength" title="1 is the limit'
+        f' of ordinary objects, {STRONG:g} is strong">{reason.strength:.1f}</span>'
+        f"{escape(reason.text)}</li>"
+        for reason in reasons
+    )
+    suggestion = suggested_class(reasons)
+    told = f" Suggested class (Liang+2023): <b>{escape(suggestion)}</b>?" if suggestion else ""
+    return f"<p>Why strange?{told}</p><ol>{items}</ol>"
