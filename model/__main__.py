@@ -23,6 +23,13 @@ COMMANDS = (
         "recover",
     ),
     Command(
+        "outliers",
+        "table of the strangest objects of an atlas",
+        "model.outliers.catalogue",
+        "OutliersConfig",
+        "write_outliers",
+    ),
+    Command(
         "place",
         "new spectra in an atlas: latents, places, scores, neighbours, properties",
         "model.placement.command",
