@@ -127,6 +127,7 @@ def _lines(
             gain = -factor @ right
             if gain < chi2:
                 best, chi2 = (width, offset, factor, normal), gain
+    assert best is not None
     width, offset, factor, normal = best
     errors = np.sqrt(np.diag(np.linalg.inv(normal)))
     result = {"offset": offset}

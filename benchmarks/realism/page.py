@@ -23,7 +23,7 @@ def draw_planes(path: Path, catalog: pd.DataFrame, mock: Measured, real: Measure
     """Draw relations with mass, redshifts, and the planes of line ratios."""
     figure = Figure(figsize=(15, 8.5), layout="constrained")
     axes = figure.subplots(2, 4)
-    rows = catalog[star_forming(catalog)]
+    rows = catalog.iloc[np.flatnonzero(star_forming(catalog))]
     mass = rows["log_mass"].to_numpy()
     relations = (
         (published.MAIN_SEQUENCE, rows["log_ssfr"].to_numpy()),
@@ -49,7 +49,8 @@ def draw_distributions(path: Path, mock: Measured, real: Measured) -> None:
     near = mock.table.iloc[alike(real.table, mock.table)]
     for axis, (name, label) in zip(axes, names.items(), strict=False):
         both = (near[name].dropna(), real.table[name].dropna())
-        edges = np.linspace(*np.quantile(np.concatenate(both), [0.01, 0.99]), 16)
+        low, high = np.quantile(np.concatenate(both), [0.01, 0.99])
+        edges = np.linspace(low, high, 16)
         for values, colour in zip(both, (_MOCK, _REAL), strict=True):
             axis.hist(values, edges, density=True, histtype="step", lw=1.8, color=colour)
         axis.set(xlabel=label, yticks=[])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
@@ -40,7 +42,7 @@ def quantities(sample: Sample, lines: pd.DataFrame) -> pd.DataFrame:
         "o1": ("oi", "halpha"), "o2": ("oii", "hbeta"), "ne3": ("neiii", "hbeta"),
         "decrement": ("halpha", "hbeta"),
     }  # fmt: skip
-    table = {
+    table: dict[str, Any] = {
         name: np.log10((flux[above] / flux[below]).where(seen[above] & seen[below]))
         for name, (above, below) in pairs.items()
     }
@@ -81,8 +83,9 @@ def class_shares(table: pd.DataFrame) -> dict[str, float]:
     n2, o3 = table["n2"].to_numpy(), table["o3"].to_numpy()
     four = table["four"].to_numpy()
     agn, below = four & (o3 > kewley(n2)), four & (o3 <= kauffmann(n2))
-    liner = ~four & (table["nii_snr"] > 3) & (table["halpha_snr"] > 3) & (n2 > np.log10(0.6))
-    weak = ~four & ~liner & (table["halpha_snr"] > 2)
+    halpha, nii = table["halpha_snr"].to_numpy(), table["nii_snr"].to_numpy()
+    liner = ~four & (nii > 3) & (halpha > 3) & (n2 > np.log10(0.6))
+    weak = ~four & ~liner & (halpha > 2)
     parts = {
         "star-forming": below, "low S/N star-forming": weak, "composite": four & ~agn & ~below,
         "AGN": agn, "low S/N LINER": liner, "unclassified": ~four & ~liner & ~weak,
@@ -97,7 +100,8 @@ def alike(real: pd.DataFrame, mock: pd.DataFrame, n_each: int = 8) -> IntArray:
     lines. What is compared at equal selection must not depend on that.
     """
     columns = ["log_ew", "d4000", "log_snr"]
-    scale = real[columns].std().to_numpy()
+    scale = real[columns].to_numpy(dtype=float)
+    scale = np.nanstd(scale, axis=0, ddof=1)
     both = [table[columns].fillna(-0.6).to_numpy() / scale for table in (real, mock)]
     good = np.flatnonzero(np.isfinite(both[1]).all(axis=1))
     wanted = both[0][np.isfinite(both[0]).all(axis=1)]

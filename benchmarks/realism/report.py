@@ -75,8 +75,7 @@ def published_rows(catalog: pd.DataFrame, mock: Measured) -> list[tuple[str, str
         catalog: The truth of a large mock survey.
         mock: Mocks measured as real spectra are.
     """
-    forming = star_forming(catalog)
-    rows = catalog[forming]
+    rows = catalog.iloc[np.flatnonzero(star_forming(catalog))]
     mass = rows["log_mass"].to_numpy()
     values = (
         (MAIN_SEQUENCE, rows["log_ssfr"].to_numpy()),
@@ -97,7 +96,7 @@ def published_rows(catalog: pd.DataFrame, mock: Measured) -> list[tuple[str, str
 
 def rates(catalog: pd.DataFrame, mock: Measured) -> dict[str, float]:
     """Return parts of the mocks that must be small, or that a paper states."""
-    width = catalog["ew_halpha"]
+    width = catalog["ew_halpha"].to_numpy()
     seen = star_forming(mock.sample.catalog) & mock.table["four"].to_numpy()
     dwarfs = star_forming(catalog) & (catalog["log_mass"] < 9.3).to_numpy()
     return {

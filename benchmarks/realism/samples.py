@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,7 +49,7 @@ class Sample:
 
 
 def mock_sample(
-    n: int, *, seed: int, instrument: str = "sdss", name: str = "mock", **settings: object
+    n: int, *, seed: int, instrument: str = "sdss", name: str = "mock", **settings: Any
 ) -> Sample:
     """Make a mock survey without injected outliers."""
     survey = MockSurvey(n=n, seed=seed, instrument=instrument, outliers=0.0, **settings)

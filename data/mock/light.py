@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from data.arrays import FloatArray, IntArray
+from data.arrays import BoolArray, FloatArray, IntArray
 from data.mock import cosmology
 from data.mock.distortions import line_spread
 from data.mock.history import mean_age, recent_rate
@@ -80,7 +80,7 @@ class Light:
     """
 
     galaxies: Galaxies
-    red: FloatArray
+    red: BoolArray
     z: FloatArray
     r_mag: FloatArray
     scale: FloatArray

@@ -63,16 +63,12 @@ def light_break(
     galaxies: Galaxies, old: FloatArray, young: FloatArray, nebular: FloatArray
 ) -> FloatArray:
     """Return the narrow 4000 A break of the dimmed continuum (Balogh+1999), (n_galaxy,)."""
-    blue, red = (
-        sum(
-            row_product(part, basis[:, None]) * 10 ** (-0.4 * dust)
-            for part, basis, dust in zip(
-                (old, young, nebular), bases, (_dust_at(galaxies, band)), strict=True
-            )
-        )[:, 0]
-        for band, bases in _break_bases()
-    )
-    return red / blue
+    levels = []
+    for band, bases in _break_bases():
+        parts = zip((old, young, nebular), bases, _dust_at(galaxies, band), strict=True)
+        dimmed = [row_product(part, basis[:, None]) * 10 ** (-0.4 * a) for part, basis, a in parts]
+        levels.append(dimmed[0] + dimmed[1] + dimmed[2])
+    return (levels[1] / levels[0])[:, 0]
 
 
 def _dust_at(galaxies: Galaxies, band: tuple[float, float]) -> tuple[FloatArray, ...]:

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from data.arrays import FloatArray
+from data.arrays import BoolArray, FloatArray
 from data.grid import NORM_RANGE
 from data.mock import cosmology
 from data.mock.instrument import Instrument
@@ -47,7 +47,7 @@ class Selected:
 
     limit: float
     log_mass: FloatArray
-    red: FloatArray
+    red: BoolArray
     z: FloatArray
 
 
