@@ -1,4 +1,7 @@
-"""Kinds of models other than SPENDER and PCA open in the same explorer: an object is chosen, each tab is made."""
+"""Kinds of models other than SPENDER and PCA open in the same explorer.
+
+An object is chosen, each tab is made.
+"""
 
 from pathlib import Path
 
