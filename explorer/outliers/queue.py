@@ -9,6 +9,7 @@ import numpy as np
 import param
 
 from data.arrays import IndexArray
+from data.columns import column
 from explorer.labels.label import Label
 from explorer.labels.store import LabelStore
 from explorer.outliers.contact_sheet import PER_PAGE
@@ -19,6 +20,8 @@ from explorer.state.outlier_options import GOOD, LABELS, UNSATURATED
 from explorer.state.state import ExplorerState
 from model.atlas.active import expected_improvement, relearn
 from model.atlas.cuts import GOOD_SHARE
+from model.atlas.score_record import score_records
+from model.atlas.scores import Score
 
 TAB = "Outliers"
 BY_RANK, BY_MAGNITUDE, PROTEGE = "ranks and grades", "score and grades", "grades alone (Protege)"
@@ -187,6 +190,7 @@ def explain(state: ExplorerState, ranking: Ranking, *, learn: bool, n_graded: in
     ordinary = "lowest" if score.higher_is_stranger else "highest"
     first = ordinary if state.ordinary_first else strange
     text: list[Any] = [f"{state.dataset.explanation(score)} The {first} come first."]
+    text += _record(state, score)
     if learn and n_graded:
         text.append(
             f"Re-ranked by {n_graded} grades: near them the grades count, elsewhere the score."
@@ -204,3 +208,23 @@ def explain(state: ExplorerState, ranking: Ranking, *, learn: bool, n_graded: in
     for name, n_hidden in ranking.hidden.items():
         text.append(f"{LABELS.get(name, name)} ({rules[name]}) hides {n_hidden:,}.".capitalize())
     return " ".join(text)
+
+
+def _record(state: ExplorerState, score: Score) -> list[str]:
+    """Say where the top 1 % begins, and warn where the score follows something else."""
+    dataset = state.dataset
+    records = dataset.keep(
+        ("records",), lambda: score_records(dataset.catalog, dataset.atlas.scores)
+    )
+    record = records[score.column] if score.column in records else None
+    if record is None:
+        return []
+    beyond = "above" if score.higher_is_stranger else "below"
+    text = [f"The top 1 % lies {beyond} {record.threshold:.3g}."]
+    if record.warnings:
+        told = ", ".join(
+            f"{column(name).heading} (rho {record.dependence[name]:+.2f})"
+            for name in record.warnings
+        )
+        text.append(f"Beware: it follows {told}.")
+    return text

@@ -47,6 +47,8 @@ from model.atlas.flow import FlowReport, LatentFlow
 from model.atlas.flow_fit import fit_flow
 from model.atlas.neighbours import Neighbours, find_neighbours
 from model.atlas.properties import KnownProperty, learn_properties, property_columns
+from model.atlas.score_record import score_records
+from model.atlas.scores import SCORES
 from model.atlas.stage import kept
 from model.atlas.survey_reasons import explain_strangest
 from model.atlas.survey_scores import add_survey_scores
@@ -214,6 +216,8 @@ class _Builder:
             "notes": notes,
         }
         about["properties"] = {name: item.calibration.to_dict() for name, item in known.items()}
+        records = score_records(pd.read_parquet(self.folder / "catalog.parquet"), SCORES)
+        about["score_records"] = {name: record.to_dict() for name, record in records.items()}
         if support is not None:
             about["refinement"] = {"support": support.to_dict(), "steps": N_STEP}
         write_info(self.folder / "atlas.json", about, settings, flow)

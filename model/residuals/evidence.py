@@ -122,8 +122,9 @@ def _other_objects(
     moved = known & (best > LEAST_FEATURES) & ~is_star
     both = moved & (own_after > np.maximum(LEAST_FEATURES, 0.5 * own))
     star_left = np.where(np.abs(z_second) < AT_REST, np.maximum(left.star, second), left.star)
+    rival = np.where(np.abs(spectra.z) < AT_REST, LEAST_FEATURES, own)
     strength = {
-        "star": np.where(is_star, np.maximum(whole.star, best) / np.maximum(own, SMALL), 0),
+        "star": np.where(is_star, np.maximum(whole.star, best) / np.maximum(rival, SMALL), 0),
         "star blend": np.where(is_star | ~known, 0, star_left),
         "wrong redshift": np.where(moved & ~both, best / np.maximum(own, SMALL), 0),
         "second redshift": np.where(is_star | ~known | (np.abs(z_second) < AT_REST), 0, second),
@@ -147,7 +148,7 @@ def _is_star(
         z_best: That redshift.
         star: Significance of stars.
     """
-    rival = np.where(np.abs(z) < AT_REST, own, 2 * own)  # at rest galaxies fit stars too
+    rival = np.where(np.abs(z) < AT_REST, 0.7 * own, 2 * own)  # at rest galaxies fit stars too
     moved_to_rest = np.abs(z_best) < AT_REST
     fits = (star > LEAST_FEATURES) & (star > rival) & ((star > best) | moved_to_rest)
     return fits | (moved_to_rest & (best > LEAST_FEATURES) & (best > rival))

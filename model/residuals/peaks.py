@@ -41,7 +41,7 @@ class Peak:
 
 
 def find_peaks(
-    spectra: Spectra, flux: FloatArray, covered: BoolArray, *, most: int = 3, least: float = 7.0
+    spectra: Spectra, flux: FloatArray, covered: BoolArray, *, most: int = 6, least: float = 7.0
 ) -> list[list[Peak]]:
     """Return the strongest peaks of each residual, strongest first.
 

@@ -57,6 +57,7 @@ class Cause:
         limit: Number from which it counts at least.
         suggestion: Class of Liang+2023, Table 2.
         text: Makes the sentence from the details of one object.
+        most: The limit does not grow beyond this, however common the cause is in a survey.
         generic: It comes with many others: its strength ends at `STRONG`.
     """
 
@@ -64,13 +65,14 @@ class Cause:
     suggestion: str
     text: Callable[[Mapping[str, float], str], str]
     generic: bool = False
+    most: float = np.inf
 
 
 CAUSES: dict[str, Cause] = {
-    "star": Cause(0.8, "Star", lambda d, kind: (
+    "star": Cause(0.8, "Star", most=1.0, text= lambda d, kind: (
         f"a star (type {kind}) fits better than a galaxy at this redshift: "
         f"{max(d['star'], d['best']):.0f}σ against {d['own']:.0f}σ")),
-    "wrong redshift": Cause(1.0, "", lambda d, _: (
+    "wrong redshift": Cause(1.0, "", most=1.5, text= lambda d, _: (
         f"z = {d['z_best']:.4f} fits better: {d['best']:.0f}σ against {d['own']:.0f}σ")),
     "star blend": Cause(6.0, "Blends", lambda d, kind: (
         f"features of a star (type {kind}) beside the galaxy, {d['star_left']:.0f}σ")),
@@ -127,7 +129,10 @@ class UsualEvidence:
 def usual_evidence(evidence: Evidence) -> UsualEvidence:
     """Learn what is usual from a sample of a survey, some hundred objects or more."""
     limits = {
-        name: max(cause.limit, float(np.percentile(evidence.strength[name], USUAL_PERCENTILE)))
+        name: min(
+            cause.most,
+            max(cause.limit, float(np.percentile(evidence.strength[name], USUAL_PERCENTILE))),
+        )
         for name, cause in CAUSES.items()
     }
     bins = [{int(peak.wave / PEAK_BIN) for peak in peaks} for peaks in evidence.peaks]
@@ -184,10 +189,10 @@ def reason_columns(reasons: Sequence[Reason]) -> dict[str, str | float]:
 
 def _of_peaks(peaks: Sequence[Peak], usual: UsualEvidence) -> list[Reason]:
     """Return the strongest unexplained peak as a reason."""
-    for peak in peaks:
+    for peak in sorted(peaks, key=lambda peak: (bool(peak.line), -abs(peak.significance))):
         strength = abs(peak.significance) / PEAK_LIMIT
         if strength < 1:
-            break
+            continue
         kind = "peak" if peak.significance > 0 else "dip"
         text = f"{kind} of the residual at {peak.wave:.0f} Å observed, {peak.significance:+.0f}σ"
         at = int(peak.wave / PEAK_BIN)
