@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import panel as pn
+import panel_material_ui as pmui
 
 from data.columns import SUMMARY
 from explorer.controls.filters import counts_text
@@ -36,6 +38,11 @@ class TableView(pn.viewable.Viewer):
         self._state = state
         self._making = Latest()
         self.words = line("")
+        self.more = pmui.MultiChoice(
+            label="more columns", options=others(state.dataset), value=[],
+            width=300, margin=(4, 6), description="",
+        )  # fmt: skip
+        self.more.param.watch(lambda *_: self._fill(), "value")
         self.table = pn.widgets.Tabulator(
             pd.DataFrame({"object_id": pd.Series([], dtype=object)}),
             pagination="remote", page_size=PAGE_SIZE, show_index=False, disabled=True,
@@ -49,15 +56,18 @@ class TableView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the table under its summary."""
         self._fill()
-        return pn.Column(self.words, self.table, sizing_mode="stretch_both", scroll=True, margin=4)
+        return pn.Column(
+            self.words, self.more, self.table, sizing_mode="stretch_both", scroll=True, margin=4
+        )
 
     def _fill(self) -> None:
         state = self._state
         if state.tab != "Table":
             return
-        rows, colour, dataset = state.rows(), state.colour, state.dataset
+        rows, dataset = state.rows(), state.dataset
+        more = [state.colour, *self.more.value]
         self.words.object = summary(state, rows)
-        self._making.submit(lambda: table_frame(dataset, rows[:MAX_ROWS], colour), self._display)
+        self._making.submit(lambda: table_frame(dataset, rows[:MAX_ROWS], more), self._display)
 
     def _display(self, frame: pd.DataFrame) -> None:
         dataset = self._state.dataset
@@ -70,16 +80,29 @@ class TableView(pn.viewable.Viewer):
             self._state.selected = row
 
 
-def table_frame(dataset: Dataset, rows: np.ndarray, colour: str) -> pd.DataFrame:
-    """Return the table of some rows: id, usual facts, what colours the map, scores."""
+def others(dataset: Dataset) -> dict[str, str]:
+    """Return label -> column of what the table does not show by itself."""
+    shown = {"object_id", *USUAL, *dataset.scores, *dataset.identifier_columns}
+    names = [str(name) for name in dataset.catalog.columns if str(name) not in shown]
+    return {dataset.label(name): name for name in names}
+
+
+def table_frame(dataset: Dataset, rows: np.ndarray, more: Sequence[str]) -> pd.DataFrame:
+    """Return the table of some rows: id, usual facts, more columns, scores.
+
+    Args:
+        dataset: The atlas.
+        rows: Rows of the catalogue.
+        more: Names of columns; what is no column (`density`) is left out.
+    """
     columns: dict[str, Any] = {"object_id": dataset.ids[rows]}
     for name in dataset.identifier_columns:  # as text: a browser's numbers have 16 digits
         cells = dataset.catalog[name].iloc[rows]
         columns[name] = cells.astype("string").fillna("").to_numpy(object)
-    for name in dict.fromkeys([*USUAL, colour, *dataset.scores]):
+    for name in dict.fromkeys([*USUAL, *more, *dataset.scores]):
         if name in dataset.numeric_columns:
             columns[name] = np.round(dataset.numeric(name)[rows].astype(float), 4)
-        elif name in dataset.class_columns:
+        elif name in dataset.catalog and name not in dataset.numeric_columns:
             columns[name] = dataset.catalog[name].iloc[rows].fillna("").astype(str).to_numpy()
     return pd.DataFrame(columns)
 

@@ -8,6 +8,11 @@ from panel.custom import JSComponent
 USUAL = 640
 """Width of the panel beside the map until the width of the screen is known."""
 
+CONTROLS = 216
+"""Width of the controls at the left of the map."""
+LEAST, LEAST_MAP = 360, 400
+"""Widths of panel and map on a small screen."""
+
 _ESM = """
 export function render({model, el}) {
   el.style.display = 'none'
@@ -27,4 +32,6 @@ class Screen(JSComponent):
 def beside_map(width: int) -> int:
     """Return how wide the panel beside the map should be on a screen, pixels."""
     wanted = min(max(int(0.43 * width), 560), 1000)
+    if width:
+        wanted = min(wanted, max(width - CONTROLS - LEAST_MAP, LEAST))
     return USUAL if abs(wanted - USUAL) < 60 else wanted  # not worth drawing the map again

@@ -41,6 +41,10 @@ class FiltersView(pn.viewable.Viewer):
             label="clear all", size="small", variant="text", visible=False, margin=(0, 10),
             on_click=lambda _event: state.param.update(filters={}),
         )  # fmt: skip
+        left_out = [f"{name} ({count:,} values)" for name, count in dataset.left_out.items()]
+        self.left_out = line(
+            f"Not offered: {', '.join(left_out)}.", margin=(0, 10), visible=bool(left_out)
+        )
         self.nothing = line(
             "Nothing passes: widen a range, tick a box or clear all.", margin=(0, 10)
         )
@@ -54,7 +58,13 @@ class FiltersView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the filters above the menu that adds one."""
         return pn.Column(
-            self.rows, self.nothing, self.add, self.clear, sizing_mode="stretch_width", margin=0
+            self.rows,
+            self.nothing,
+            self.add,
+            self.left_out,
+            self.clear,
+            sizing_mode="stretch_width",
+            margin=0,
         )
 
     def _on_add(self, event: Any) -> None:  # noqa: ANN401 - param's event

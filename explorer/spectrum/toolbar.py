@@ -11,7 +11,7 @@ import panel_material_ui as pmui
 from explorer.state.state import ExplorerState
 
 
-def toolbar(state: ExplorerState, show_all: Callable[[], None]) -> pn.Row:
+def toolbar(state: ExplorerState, show_all: Callable[[], None]) -> pn.FlexBox:
     """Return the choices above the spectrum: frame, lines, height, smoothing, neighbours.
 
     Args:
@@ -20,7 +20,7 @@ def toolbar(state: ExplorerState, show_all: Callable[[], None]) -> pn.Row:
     """
     parameters = state.param
     plain: dict[str, Any] = {"size": "small", "description": "", "align": "center"}
-    return pn.Row(
+    return pn.FlexBox(
         pmui.RadioButtonGroup.from_param(
             parameters.frame, label="", options=["observed", "rest"], margin=(0, 10),
             **plain,
@@ -44,5 +44,5 @@ def toolbar(state: ExplorerState, show_all: Callable[[], None]) -> pn.Row:
         pmui.Checkbox.from_param(
             parameters.overplot_neighbours, label="Neighbours", margin=0, **plain
         ),
-        sizing_mode="stretch_width", height=40, margin=0,
+        sizing_mode="stretch_width", align_items="center", gap="4px", margin=0,
     )  # fmt: skip

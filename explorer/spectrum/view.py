@@ -71,7 +71,7 @@ class SpectrumView(pn.viewable.Viewer):
                 self.panels.residual, sizing_mode="stretch_width", height=RESIDUAL_HEIGHT, margin=0
             ),
             sizing_mode="stretch_both",
-            min_height=400,
+            min_height=470,
             margin=0,
         )
 

@@ -26,7 +26,7 @@ LATENTS = "latents"
 """The embedding that shows two latents against each other."""
 DENSITY = "density"
 """The colour choice that shows counts only."""
-MAX_CLASSES = 40
+MAX_CLASSES = 200
 """A text column with more values than this is no class to colour or filter by."""
 
 CAVEATS = {
@@ -200,6 +200,17 @@ class Dataset:
             if words and 0 < len(column.dropna().unique()) <= MAX_CLASSES:
                 names.append(str(name))
         return names
+
+    @cached_property
+    def left_out(self) -> dict[str, int]:
+        """Columns of words that are no classes, and how many different words each has."""
+        words = [
+            str(name)
+            for name in self.catalog.columns
+            if not pd.api.types.is_numeric_dtype(self.catalog[name]) and name != "object_id"
+        ]
+        counts = {name: len(self.catalog[name].dropna().unique()) for name in words}
+        return {name: count for name, count in counts.items() if count > MAX_CLASSES}
 
     def numeric(self, column: str) -> FloatArray:
         """Return a column of numbers, NaN where missing, shape (n_object,).

@@ -20,7 +20,7 @@ from explorer.page import build_page
 from explorer.server.latest import Latest
 from explorer.session import Session
 from explorer.start_page import error_page
-from explorer.table import summary, table_frame
+from explorer.table import TableView, summary, table_frame
 from tests.fixtures.explorer import catalog_of, new_state, open_tiny
 
 pytestmark = [
@@ -88,10 +88,23 @@ def test_messages_are_escaped() -> None:
 def test_table_lists_what_is_selected(tiny_atlas_path: Path) -> None:
     state = new_state(tiny_atlas_path)
     state.filters = {"z": (0.1, 0.2)}
-    frame = table_frame(state.dataset, state.rows(), "activity")
+    frame = table_frame(state.dataset, state.rows(), ["activity"])
     np.testing.assert_array_equal(frame["object_id"], state.dataset.ids[state.rows()])
     assert {"z", "class", "activity", "neg_log_p"} <= set(frame)
     assert "median" in summary(state, state.rows())
+
+
+def test_every_column_can_be_put_into_the_table(tiny_atlas_path: Path) -> None:
+    state = new_state(tiny_atlas_path, remark=[f"remark {row}" for row in range(120)])
+    state.tab = "Table"
+    view = TableView(state)
+    view.__panel__()
+    shown = set(view.table.value.columns)
+    offered = set(view.more.options.values())
+    assert shown | offered >= set(map(str, state.dataset.catalog.columns))
+    view.more.value = ["ra", "remark"]
+    assert {"ra", "remark"} <= set(view.table.value.columns)
+    assert view.table.value["remark"].iloc[7] == "remark 7"
 
 
 def test_everything_offered_can_be_taken_away(tiny_atlas_path: Path) -> None:
@@ -152,6 +165,8 @@ def test_explorer_shows_in_a_notebook(tiny_atlas_path: Path) -> None:
         Explorer(tiny_atlas_path / "nothing")
 
 
-@pytest.mark.parametrize(("width", "panel"), [(1280, 560), (1440, 640), (1920, 825), (2560, 1000)])
+@pytest.mark.parametrize(
+    ("width", "panel"), [(1024, 408), (1280, 560), (1440, 640), (1920, 825), (2560, 1000)]
+)
 def test_panel_takes_its_share_of_the_screen(width: int, panel: int) -> None:
     assert beside_map(width) == panel

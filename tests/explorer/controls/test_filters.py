@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from explorer.controls.class_filter import OTHERS, ClassFilter
@@ -112,3 +113,16 @@ def test_numbers_are_written_to_a_thousandth_of_the_range(
 def test_what_is_no_filter_is_refused(tiny_atlas_path: Path, bad: object) -> None:
     with pytest.raises(ValueError, match="a filter must be"):
         new_state(tiny_atlas_path).filters = {"z": bad}
+
+
+def test_a_column_that_is_not_offered_is_named(tiny_atlas_path: Path) -> None:
+    assert not FiltersView(new_state(tiny_atlas_path)).left_out.visible
+    files = [f"<b>{row}</b>.fits" for row in range(120)]
+    state = new_state(tiny_atlas_path, file=files)
+    assert "file" in state.dataset.class_columns  # 120 values are classes
+    many = pd.concat([state.dataset.catalog] * 2, ignore_index=True)
+    state.dataset.catalog = many.assign(file=[f"<b>{row}</b>.fits" for row in range(240)])
+    del state.dataset.class_columns
+    view = FiltersView(state)
+    assert view.left_out.visible
+    assert "file (240 values)" in view.left_out.object

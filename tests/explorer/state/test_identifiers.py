@@ -37,8 +37,8 @@ def state(tiny_atlas_path: Path) -> ExplorerState:
 
 def test_hover_facts_and_table_show_every_digit(state):
     assert str(FIRST + 1) in hover_text(state, 1)
-    assert ("catalogid", str(FIRST + 1)) in facts(state.dataset, 1)
-    table = table_frame(state.dataset, np.arange(5), "night")
+    assert ("catalogid", "catalogid", str(FIRST + 1)) in facts(state.dataset, 1)
+    table = table_frame(state.dataset, np.arange(5), ["night"])
     assert table["object_id"][1] == str(FIRST + 1)
     assert table["catalogid"].tolist() == [str(FIRST + k) if k != 3 else "" for k in range(5)]
     assert table["night"].tolist() == [20210325 + k for k in range(5)]
