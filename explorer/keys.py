@@ -50,8 +50,10 @@ class Help(pn.viewable.Viewer):
         )
         text = (
             f"<table>{rows}</table><p>On the map: click selects, dragging moves, the wheel zooms; "
-            "box and lasso are in its toolbar. On the spectrum: dragging and the wheel move along "
-            "the wavelengths; the arrow in a circle beside the map shows everything again.</p>"
+            "box and lasso are in its toolbar; the arrow in a circle beside it shows everything "
+            "again. On the spectrum: dragging and the wheel move along the wavelengths, the wheel "
+            "over the flux axis zooms the flux, a double-click shows everything again. Enter and "
+            "Esc leave a field; Back and Forward of the browser move through the views.</p>"
         )
         self.window = pmui.Dialog(
             pn.pane.HTML(text, stylesheets=[_STYLE], margin=10, max_width=520),
