@@ -5,6 +5,8 @@ from __future__ import annotations
 import param
 from panel.custom import JSComponent
 
+from explorer.server.one_way import OneWay
+
 _ESM = """
 export function render({model, el}) {
   const bar = document.createElement('div')
@@ -29,7 +31,7 @@ _CSS = """
 """
 
 
-class BusyBar(JSComponent):
+class BusyBar(OneWay, JSComponent):
     """Shows after a quarter of a second of work; put it anywhere on the page.
 
     A component of its own: Panel walks through all models of the page at each change of
@@ -40,14 +42,6 @@ class BusyBar(JSComponent):
 
     _esm = _ESM
     _stylesheets = [_CSS]
-
-    @property
-    def _linked_properties(self) -> tuple[str, ...]:
-        """Nothing comes from the browser: Panel may take a change made here for the user's.
-
-        It would then repeat it 50 ms later, when the work is long done.
-        """
-        return ()
 
     def __init__(self) -> None:
         """Start idle."""

@@ -65,7 +65,7 @@ def reasons_of(dataset: Dataset, row: int) -> list[Reason]:
     found = kept.get(row)
     if found is None:
         item = inspect(dataset, row)
-        found = kept[row] = dataset.atlas.explainer.reasons(item.spectra, item.latents[None])[0]
+        found = kept[row] = dataset.atlas.explainer.reasons_of_one(item.spectra, item.model)
     return found
 
 

@@ -63,6 +63,17 @@ class Explainer:
         flux, covered = self.model.reconstruct(latents, spectra.z, spectra.grid)
         return measure_evidence(spectra, flux, covered.astype(bool), self.templates)
 
+    def reasons_of_one(self, spectra: Spectra, model: FloatArray) -> list[Reason]:
+        """Return the reasons of an object that is reconstructed already.
+
+        Args:
+            spectra: The observed spectrum.
+            model: Its reconstruction, NaN where the model does not reach, shape (n_pixel,).
+        """
+        covered = np.isfinite(model)[None]
+        flux = np.where(covered, model[None], 0).astype(np.float32)
+        return explain(measure_evidence(spectra, flux, covered, self.templates), self.usual)[0]
+
     def reasons(self, spectra: Spectra, latents: FloatArray) -> list[list[Reason]]:
         """Return the reasons of each object, strongest first; those of one do not depend on others.
 

@@ -46,6 +46,7 @@ def test_a_click_reads_once_and_decodes_once(
 ) -> None:
     session = Session(open_tiny(request.getfixturevalue(kind)))
     session.start()  # the Inspect tab is open
+    _ = session.state.dataset.atlas.explainer.templates  # made once, for all clicks
     calls = count_calls(session.state.dataset, monkeypatch)
     session.state.selected = 7
     assert calls == {"read": 1, "decode": 1, "observe": 1}
