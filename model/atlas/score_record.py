@@ -36,7 +36,7 @@ class ScoreRecord:
 
     @property
     def warnings(self) -> list[str]:
-        """Columns that the score follows: |rho| above 0.3."""
+        """Columns that the score follows: rank correlation beyond -0.3 or 0.3."""
         return [name for name, rho in self.dependence.items() if abs(rho) > STRONG_DEPENDENCE]
 
     def to_dict(self) -> dict[str, Any]:

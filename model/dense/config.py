@@ -25,7 +25,7 @@ PORTILLO = {
     6: Preset((703, 94), 3.02),
     10: Preset((549, 110), 7.72),
 }
-"""By number of latents: Portillo+2020, Table 1."""
+"""Sizes for each number of latents (Portillo+2020, Table 1)."""
 NICOLAOU = Preset((800, 600, 500, 300))
 """Nicolaou+2025, section 3.2."""
 

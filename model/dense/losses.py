@@ -30,7 +30,8 @@ def divergence_each(mean: Tensor, log_variance: Tensor) -> Tensor:
 def discrepancy(latents: Tensor, prior: Tensor) -> Tensor:
     """Return the maximum mean discrepancy between latents and draws of the prior.
 
-    Portillo+2020, equation 13, with the kernel of the authors' code: exp(-|u - v|^2 / n_latent).
+    Portillo+2020, equation 13, with the kernel of the authors' code: exp(-d^2 / n_latent) of
+    a pair at distance d.
 
     Args:
         latents: Shape (n_galaxy, n_latent).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ class Evidence:
 
     strength: Columns
     details: Columns
-    star_type: NDArray[np.str_]
+    star_type: NDArray[Any]
     peaks: list[list[Peak]]
 
     def __len__(self) -> int:
@@ -104,7 +105,7 @@ def join_evidence(parts: Sequence[Evidence]) -> Evidence:
 
 def _other_objects(
     spectra: Spectra, flux: FloatArray, covered: BoolArray, templates: Templates
-) -> tuple[Columns, Columns, NDArray[np.str_]]:
+) -> tuple[Columns, Columns, NDArray[Any]]:
     """Look for a star, another redshift, or a second object."""
     used = covered & (spectra.ivar > 0)
     variance = np.where(used, 1 / np.where(used, spectra.ivar, 1), 1) + (MODEL_ERROR * flux) ** 2

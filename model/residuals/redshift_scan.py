@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ class Scan:
     z: FloatArray
     significance: FloatArray
     star: FloatArray
-    star_type: NDArray[np.str_]
+    star_type: NDArray[Any]
 
     def at(self, z: FloatArray, *, reach: int = 3) -> FloatArray:
         """Return the highest significance within `reach` bins of a redshift, shape (n_galaxy,)."""
@@ -177,7 +178,7 @@ def without_galaxy(features: Features, templates: Templates, z: FloatArray) -> F
     return Features(features.first, left, features.weights)
 
 
-def _stars_at_rest(features: Features, templates: Templates) -> tuple[FloatArray, NDArray[np.str_]]:
+def _stars_at_rest(features: Features, templates: Templates) -> tuple[FloatArray, NDArray[Any]]:
     n_bin = features.values.shape[1]
     best = np.full((len(templates.star_types), len(features.values)), -np.inf)
     for shift in range(-STELLAR_BINS, STELLAR_BINS + 1):

@@ -20,12 +20,12 @@ pytestmark = pytest.mark.ui
 def atlas_path(tiny_spender_atlas_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = own_copy(tiny_spender_atlas_path, tmp_path_factory.mktemp("tasks"))
     catalog = pd.read_parquet(path / "catalog.parquet")
-    write_cell(path, int(catalog["neg_log_p"].argmax()), "class", HOSTILE)
+    write_cell(path, int(catalog["strangeness"].argmax()), "class", HOSTILE)
     return path
 
 
 def ranked(catalog: pd.DataFrame) -> list[str]:
-    return catalog.sort_values("neg_log_p", ascending=False)["object_id"].tolist()
+    return catalog.sort_values("strangeness", ascending=False)["object_id"].tolist()
 
 
 def labels(path: Path) -> dict[str, tuple[Any, ...]]:
@@ -114,6 +114,7 @@ def test_acknowledged_label_outlives_kill_9_of_the_server(
         chosen = watched.page.locator(".card.now .id").inner_text()
         watched.page.keyboard.press("5")
         watched.page.get_by_text("saved by").wait_for()
+        watched.page.wait_for_url(f"**id={chosen}**")  # where the page will come back
         port = address.split(":")[2].split("/")[0]
         listing = subprocess.run(
             ["ps", "-eww", "-o", "pid,args"], capture_output=True, text=True, check=True
