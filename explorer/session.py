@@ -76,6 +76,7 @@ def tab_makers(state: ExplorerState) -> dict[str, Callable[[], Any]]:
     def inspect() -> pn.Column:
         spectrum = SpectrumView(state, axis)
         return pn.Column(
+            spectrum.choices(),
             spectrum,
             AttentionView(state, axis),
             spectrum.insets.row(),

@@ -62,16 +62,23 @@ class SpectrumView(pn.viewable.Viewer):
         ):
             state.param.watch(lambda *_, react=react: react(), names)
 
+    def choices(self) -> pn.FlexBox:
+        """Return the choices that belong above the figures.
+
+        Panel takes the least height of a column from children that say theirs, and the choices
+        wrap where the page is narrow: in one column with the figures they would push those over
+        what lies below.
+        """
+        return toolbar(self._state, self.show_all)
+
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the two figures in a column."""
         return pn.Column(
-            toolbar(self._state, self.show_all),
             pn.pane.Bokeh(self.panels.flux, sizing_mode="stretch_both", margin=0, min_height=250),
             pn.pane.Bokeh(
                 self.panels.residual, sizing_mode="stretch_width", height=RESIDUAL_HEIGHT, margin=0
             ),
             sizing_mode="stretch_both",
-            min_height=470,
             margin=0,
         )
 

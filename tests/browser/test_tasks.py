@@ -160,6 +160,12 @@ def test_attention_lies_under_the_spectrum(visit: Any, catalog: pd.DataFrame) ->
     for wave in (4500.0, 8000.0):
         across = [view.pixel(name, wave, 0)[0] for name in ("flux", "residual", "attention")]
         assert max(across) - min(across) < 1.5
+    bottom = view.model(
+        "Bokeh.index.find_one_by_id(get('residual').id).el.getBoundingClientRect().bottom"
+    )
+    choice = view.page.get_by_role("combobox", name="attention of").bounding_box()
+    assert choice is not None
+    assert choice["y"] >= bottom - 1
     view.page.get_by_label("channels").click()
     view.wait_for("get('attention channels').inner_width > 100")
     across = [view.pixel(name, 8000.0, 0)[0] for name in ("flux", "attention channels")]
