@@ -20,6 +20,7 @@ from explorer.keys import Help
 from explorer.server.bokeh_style_sheets import keep_style_sheets
 from explorer.server.latest import Latest, watch_activity
 from explorer.server.notices import warn
+from explorer.server.panel_echoes import cut_echoes
 from explorer.server.panel_locks import hold_locks
 from explorer.server.panel_page import cut_busy_tie, serve_own_files
 from explorer.server.panel_writes import keep_order
@@ -43,6 +44,7 @@ def build_page(dataset: Dataset) -> pmui.Page:
         keep_style_sheets(document)
         hold_locks()
         keep_order()
+        cut_echoes(document)
     session = Session(dataset)
     state = session.state
     defaults = {parameter: getattr(state, parameter) for parameter in NAMES.values()}
