@@ -1,4 +1,4 @@
-"""Surveys of galaxy spectra: ingest, mock, info."""
+"""Surveys of galaxy spectra: ingest, mock, export, info."""
 
 import sys
 from collections.abc import Sequence
@@ -14,6 +14,13 @@ COMMANDS = (
         "ingest",
     ),
     Command("mock", "mock survey with known truth", "data.mock.survey", "MockConfig", "mock"),
+    Command(
+        "export",
+        "survey or atlas -> HATS, HDF5 of the Multimodal Universe, Parquet",
+        "data.export.command",
+        "ExportConfig",
+        "export",
+    ),
     Command("info", "what a survey holds, as a table", "data.info", "InfoConfig", "info"),
 )
 

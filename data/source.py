@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from data.first_mock.survey import MockSurvey as FirstMockSurvey
+from data.json_file import read_json
 from data.mock.survey import RECIPE, MockSurvey
 from data.spectra import SpectrumSource
 from data.survey import Survey
@@ -24,6 +28,59 @@ def open_source(reference: dict[str, Any]) -> SpectrumSource:
     if kind == "mock":
         return _open_mock({name: value for name, value in reference.items() if name != "kind"})
     raise ValueError(f"reference kind must be 'survey' or 'mock', got {kind!r}")
+
+
+def open_folder(path: Path) -> tuple[pd.DataFrame, SpectrumSource]:
+    """Open a survey, or the survey of an atlas with the catalogue of the atlas.
+
+    Returns:
+        The catalogue, one row per object, and the source of their spectra.
+
+    Raises:
+        ValueError: The folder is neither, or what the atlas refers to is another survey now.
+    """
+    if not (path / "atlas.json").exists():
+        survey = Survey(path)
+        return survey.catalog, survey
+    info = read_json(path / "atlas.json", what="atlas")
+    source = open_source(atlas_reference(path, info["source"]))
+    catalog = pd.read_parquet(path / "catalog.parquet")
+    if not np.array_equal(source.ids, catalog["object_id"].astype(str).to_numpy()):
+        raise ValueError(f"the survey of {path} was made again: build the atlas again too")
+    return catalog, source
+
+
+def atlas_reference(
+    atlas: Path, reference: dict[str, Any], *, survey: Path | None = None
+) -> dict[str, Any]:
+    """Return the reference that an atlas has to its source, with the path where that is now.
+
+    Args:
+        atlas: Its folder.
+        reference: What atlas.json says under `source`.
+        survey: Where its survey is now, if not where the atlas says.
+
+    Raises:
+        ValueError: There is no survey.
+    """
+    reference = dict(reference)
+    relative = reference.pop("relative_path", None)
+    if "path" not in reference:
+        return reference
+    folders = [Path(reference["path"])]
+    if relative:
+        folders.insert(0, (atlas / relative).resolve())
+    if survey:
+        folders = [survey.resolve()]
+    folders = list(dict.fromkeys(folders))
+    for folder in folders:
+        if (folder / "survey.json").exists():
+            return reference | {"path": str(folder)}
+    tried = ", ".join(map(str, folders))
+    raise ValueError(
+        f"the survey of this atlas must be at one of {tried}, and is not; move it back, or "
+        f"put its new path under source.path in {atlas / 'atlas.json'}"
+    )
 
 
 def _open_mock(settings: dict[str, Any]) -> SpectrumSource:

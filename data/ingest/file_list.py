@@ -22,6 +22,8 @@ PLATES = ("spPlate-", "spField-")
 """How names of whole SDSS plates and fields begin."""
 PLATE_COMPANIONS = ("spZbest-", "spZall-")
 """How names of the redshifts of a plate begin."""
+HATS = "hats.properties"
+"""What tells a folder of a HATS catalogue."""
 
 _NOT_READ_ALONE = (*COMPANIONS, *PLATE_COMPANIONS)
 
@@ -146,6 +148,14 @@ def file_state(name: str) -> str:
     return " ".join(f"{s.st_size} {s.st_mtime_ns} {s.st_ctime_ns}" for s in found)
 
 
+def _has_objects(properties: str) -> bool:
+    """Return whether a HATS catalogue is one of objects: its margins and indices repeat those."""
+    with open(properties, encoding="utf-8", errors="replace") as file:
+        lines = [line.partition("=") for line in file]
+    kinds = [value.strip() for key, _, value in lines if key.strip() == "dataproduct_type"]
+    return not kinds or kinds[-1] in ("object", "source")
+
+
 def _walk(folder: Path, found: FileList) -> Iterator[str]:
     """Yield the spectrum files below a folder, sorted; linked folders are followed once."""
     visited: set[str] = set()
@@ -160,6 +170,9 @@ def _walk(folder: Path, found: FileList) -> Iterator[str]:
             continue
         visited.add(real)
         folders.sort()
+        if HATS in names:
+            folders[:] = ["dataset"] if _has_objects(os.path.join(top, HATS)) else []
+            continue
         for name in sorted(names):
             if name.lower().endswith(SUFFIXES) and not name.startswith(_NOT_READ_ALONE):
                 yield os.path.join(top, name)

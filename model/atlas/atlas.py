@@ -16,7 +16,7 @@ import pandas as pd
 
 from data.arrays import FloatArray
 from data.json_file import read_json
-from data.source import open_source
+from data.source import atlas_reference, open_source
 from data.spectra import SpectrumSource
 from model.atlas.embedding import Embedding
 from model.atlas.encoding import latent_columns
@@ -117,7 +117,7 @@ class Atlas:
         Raises:
             ValueError: The survey is not where it was, or is another one now.
         """
-        source = open_source(self._source_reference())
+        source = open_source(atlas_reference(self.path, self.info["source"], survey=self._survey))
         ids = source.ids
         own = self.catalog["object_id"].astype(str).to_numpy()
         if not np.array_equal(ids, own):
@@ -177,26 +177,6 @@ class Atlas:
                 "copy the whole folder again"
             )
         return catalog
-
-    def _source_reference(self) -> dict[str, Any]:
-        reference = dict(self.info["source"])
-        relative = reference.pop("relative_path", None)
-        if "path" not in reference:
-            return reference
-        folders = [Path(reference["path"])]
-        if relative:
-            folders.insert(0, (self.path / relative).resolve())
-        if self._survey:
-            folders = [self._survey.resolve()]
-        folders = list(dict.fromkeys(folders))
-        for folder in folders:
-            if (folder / "survey.json").exists():
-                return reference | {"path": str(folder)}
-        tried = ", ".join(map(str, folders))
-        raise ValueError(
-            f"the survey of this atlas must be at one of {tried}, and is not; move it back, or "
-            f"put its new path under source.path in {self.path / 'atlas.json'}"
-        )
 
 
 def _read(cls: type[T], values: dict[str, Any]) -> T:

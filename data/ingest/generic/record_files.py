@@ -16,6 +16,8 @@ ROWS = 64
 """Records read at once; they bound the memory."""
 PARQUET_SUFFIXES, HDF5_SUFFIXES = (".parquet", ".pq"), (".hdf5", ".h5", ".hdf")
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".npy", ".joblib")
+HEADER_KEYS = (b"AIRORVAC", b"BUNIT")
+"""Metadata of a Parquet file that say what a FITS header does: medium, unit of the flux."""
 NO_RECORDS = (
     "no spectra: nearest to a table of records, one spectrum a row (flux, ivar, wavelength as "
     "lists, or nested in one column), but no column of fluxes; it has "
@@ -51,6 +53,11 @@ def read_parquet(path: Path) -> Iterator[Recorded]:
     if not is_record({name.lower() for name in names}):
         raise ValueError(NO_RECORDS + ", ".join(names[:12]))
     name, number = object_name(path), 0
+    header = {
+        key.decode("latin-1").upper(): value.decode("latin-1")
+        for key, value in (file.schema_arrow.metadata or {}).items()
+        if key in HEADER_KEYS
+    }
     try:
         for batch in file.iter_batches(ROWS):
             columns = dict(_flat(batch.schema.names, batch.columns))
@@ -59,7 +66,7 @@ def read_parquet(path: Path) -> Iterator[Recorded]:
                 record: dict[str, Any] = {}
                 for key, column in columns.items():
                     record |= _values(key, column[row])
-                yield record_spectrum(record, f"{name}-{number}")
+                yield record_spectrum(record, f"{name}-{number}", header=header)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"damaged Parquet file: {error}") from error
 
