@@ -51,7 +51,8 @@ class TableView(pn.viewable.Viewer):
             configuration={"rowHeight": ROW_HEIGHT},
         )  # fmt: skip
         self.table.on_click(self._clicked)
-        state.param.watch(lambda *_: self._fill(), ["shown", "subset", "colour", "tab"])
+        state.param.watch(lambda *_: self._fill(), ["shown", "subset", "colour", "tab", "added"])
+        state.param.watch(lambda *_: self.more.param.update(options=others(state.dataset)), "added")
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the table under its summary."""
@@ -65,7 +66,7 @@ class TableView(pn.viewable.Viewer):
         if state.tab != "Table":
             return
         rows, dataset = state.rows(), state.dataset
-        more = [state.colour, *self.more.value]
+        more = [state.colour, *dataset.added, *self.more.value]
         self.words.object = summary(state, rows)
         self._making.submit(lambda: table_frame(dataset, rows[:MAX_ROWS], more), self._display)
 
@@ -82,7 +83,7 @@ class TableView(pn.viewable.Viewer):
 
 def others(dataset: Dataset) -> dict[str, str]:
     """Return label -> column of what the table does not show by itself."""
-    shown = {"object_id", *USUAL, *dataset.scores, *dataset.identifier_columns}
+    shown = {"object_id", *USUAL, *dataset.scores, *dataset.identifier_columns, *dataset.added}
     names = [str(name) for name in dataset.catalog.columns if str(name) not in shown]
     return {dataset.label(name): name for name in names}
 

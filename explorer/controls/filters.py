@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -12,10 +13,15 @@ import panel_material_ui as pmui
 from explorer.controls import class_filter, range_filter
 from explorer.controls.class_filter import ClassFilter
 from explorer.controls.compact import COMPACT
+from explorer.controls.expression_field import ExpressionField
 from explorer.controls.range_filter import RangeFilter
+from explorer.state.calculated import calculate
 from explorer.state.selection import passing
 from explorer.state.state import ExplorerState
 from explorer.theme.text import line
+
+Part = RangeFilter | ClassFilter | ExpressionField
+"""What shows one filter."""
 
 
 class FiltersView(pn.viewable.Viewer):
@@ -26,16 +32,7 @@ class FiltersView(pn.viewable.Viewer):
         super().__init__()
         self._state = state
         dataset = state.dataset
-        columns = [*dataset.class_columns, *dataset.numeric_columns]
-        self.add = pmui.Select(
-            label="",
-            options={
-                "Add a filter \N{HORIZONTAL ELLIPSIS}": "",
-                **{dataset.label(name): name for name in columns},
-            },
-            value="",
-            **COMPACT,
-        )
+        self.add = pmui.Select(label="", options=self._options(), value="", **COMPACT)
         self.add.param.watch(self._on_add, "value")
         self.clear = pmui.Button(
             label="clear all", size="small", variant="text", visible=False, margin=(0, 10),
@@ -49,9 +46,10 @@ class FiltersView(pn.viewable.Viewer):
             "Nothing passes: widen a range, tick a box or clear all.", margin=(0, 10)
         )
         self.rows = pn.Column(sizing_mode="stretch_width", margin=0)
-        self._parts: dict[str, RangeFilter | ClassFilter] = {}
+        self._parts: dict[str, Part] = {}
         state.param.watch(lambda *_: self._follow(), "filters")
         state.param.watch(lambda *_: self._warn(), "shown")
+        state.param.watch(lambda *_: self._follow_added(), "added")
         self._follow()
         self._warn()
 
@@ -67,6 +65,21 @@ class FiltersView(pn.viewable.Viewer):
             margin=0,
         )
 
+    def _options(self) -> dict[str, str]:
+        dataset = self._state.dataset
+        columns = [*dataset.class_columns, *dataset.numeric_columns]
+        return {
+            "Add a filter \N{HORIZONTAL ELLIPSIS}": "",
+            **{dataset.label(name): name for name in columns},
+        }
+
+    def _follow_added(self) -> None:
+        """Offer the columns that there are now; those added may have other values."""
+        self.add.options = self._options()
+        for column in set(self._parts) & set(self._state.dataset.added):
+            del self._parts[column]
+        self._follow()
+
     def _on_add(self, event: Any) -> None:  # noqa: ANN401 - param's event
         column, state = event.new, self._state
         if column and column not in state.filters:
@@ -81,13 +94,14 @@ class FiltersView(pn.viewable.Viewer):
         for column, value in filters.items():
             part = self._parts.get(column) or self._part(column)
             self._parts[column] = part
-            if isinstance(part, ClassFilter):
+            if isinstance(part, ExpressionField):
+                part.fill(column)
+            elif isinstance(part, ClassFilter):
                 others = {name: value for name, value in filters.items() if name != column}
                 part.fill(value, passing(self._state.dataset, others))
             else:
                 part.fill(value)
-        for column in set(self._parts) - set(filters):
-            del self._parts[column]
+        self._parts = {column: self._parts[column] for column in filters}
         self.clear.visible = len(filters) > 1
         wanted = [self._with_remove(column, part) for column, part in self._parts.items()]
         if [row.name for row in wanted] != [row.name for row in self.rows]:
@@ -97,7 +111,10 @@ class FiltersView(pn.viewable.Viewer):
         shown = self._state.shown
         self.nothing.visible = shown is not None and not shown.any()
 
-    def _part(self, column: str) -> RangeFilter | ClassFilter:
+    def _part(self, column: str) -> Part:
+        if self._state.filters[column] is True:
+            return ExpressionField(lambda text: self._condition(text, column), text=column)
+
         def change(value: Any) -> None:  # noqa: ANN401 - a range or a list
             filters = self._state.filters
             if column in filters and value != filters[column]:
@@ -106,7 +123,19 @@ class FiltersView(pn.viewable.Viewer):
         kind = ClassFilter if column in self._state.dataset.class_columns else RangeFilter
         return kind(self._state.dataset, column, change)
 
-    def _with_remove(self, column: str, part: RangeFilter | ClassFilter) -> pn.Row:
+    def _condition(self, text: str, before: str) -> Callable[[], None]:
+        """Return what puts a condition in the place of another; off the event loop."""
+        calculate(self._state.dataset, text).passes  # noqa: B018 - raises where it is none
+
+        def change() -> None:
+            filters = self._state.filters
+            self._state.filters = {
+                text if name == before else name: wanted for name, wanted in filters.items()
+            }
+
+        return change
+
+    def _with_remove(self, column: str, part: Part) -> pn.Row:
         def remove(_event: object) -> None:
             filters = dict(self._state.filters)
             filters.pop(column, None)

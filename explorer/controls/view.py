@@ -8,6 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from explorer.controls.compact import COMPACT, HEADING
+from explorer.controls.expressions import ExpressionsView
 from explorer.controls.filters import FiltersView
 from explorer.export.menu import TakeAway
 from explorer.state.dataset import LATENTS
@@ -24,25 +25,24 @@ class ControlsView(pn.viewable.Viewer):
         self._state = state
         self._take_away = take_away
         self.filters = FiltersView(state)
+        self.expressions = ExpressionsView(state)
         self.map_widgets = self._map_widgets()
 
     def _map_widgets(self) -> list[Any]:
         state, dataset = self._state, self._state.dataset
         parameters = state.param
         embeddings = {item.label: item.name for item in dataset.atlas.embeddings}
-        colours = {
-            dataset.label(name) if name in dataset.catalog else name: name
-            for name in parameters["colour"].objects
-        }
+        colour = pmui.Select.from_param(
+            parameters.colour, label="Colour", options=self._colours(), **COMPACT
+        )
+        state.param.watch(lambda *_: colour.param.update(options=self._colours()), "added")
         return [
             pmui.Select.from_param(
                 parameters.embedding, label="Embedding",
                 options={**embeddings, "latent pair": LATENTS}, **COMPACT,
             ),
             self._latent_pair(),
-            pmui.Select.from_param(
-                parameters.colour, label="Colour", options=colours, **COMPACT
-            ),
+            colour,
             pmui.Select.from_param(
                 parameters.colour_scale, label="Scale",
                 options={"linear": "linear", "logarithm": "log", "equal counts": "eq_hist"},
@@ -59,6 +59,11 @@ class ControlsView(pn.viewable.Viewer):
                 size="small", description="", margin=(2, 10),
             ),
         ]  # fmt: skip
+
+    def _colours(self) -> dict[str, str]:
+        dataset = self._state.dataset
+        names = self._state.param["colour"].objects
+        return {dataset.label(name) if name in dataset.catalog else name: name for name in names}
 
     def _latent_pair(self) -> pn.Row:
         """Return the choice of the two latents, visible where they are the embedding."""
@@ -81,6 +86,6 @@ class ControlsView(pn.viewable.Viewer):
             return pn.pane.HTML(f'<div style="{HEADING}">{text}</div>', margin=(10, 10, 2, 10))
 
         return pn.Column(
-            heading("Map"), *self.map_widgets, heading("Filters"), self.filters,
+            heading("Map"), *self.map_widgets, heading("Filters"), self.filters, self.expressions,
             heading("Take away"), self._take_away, sizing_mode="stretch_width", margin=0,
         )  # fmt: skip

@@ -46,10 +46,8 @@ def as_table(dataset: Dataset, rows: IndexArray) -> Any:  # noqa: ANN401 - a Tab
 
 def _column(dataset: Dataset, name: str, values: Any) -> Any:  # noqa: ANN401 - a Column
     known = column(name)
-    options: dict[str, Any] = {
-        "name": name, "description": known.description or dataset.label(name),
-        "unit": known.unit or None,
-    }  # fmt: skip
+    meaning = known.description or dataset.added.get(name) or dataset.label(name)
+    options: dict[str, Any] = {"name": name, "description": meaning, "unit": known.unit or None}
     if pd.api.types.is_bool_dtype(values) and not values.isna().any():
         return Column(values.to_numpy(bool), **options)
     if pd.api.types.is_numeric_dtype(values):

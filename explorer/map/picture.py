@@ -121,4 +121,5 @@ class MapPicture:
 
     def _is_whole(self) -> bool:
         state = self._state
-        return state.view is None and state.shown is None and state.subset is None
+        everything = state.view is None and state.shown is None and state.subset is None
+        return everything and state.colour not in state.dataset.added  # of this session only

@@ -75,6 +75,7 @@ class MapView(pn.viewable.Viewer):
         for names, react in (
             (looks, self.redraw),
             (plane, self._change_plane),
+            (["added"], self._follow_added),
             (["view"], self._follow_view),
             (["dark"], self._repaint),
             (["selected", "mark_neighbours", "n_neighbours"], self._markers.mark_selected),
@@ -170,6 +171,10 @@ class MapView(pn.viewable.Viewer):
             self.figure.x_range.update(start=view[0], end=view[1])
             self.figure.y_range.update(start=view[2], end=view[3])
         self.picture.draw(view, again=False)
+
+    def _follow_added(self) -> None:
+        if self._state.colour in self._state.dataset.added:
+            self.redraw()
 
     def _follow_view(self) -> None:
         self._go_home() if self._state.view is None else self._set_view(self._state.view)

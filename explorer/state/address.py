@@ -13,10 +13,11 @@ import param
 
 from explorer.state.dataset import Dataset
 from explorer.state.path import Path
-from explorer.state.selection import plane_of
+from explorer.state.selection import passing, plane_of
 from explorer.state.state import ExplorerState
 
 NAMES = {
+    "columns": "columns",
     "map": "embedding",
     "lx": "latent_x",
     "ly": "latent_y",
@@ -50,6 +51,8 @@ GRADUAL = {
 }  # fmt: skip
 """Parameters that change by steps: no step of theirs is a page of the browser's history."""
 DIGITS = 6
+MOST_COLUMNS = 20
+"""Calculated columns that an address may ask for."""
 MOST_VERTICES = 60
 """Vertices of a path kept in the URL; one drawn by hand has hundreds."""
 
@@ -89,6 +92,11 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
             value = text if is_text else json.loads(text)
             if parameter == "path":
                 value = _to_path(state.dataset, value)
+            elif parameter == "columns":
+                state.calculate_columns(_to_columns(value))
+                continue
+            elif parameter == "filters":
+                passing(state.dataset, value)
             elif parameter in ("clip", "view", "window") and value is not None:
                 value = _limits(value)
             setattr(state, parameter, value)
@@ -114,8 +122,14 @@ def restore(
         Messages as of `from_query`.
     """
     with param.parameterized.batch_call_watchers(state):
+        if "columns" not in query:
+            state.calculate_columns({})
         state.param.update(
-            {name: value for name, value in defaults.items() if value != getattr(state, name)}
+            {
+                name: value
+                for name, value in defaults.items()
+                if value != getattr(state, name) and name != "columns"
+            }
         )
         if "id" not in query:
             state.selected = None
@@ -144,6 +158,18 @@ def _to_path(dataset: Dataset, value: Any) -> Path:  # noqa: ANN401 - JSON
         raise ValueError(f"a path needs 2 to {most} finite vertices")
     plane = plane_of(dataset, str(value["plane"]))
     return Path(vertices=vertices, plane=plane.key, origin="address")
+
+
+def _to_columns(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSON
+    """Return name -> expression, checked to be a few texts.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    texts = isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+    if not texts or len(value) > MOST_COLUMNS:
+        raise ValueError(f"columns must be at most {MOST_COLUMNS} names with expressions")
+    return value
 
 
 def _limits(value: Any) -> tuple[float, ...]:  # noqa: ANN401 - JSON

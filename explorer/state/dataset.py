@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from cachetools import LRUCache
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from data import columns
 from data.arrays import BoolArray, FloatArray, IndexArray
 from data.parts import wave_range
+from explorer.state.cache import Cache
 
 if TYPE_CHECKING:
     from model.atlas.atlas import Atlas
@@ -35,6 +38,8 @@ CAVEATS = {
     "(Liang+2023, 5.1).",
 }
 """Score -> how far it can be trusted."""
+N_CALCULATED = 16
+"""Expressions of a session whose values are remembered, 8 MB each at a million objects."""
 EXACT_FLOAT32, EXACT_FLOAT64 = 2**24, 2**53
 """Whole numbers from here on lose digits as floating-point numbers."""
 
@@ -91,10 +96,15 @@ class Classes:
 class Dataset:
     """An atlas with what views derive from it: computed once, kept for all sessions.
 
+    A session has a dataset of its own (`for_session`), which shares all of this and may have
+    columns beside those of the atlas: every view shows them as it shows the others.
+
     Attributes:
         atlas: The atlas.
-        catalog: Its catalogue, row = object.
+        catalog: Its catalogue, row = object, with the columns added.
         ids: `object_id` of each row, as text.
+        added: Name of each column added -> what it is, in words.
+        conditions: Name -> mask: what an expression may call by that name.
     """
 
     def __init__(self, atlas: Atlas) -> None:
@@ -102,30 +112,89 @@ class Dataset:
         self.atlas = atlas
         self.catalog: pd.DataFrame = atlas.catalog
         self.ids: NDArray[np.object_] = self.catalog["object_id"].astype(str).to_numpy(object)
-        self._kept: dict[tuple[str, ...], Any] = {}
-        self._lock = RLock()
-        self._locks: dict[tuple[str, ...], Any] = {}
+        self.added: dict[str, str] = {}
+        self.conditions: dict[str, BoolArray] = {}
+        self._shared = Cache()
+        self._own = Cache()
+        self._calculated: LRUCache[Any, Any] = LRUCache(N_CALCULATED)
+        self._calculating = RLock()
+        self._versions: dict[str, int] = {}  # of what was added, by name
 
     def __len__(self) -> int:
         """Return the number of objects."""
         return len(self.catalog)
 
+    def for_session(self) -> Dataset:
+        """Return a dataset that shares everything with this one but the columns added to it."""
+        _ = self.numeric_columns, self.class_columns, self.left_out, self.identifier_columns
+        own = copy.copy(self)
+        own._own, own._calculated = Cache(), LRUCache(N_CALCULATED)  # noqa: SLF001
+        own._calculating, own._versions = RLock(), dict(self._versions)  # noqa: SLF001
+        return own
+
+    def add(self, name: str, values: FloatArray | NDArray[np.object_], *, meaning: str) -> None:
+        """Add a column of numbers (NaN = missing) or of text (None), or replace one added.
+
+        Raises:
+            ValueError: The atlas has a column of that name.
+        """
+        if name in self.catalog and name not in self.added:
+            raise ValueError(f"{name!r} is a column of the atlas; choose another name")
+        is_number = np.issubdtype(np.asarray(values).dtype, np.number)
+        self._list(name, among_numbers=is_number, among_words=not is_number)
+        self._own.forget(name)
+        self.catalog = self.catalog.assign(**{name: values})
+        self.added = {**self.added, name: meaning}
+        self._versions[name] = self._versions.get(name, 0) + 1
+
+    def remove(self, name: str) -> None:
+        """Remove a column that was added, if it is there."""
+        if name in self.added:
+            self._list(name, among_numbers=False, among_words=False)
+            self.added = {item: text for item, text in self.added.items() if item != name}
+            self.catalog = self.catalog.drop(columns=name)
+            self._own.forget(name)
+
+    def name_condition(self, name: str, mask: BoolArray | None) -> None:
+        """Let expressions call a mask by a name; None = no longer."""
+        others = {item: known for item, known in self.conditions.items() if item != name}
+        self.conditions = others if mask is None else {**others, name: mask}
+        self._versions[name] = self._versions.get(name, 0) + 1
+
+    def remember(self, text: str, columns: tuple[str, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """Return what an expression of some columns gives: computed, or remembered from lately.
+
+        Args:
+            text: The expression.
+            columns: All that it reads.
+            make: Computes it.
+        """
+        key = (text, *(self._versions.get(name, 0) for name in columns))
+        with self._calculating:
+            if key not in self._calculated:
+                self._calculated[key] = make()
+            return self._calculated[key]
+
+    def _list(self, name: str, *, among_numbers: bool, among_words: bool) -> None:
+        for attribute, there in (
+            ("numeric_columns", among_numbers),
+            ("class_columns", among_words),
+        ):
+            names = [item for item in getattr(self, attribute) if item != name]
+            setattr(self, attribute, [*names, name] if there else names)
+
     def keep(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
         """Compute once per key and keep the result; thread-safe.
 
         Keys are namespaced by the caller: two functions may use the same key for different things.
+        What depends on a column that was added has its name in the key, and goes with the column.
 
         Args:
             key: What the result depends on, beside the atlas.
             make: Computes it; a function or lambda written inside the caller.
         """
-        key = (make.__module__, make.__qualname__, *key)
-        with self._lock:
-            lock = self._locks.setdefault(key, RLock())
-        with lock:
-            if key not in self._kept:
-                self._kept[key] = make()
-            return self._kept[key]
+        cache = self._shared if self.added.keys().isdisjoint(key) else self._own
+        return cache.keep((make.__module__, make.__qualname__, *key), make)
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 
 from data.arrays import BoolArray
+from explorer.state.calculated import calculate, read_expression
 from explorer.state.dataset import LATENTS, Dataset, Plane
 
 NO_VALUE = ""
@@ -22,9 +23,11 @@ def passing(dataset: Dataset, filters: Mapping[str, Any]) -> BoolArray | None:
         dataset: The atlas.
         filters: Column -> (low, high), both included, or column -> list of class names. An
             object without a value passes (low, high, True), and a list that holds `NO_VALUE`.
+            Or a condition, as `calculated.calculate` reads it, -> True.
 
     Raises:
-        ValueError: A column is not there, or a filter is neither a range nor a list.
+        ValueError: A column is not there, a filter is neither a range nor a list, or a condition
+            can not be read.
     """
     mask: BoolArray | None = None
     for column, wanted in filters.items():
@@ -38,6 +41,8 @@ def passing(dataset: Dataset, filters: Mapping[str, Any]) -> BoolArray | None:
             passes = (values >= low) & (values <= high)
             if len(wanted) == 3 and wanted[2]:
                 passes |= np.isnan(values)
+        elif wanted is True:
+            passes = calculate(dataset, column).passes
         else:
             raise ValueError(
                 f"a filter must be (low, high) on a column of numbers or a list of classes, "
@@ -45,6 +50,17 @@ def passing(dataset: Dataset, filters: Mapping[str, Any]) -> BoolArray | None:
             )
         mask = passes if mask is None else mask & passes
     return mask
+
+
+def applies(dataset: Dataset, column: str, wanted: Any) -> bool:  # noqa: ANN401
+    """Return whether a dataset has what a filter needs."""
+    if wanted is not True:
+        return column in dataset.numeric_columns or column in dataset.class_columns
+    try:
+        read_expression(dataset, column)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_range(wanted: Any) -> bool:  # noqa: ANN401 - whatever an address holds

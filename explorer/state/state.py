@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import param
 from numpy.typing import NDArray
 
-from data.arrays import BoolArray, IndexArray
+from data.arrays import BoolArray, FloatArray, IndexArray
+from explorer.state.calculated import calculate_all
 from explorer.state.dataset import DENSITY, LATENTS, Dataset, Plane
 from explorer.state.outlier_options import OPTIONS
 from explorer.state.path import Path
-from explorer.state.selection import inside_region, passing
+from explorer.state.selection import applies, inside_region, passing
 from explorer.theme.colour import PALETTES
 
 
@@ -46,6 +48,14 @@ class ExplorerState(param.Parameterized):
     )  # type: ignore[assignment]
     view: tuple[float, float, float, float] | None = param.Tuple(
         None, length=4, allow_None=True, doc="x0, x1, y0, y1 of the map; None = everything."
+    )  # type: ignore[assignment]
+
+    # Columns of this session, beside those of the atlas.
+    columns: dict[str, str] = param.Dict(
+        {}, doc="Name -> expression of the columns calculated; written by `calculate_columns`."
+    )  # type: ignore[assignment]
+    added: int = param.Integer(
+        0, doc="Grows when columns are added to `dataset`, removed or changed. Derived."
     )  # type: ignore[assignment]
 
     # Objects.
@@ -133,10 +143,9 @@ class ExplorerState(param.Parameterized):
     def __init__(self, dataset: Dataset, **params: Any) -> None:  # noqa: ANN401
         """Start a session on an atlas; `params` are first choices."""
         embeddings = [item.name for item in dataset.atlas.embeddings] + [LATENTS]
-        colours = [*dataset.numeric_columns, *dataset.class_columns, DENSITY]
-        super().__init__(dataset=dataset)
+        super().__init__(dataset=dataset.for_session())
         self.param["embedding"].objects = embeddings
-        self.param["colour"].objects = colours
+        colours = self.param["colour"].objects = self._colours()
         scores = [score.column for score in dataset.atlas.scores]
         self.param["score"].objects = scores or [None]
         self.param.update(embedding=embeddings[0], colour=colours[0], score=(scores or [None])[0])
@@ -161,6 +170,48 @@ class ExplorerState(param.Parameterized):
         """Return the rows selected: in the region, else all that pass the filters."""
         mask = self.subset if self.subset is not None else self.shown
         return np.arange(len(self.dataset)) if mask is None else np.flatnonzero(mask)
+
+    def calculate_columns(
+        self, columns: Mapping[str, str], *, calculated: Mapping[str, FloatArray] | None = None
+    ) -> None:
+        """Set the columns that are calculated; what is asked of one that is gone is forgotten.
+
+        Args:
+            columns: Name -> expression, of the columns of the atlas and of those named before it.
+            calculated: Their values, if `calculated.calculate_all` has computed them.
+
+        Raises:
+            ValueError: A name is taken, or an expression can not be computed; nothing changes then.
+        """
+        dataset = self.dataset
+        if calculated is None:
+            calculated = calculate_all(dataset, columns, replacing=self.columns)
+        for name in self.columns.keys() - columns.keys():
+            dataset.remove(name)
+        for name, text in columns.items():
+            dataset.add(name, calculated[name], meaning=text)
+        self._follow_added(columns=dict(columns))
+
+    def _follow_added(self, **changes: Any) -> None:  # noqa: ANN401 - parameters
+        """Offer the columns that there are now, and forget what is asked of others."""
+        dataset = self.dataset
+        with param.parameterized.batch_call_watchers(self):
+            self.param["colour"].objects = self._colours()
+            if self.colour not in self.param["colour"].objects:
+                changes["colour"] = self._colours()[0]
+            filters = {name: it for name, it in self.filters.items() if applies(dataset, name, it)}
+            if len(filters) < len(self.filters):
+                changes["filters"] = filters
+            self.param.update(added=self.added + 1, **changes)
+
+    def _colours(self) -> list[str]:
+        return [*self.dataset.numeric_columns, *self.dataset.class_columns, DENSITY]
+
+    @param.depends("added", watch=True)
+    def _derive_again(self) -> None:
+        known = {*self.dataset.numeric_columns, *self.dataset.class_columns} - {*self.dataset.added}
+        if not known.issuperset(self.filters):
+            self._derive_masks()
 
     @param.depends("filters", "region", watch=True)
     def _derive_masks(self) -> None:
