@@ -207,6 +207,28 @@ COLUMNS: dict[str, Column] = {
         label="width of Hα", description="Full width at half maximum of H-alpha without [N II], "
         "the instrument included", **_SPEED
     ),
+    "ew_halpha_wings": Column(
+        label="EW of broad Hα", description="Equivalent width of H-alpha 1300 to 3400 km/s from "
+        "its centre: above 3 Angstrom, the line is broad", **_WIDTH
+    ),
+    "l_halpha": Column(
+        label="height of Hα",
+        description="Flux density at 6564.6 Angstrom above the continuum, over the norm "
+        "(Melchior+2022, section 4.3)",
+    ),
+    "log_nii_halpha": Column(
+        label="log [N II]/Hα", symbol="dex", unit="dex", ucd="spect.line.intensity;arith.ratio",
+        description="BPT coordinate: log10 of the flux of [N II] 6585 over that of H-alpha",
+    ),
+    "log_oiii_hbeta": Column(
+        label="log [O III]/Hβ", symbol="dex", unit="dex", ucd="spect.line.intensity;arith.ratio",
+        description="BPT coordinate: log10 of the flux of [O III] 5008 over that of H-beta",
+    ),
+    "line_class": Column(
+        label="class by lines", ucd="src.class",
+        description="Class by the rules of Portillo+2020: quiescent (a Balmer line below 3 sigma), "
+        "else emission-line or narrow-line AGN by Kewley+2001; broad-line AGN",
+    ),
     # What the atlas computes; the labels of scores come from the atlas.
     "neg_log_p": Column(label="-log p"),
     "lof": Column(label="local outlier factor"),
@@ -235,6 +257,8 @@ COLUMNS: dict[str, Column] = {
 }  # fmt: skip
 _BY_NEIGHBOURS = re.compile(r"(\w+?)_near(?:_(low|high))?")
 """Properties as neighbours tell them (`model.atlas.properties`)."""
+_MEASURED = re.compile(r"(\w+?)_(data|model)(_err)?")
+"""What an atlas measures of each object (`model.atlas.line_columns`)."""
 _POSITION = re.compile(r"latent_\d+|(umap|tsne|pca)_[xy]")
 
 
@@ -245,6 +269,9 @@ def column(name: str) -> Column:
     told = _BY_NEIGHBOURS.fullmatch(name)
     if told and told[1] in COLUMNS:
         return _by_neighbours(COLUMNS[told[1]], told[2])
+    measured = _MEASURED.fullmatch(name)
+    if measured and measured[1] in COLUMNS:
+        return _measured(COLUMNS[measured[1]], measured[2], error=bool(measured[3]))
     is_position = _POSITION.fullmatch(name)
     return Column(label=name, description="Position in latent space" if is_position else "")
 
@@ -259,4 +286,18 @@ def _by_neighbours(known: Column, end: str) -> Column:
         short=f"{known.heading} near" + (f" {end}" if end else ""),
         ucd="",
         description=f"{words}: {which}estimated from the nearest objects in latent space",
+    )
+
+
+def _measured(known: Column, where: str, *, error: bool) -> Column:
+    """Return what a measured quantity is in the `data` or the `model`, or its error."""
+    words = known.description or known.label
+    origin = "in the spectrum" if where == "data" else "in the model's reconstruction"
+    ucd = f"stat.error;{known.ucd}" if error and known.ucd else known.ucd
+    return replace(
+        known,
+        label=f"{'error of ' if error else ''}{known.label} ({where})",
+        short=f"{'± ' if error else ''}{known.heading} ({where})",
+        ucd=ucd.split(";arith")[0] if error else ucd,
+        description=f"{words}, {'1 sigma error of what is ' if error else ''}measured {origin}",
     )

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.arrays import FloatArray
+from data.lines.bands import MIN_COVERAGE_LINE, MIN_COVERAGE_SIDE, Band, Pixels, Window
 
-Band = tuple[float, float]
 ROWS_AT_ONCE = 2048
-MIN_COVERAGE_LINE = 0.9
-MIN_COVERAGE_SIDE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +26,8 @@ class LineIndex:
     band: Band
     blue: Band
     red: Band
+    min_coverage: float = MIN_COVERAGE_LINE
+    """Share of the band that must be observed."""
 
 
 def air_to_vacuum(wave: FloatArray | float) -> FloatArray:
@@ -67,6 +67,19 @@ EMISSION: tuple[LineIndex, ...] = (
 """Bands of the MaNGA Data Analysis Pipeline (Belfiore+2019, AJ 158, 160, table 2), vacuum;
 [O II] and [S II] as sums of their doublets."""
 
+_WING_SIDES = {"blue": (6400.0, 6450.0), "red": (6755.0, 6805.0)}
+WINGS: tuple[LineIndex, ...] = (
+    LineIndex(
+        name="halpha_blue_wing", band=(6510.0, 6536.0), min_coverage=MIN_COVERAGE_SIDE,
+        **_WING_SIDES,
+    ),
+    LineIndex(
+        name="halpha_red_wing", band=(6600.0, 6640.0), min_coverage=MIN_COVERAGE_SIDE,
+        **_WING_SIDES,
+    ),
+)  # fmt: skip
+"""Where a broad H-alpha stands out beside the narrow lines, 1300 to 3400 km/s from its centre."""
+
 ABSORPTION: tuple[LineIndex, ...] = (
     _air("hdelta_a", (4083.500, 4122.250), (4041.600, 4081.500), (4128.500, 4161.000)),
     _air("hbeta_lick", (4847.875, 4876.625), (4827.875, 4847.875), (4876.625, 4891.625)),
@@ -91,7 +104,11 @@ RATIOS: dict[str, tuple[str, str]] = {
 
 
 def measure(
-    wave_rest: FloatArray, flux: FloatArray, ivar: FloatArray | None = None
+    wave_rest: FloatArray,
+    flux: FloatArray,
+    ivar: FloatArray | None = None,
+    *,
+    fill: FloatArray | None = None,
 ) -> dict[str, FloatArray]:
     """Measure every index of every spectrum.
 
@@ -101,67 +118,74 @@ def measure(
         flux: Flux density per Angstrom, any unit, shape (n_galaxy, n_pixel).
         ivar: Inverse variance of `flux`, 0 where masked, same shape; None = no masked pixel
             and no errors.
+        fill: What masked pixels are taken for, such as a model's flux, NaN where it says nothing,
+            same shape. Half of a band must be unmasked then; part of what is filled in of a line
+            counts as error (`FILL_ERROR`). None: 9 of 10 pixels of a band must be unmasked.
 
     Returns:
         Arrays of shape (n_galaxy,), NaN where a band is not covered: `d4000` (ratio of mean
-        F_nu); for each of `EMISSION` `ew_*` (Angstrom) and `flux_*` (flux unit x Angstrom);
-        for each of `ABSORPTION` its name (Angstrom); each of `RATIOS` (dex; NaN unless both
-        fluxes are positive). With `ivar`, also `*_err` (1 sigma) of all but the ratios.
+        F_nu); for each of `EMISSION` and `WINGS` `ew_*` (Angstrom) and `flux_*` (flux unit x
+        Angstrom); for each of `ABSORPTION` its name (Angstrom); each of `RATIOS` (dex; NaN unless
+        both fluxes are positive). With `ivar`, also `*_err` (1 sigma) of all but the ratios.
 
     Raises:
         ValueError: The shapes do not belong together or `wave_rest` does not increase.
     """
     wave_rest, flux = np.asarray(wave_rest, dtype=float), np.asarray(flux)
-    _check(wave_rest, flux, ivar)
+    _check(wave_rest, flux, ivar=ivar, fill=fill)
     parts = []
     for start in range(0, max(len(flux), 1), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
         wave = wave_rest[rows] if wave_rest.ndim == 2 else wave_rest[None]
-        parts.append(_measure_rows(wave, flux[rows], None if ivar is None else ivar[rows]))
+        pixels = Pixels(wave, flux[rows], _rows_of(ivar, rows), _rows_of(fill, rows))
+        parts.append(_measure_rows(pixels))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _check(wave_rest: FloatArray, flux: FloatArray, ivar: FloatArray | None) -> None:
+def _rows_of(values: FloatArray | None, rows: slice) -> FloatArray | None:
+    return None if values is None else np.asarray(values)[rows]
+
+
+def _check(wave_rest: FloatArray, flux: FloatArray, **others: FloatArray | None) -> None:
     if flux.ndim != 2 or wave_rest.shape not in (flux.shape, flux.shape[1:]):
         raise ValueError(
             "flux must have shape (n_galaxy, n_pixel) and wave_rest (n_pixel,) or the same, "
             f"got flux {flux.shape} and wave_rest {wave_rest.shape}"
         )
-    if ivar is not None and np.shape(ivar) != flux.shape:
-        raise ValueError(f"ivar must have the shape of flux {flux.shape}, got {np.shape(ivar)}")
+    for name, values in others.items():
+        if values is not None and np.shape(values) != flux.shape:
+            raise ValueError(
+                f"{name} must have the shape of flux {flux.shape}, got {np.shape(values)}"
+            )
     if wave_rest.shape[-1] < 2 or not np.all(np.diff(wave_rest, axis=-1) > 0):
         raise ValueError("wave_rest must have at least 2 pixels and increase along each row")
 
 
-def _measure_rows(
-    wave: FloatArray, flux: FloatArray, ivar: FloatArray | None
-) -> dict[str, FloatArray]:
+def _measure_rows(pixels: Pixels) -> dict[str, FloatArray]:
     result: dict[str, FloatArray] = {}
     errors: dict[str, FloatArray] = {}
-    result["d4000"], errors["d4000"] = _d4000(wave, flux, ivar)
-    for index in EMISSION:
-        line = _excess(index, wave, flux, ivar)
+    result["d4000"], errors["d4000"] = _d4000(pixels)
+    for index in (*EMISSION, *WINGS):
+        line = _excess(index, pixels)
         name = f"ew_{index.name}"
         result[name], errors[name] = line.equivalent_width()
         name = f"flux_{index.name}"
         result[name], errors[name] = line.total, line.total_err
     for index in ABSORPTION:
-        width, errors[index.name] = _excess(index, wave, flux, ivar).equivalent_width()
+        width, errors[index.name] = _excess(index, pixels).equivalent_width()
         result[index.name] = -width
     for name, (above, below) in RATIOS.items():
         top, bottom = result[f"flux_{above}"], result[f"flux_{below}"]
         both = (top > 0) & (bottom > 0)
         result[name] = np.log10(np.where(both, top, np.nan) / np.where(both, bottom, np.nan))
-    if ivar is not None:
+    if pixels.ivar is not None:
         result |= {f"{name}_err": values for name, values in errors.items()}
     return result
 
 
-def _d4000(
-    wave: FloatArray, flux: FloatArray, ivar: FloatArray | None
-) -> tuple[FloatArray, FloatArray]:
+def _d4000(pixels: Pixels) -> tuple[FloatArray, FloatArray]:
     """Return the break and its error, shape (n_galaxy,)."""
-    window = _Window(wave, flux, ivar, D4000_BLUE[0], D4000_RED[1])
+    window = Window(pixels, D4000_BLUE[0], D4000_RED[1])
     nu_per_wave = window.wave**2  # F_nu = F_lambda lambda^2 / c
     red, red_var = window.mean(D4000_RED, factor=nu_per_wave)
     blue, blue_var = window.mean(D4000_BLUE, factor=nu_per_wave)
@@ -193,9 +217,9 @@ class _Line:
         return value, error
 
 
-def _excess(index: LineIndex, wave: FloatArray, flux: FloatArray, ivar: FloatArray | None) -> _Line:
+def _excess(index: LineIndex, pixels: Pixels) -> _Line:
     low = min(index.band[0], index.blue[0])
-    window = _Window(wave, flux, ivar, low, max(index.band[1], index.red[1]))
+    window = Window(pixels, low, max(index.band[1], index.red[1]))
     blue, blue_var = window.mean(index.blue, MIN_COVERAGE_SIDE)
     red, red_var = window.mean(index.red, MIN_COVERAGE_SIDE)
     blue_wave, red_wave, centre = (sum(band) / 2 for band in (index.blue, index.red, index.band))
@@ -203,7 +227,7 @@ def _excess(index: LineIndex, wave: FloatArray, flux: FloatArray, ivar: FloatArr
     continuum = (1 - weight) * blue + weight * red
     slope = (red - blue) / (red_wave - blue_wave)
     line = continuum[:, None] + slope[:, None] * (window.wave - centre)
-    excess, excess_var = window.mean(index.band, MIN_COVERAGE_LINE, minus=line)
+    excess, excess_var = window.mean(index.band, index.min_coverage, minus=line, is_line=True)
     continuum_var = (1 - weight) ** 2 * blue_var + weight**2 * red_var
     width = index.band[1] - index.band[0]
     return _Line(
@@ -213,47 +237,3 @@ def _excess(index: LineIndex, wave: FloatArray, flux: FloatArray, ivar: FloatArr
         continuum=continuum,
         continuum_err=np.sqrt(continuum_var),
     )
-
-
-class _Window:
-    """The pixels around one index, gathered to the same width for every galaxy."""
-
-    def __init__(
-        self, wave: FloatArray, flux: FloatArray, ivar: FloatArray | None, low: float, high: float
-    ) -> None:
-        """Take the pixels of `low`..`high` (Angstrom); `wave` has shape (1 or n, n_pixel)."""
-        n_pixel = wave.shape[1]
-        first = np.array([np.searchsorted(row, low) - 1 for row in wave]).clip(0, n_pixel - 1)
-        last = np.array([np.searchsorted(row, high) + 1 for row in wave]).clip(0, n_pixel)
-        width = max(int((last - first).max()), 2)
-        first = np.minimum(first, max(n_pixel - width, 0))
-        columns = first[:, None] + np.arange(min(width, n_pixel))
-        self.wave = np.take_along_axis(wave, columns, axis=1)
-        step = np.diff(self.wave, axis=1)
-        self._left = self.wave - 0.5 * np.concatenate([step[:, :1], step], axis=1)
-        self._right = self.wave + 0.5 * np.concatenate([step, step[:, -1:]], axis=1)
-        columns = np.broadcast_to(columns, (len(flux), columns.shape[1]))
-        self._flux = np.take_along_axis(flux, columns, axis=1).astype(float)
-        self._good = np.isfinite(self._flux)
-        self._variance = np.zeros((1, 1))
-        if ivar is not None:
-            gathered = np.take_along_axis(np.asarray(ivar), columns, axis=1).astype(float)
-            self._good &= gathered > 0
-            self._variance = 1 / np.where(self._good, gathered, 1.0)
-
-    def mean(
-        self,
-        band: Band,
-        min_coverage: float = MIN_COVERAGE_LINE,
-        *,
-        factor: FloatArray | float = 1.0,
-        minus: FloatArray | float = 0.0,
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return the mean over the good part of a band of (flux - minus) factor; its variance."""
-        share = np.minimum(self._right, band[1]) - np.maximum(self._left, band[0])
-        share = np.where(self._good, share.clip(0), 0.0)
-        covered = share.sum(axis=1)
-        covered = np.where(covered >= min_coverage * (band[1] - band[0]), covered, np.nan)
-        value = np.where(self._good, self._flux - minus, 0.0) * factor
-        mean = (share * value).sum(axis=1) / covered
-        return mean, ((share * factor) ** 2 * self._variance).sum(axis=1) / covered**2

@@ -23,9 +23,14 @@ STARS: dict[str, FloatArray] = {
     "nii": np.array([-0.62, -0.44, -0.27, -0.21, -0.13, -0.06, 0.00, 0.07]),
     "hbeta": np.array([-4.76, -4.20, -3.45, -2.96, -2.47, -2.07, -2.00, -1.88]),
     "oiii": np.array([-0.23, -0.31, -0.27, -0.47, -0.49, -0.56, -0.74, -0.99]),
+    "oii": np.array([-0.19, -0.40, -0.80, -1.42, -1.73, -2.37, -2.79, -4.01]),
+    "oi": np.array([-0.06, -0.03, -0.08, -0.13, -0.13, -0.14, -0.17, -0.20]),
+    "sii": np.array([0.01, 0.00, -0.10, -0.18, -0.20, -0.22, -0.24, -0.25]),
 }
 """Equivalent width of the stars alone in the band of a line (Angstrom, negative: absorption)."""
-SCATTER: dict[str, float] = {"halpha": 0.2, "nii": 0.1, "hbeta": 0.5, "oiii": 0.2}
+SCATTER: dict[str, float] = {
+    "halpha": 0.2, "nii": 0.1, "hbeta": 0.5, "oiii": 0.2, "oii": 0.3, "oi": 0.1, "sii": 0.1,
+}  # fmt: skip
 """Scatter of the above at one D4000, Angstrom."""
 LEAST = 2.0
 """A line weaker than so many times the scatter has no ratio."""
@@ -38,27 +43,56 @@ DUST_POWER = -0.77
 the extinction curve of Cardelli+1989 at the three lines."""
 
 
-def corrected(measured: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+def without_stars(
+    measured: Mapping[str, FloatArray], d4000: FloatArray | None = None
+) -> dict[str, FloatArray]:
+    """Return emission lines without the absorption of the stars under them.
+
+    Args:
+        measured: Of `data.lines.indices.measure`; arrays of shape (n_galaxy,).
+        d4000: The break that tells the stars, where a better one is known than that measured.
+
+    Returns:
+        `flux_*` and `ew_*` of each of `STARS`, as in `measured`, and `*_err`: of the noise, where
+        `measured` has it, and of the stars; shape (n_galaxy,).
+    """
+    d4000 = measured["d4000"] if d4000 is None else d4000
+    result: dict[str, FloatArray] = {}
+    for name in STARS:
+        flux, width = f"flux_{name}", f"ew_{name}"
+        with np.errstate(divide="ignore", invalid="ignore"):
+            continuum = measured[flux] / measured[width]
+        stars = np.interp(d4000, D4000, STARS[name])
+        for line, stellar, scatter in (
+            (flux, stars * continuum, SCATTER[name] * np.abs(continuum)),
+            (width, stars, SCATTER[name]),
+        ):
+            result[line] = measured[line] - stellar
+            result[f"{line}_err"] = np.hypot(measured.get(f"{line}_err", 0.0), scatter)
+    return result
+
+
+def corrected(
+    measured: Mapping[str, FloatArray], d4000: FloatArray | None = None
+) -> dict[str, FloatArray]:
     """Return line ratios without the absorption of the stars, and H-delta_A without emission.
 
     Args:
         measured: Of `data.lines.indices.measure`; arrays of shape (n_galaxy,).
+        d4000: As for `without_stars`.
 
     Returns:
         `log_nii_halpha` and `log_oiii_hbeta` (dex; NaN unless both lines are well above the
         scatter of the correction), their `*_err` where the fluxes have errors, and `hdelta_a`
         (Angstrom, positive in absorption).
     """
+    lines = without_stars(measured, d4000)
     flux, error = {}, {}
-    for name in STARS:
-        width, total = measured[f"ew_{name}"], measured[f"flux_{name}"]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            continuum = total / width
-        line = width - np.interp(measured["d4000"], D4000, STARS[name])
-        strong = (line > LEAST * SCATTER[name]) & (continuum > 0)
-        flux[name] = np.where(strong, line * continuum, np.nan)
-        noise = measured.get(f"flux_{name}_err", np.full(len(total), np.nan))
-        error[name] = np.hypot(noise, SCATTER[name] * continuum) / flux[name]
+    for name in ("halpha", "nii", "hbeta", "oiii"):
+        strong = (lines[f"ew_{name}"] > LEAST * SCATTER[name]) & (lines[f"flux_{name}"] > 0)
+        flux[name] = np.where(strong, lines[f"flux_{name}"], np.nan)
+        known = f"flux_{name}_err" in measured
+        error[name] = lines[f"flux_{name}_err"] / flux[name] if known else np.nan
     result = {}
     for ratio in ("log_nii_halpha", "log_oiii_hbeta"):
         above, below = RATIOS[ratio]

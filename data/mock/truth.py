@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from data.arrays import FloatArray
+from data.lines.classes import below_curve
 from data.mock.light import Light
 from data.mock.lines import MAIN_LINES, line_index
+from data.rounding import four_digits
 
 BPT_CLASSES = ("no lines", "star-forming", "composite", "Seyfert", "LINER")
 """Column `bpt_class`."""
@@ -33,13 +35,7 @@ def truth_columns(light: Light) -> dict[str, Any]:
         columns[f"flux_{name}"] = line * light.scale * (1 + light.z)
         columns[f"ew_{name}"] = line / light.line_continuum[:, number]
     columns["ew_halpha"] = light.halpha_ew
-    return {n: v if n == "bpt_class" else _four_digits(v) for n, v in columns.items()}
-
-
-def _four_digits(values: FloatArray) -> FloatArray:
-    """Return float32 to one part in 10^4: the bits that are left out compress well on disk."""
-    bits = values.astype(np.float32).view(np.uint32)
-    return ((bits + np.uint32(0x400)) & np.uint32(0xFFFFF800)).view(np.float32)
+    return {n: v if n == "bpt_class" else four_digits(v) for n, v in columns.items()}
 
 
 def bpt_class(light: Light) -> Any:  # noqa: ANN401
@@ -64,8 +60,3 @@ def bpt_class(light: Light) -> Any:  # noqa: ANN401
         4,
     )
     return np.array(BPT_CLASSES, dtype=object)[code]
-
-
-def below_curve(x: FloatArray, y: FloatArray, scale: float, pole: float, top: float) -> Any:  # noqa: ANN401
-    """Return where y < scale / (x - pole) + top, left of the pole: how BPT planes are divided."""
-    return (x < pole) & (y < scale / np.minimum(x - pole, -1e-9) + top)

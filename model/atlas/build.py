@@ -245,6 +245,7 @@ def _working_folder(
         "compact": config.compact,
         "refine": config.refine,
         "blocks": BLOCK_FILES,
+        "measures": "lines",
         "schema_version": SCHEMA_VERSION,
     }
     folder = partial_folder(out)

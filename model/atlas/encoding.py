@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from data.arrays import FloatArray
 from data.spectra import SpectrumSource
+from model.atlas.line_columns import line_columns
 from model.atlas.scores import spectrum_scores
 from model.atlas.stage import kept
 from model.interface import SpectrumModel
@@ -57,8 +58,9 @@ def encode_source(
         progress: Show a bar.
 
     Returns:
-        Columns `latent_0` ... and those of `model.atlas.scores.spectrum_scores`; refined, also
-        `refinement_shift` (how far the latents moved, in spreads of the survey); row = object.
+        Columns `latent_0` ... and those of `model.atlas.scores.spectrum_scores` and
+        `model.atlas.line_columns`; refined, also `refinement_shift` (how far the latents moved,
+        in spreads of the survey); row = object.
         `residual_windows` gives the rest.
 
     Raises:
@@ -101,11 +103,16 @@ def _encode(
     _check_latents(latents, source, start)
     if support is not None:
         latents, _, columns["refinement_shift"] = refine(model, spectra, latents, support)
-    flux, covered = model.reconstruct(latents, spectra.z, spectra.grid)
+    rest = model.decode(latents)
+    flux, covered = model.observe(rest, spectra.z, spectra.grid)
     covered = covered.astype(bool)
     measure_windows(spectra, flux, covered, rest_range(model)).save(windows)
     columns |= dict(zip(latent_columns(model.n_latent), latents.T, strict=True))
-    return pd.DataFrame(columns | spectrum_scores(spectra, flux, covered))
+    columns |= spectrum_scores(spectra, flux, covered)
+    columns |= line_columns(
+        spectra, rest, model.wave_rest, source.catalog.iloc[start:stop], flux=flux, covered=covered
+    )
+    return pd.DataFrame(columns)
 
 
 def _check_latents(latents: FloatArray, source: SpectrumSource, start: int) -> None:

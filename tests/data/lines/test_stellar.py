@@ -5,7 +5,7 @@ import pytest
 
 from data.arrays import FloatArray
 from data.lines.indices import measure
-from data.lines.stellar import corrected
+from data.lines.stellar import corrected, without_stars
 from data.mock.templates import GRID, OLD_EDGES, load_templates
 
 WAVE = GRID.wave
@@ -75,3 +75,10 @@ def test_stars_alone_have_no_ratios() -> None:
     found = corrected(measured)
     assert np.isnan(found["log_oiii_hbeta"]).all()
     np.testing.assert_allclose(found["hdelta_a"], measured["hdelta_a"], atol=0.7)
+
+
+@pytest.mark.parametrize("name", ["oii", "hbeta", "oiii", "oi", "halpha", "nii", "sii"])
+def test_stars_alone_have_no_lines(name: str) -> None:
+    light = np.stack([stars(age) for age in (3e8, 2e9, 1.2e10)])
+    found = without_stars(measure(WAVE, light, 0 * light + 1e6))
+    assert (np.abs(found[f"ew_{name}"]) < 3 * found[f"ew_{name}_err"]).all()
