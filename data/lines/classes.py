@@ -12,6 +12,8 @@ from data.arrays import BoolArray, FloatArray
 
 QUIESCENT, EMISSION_LINE = "quiescent", "emission-line"
 NARROW_AGN, BROAD_AGN = "narrow-line AGN", "broad-line AGN"
+QSO = "QSO"
+"""Class of the pipeline that makes an object a broad-line AGN (Portillo+2020)."""
 CLASSES = (QUIESCENT, EMISSION_LINE, NARROW_AGN, BROAD_AGN)
 SIGNIFICANT = 3.0
 """Times its error by which a Balmer line is seen (Portillo+2020)."""
@@ -64,8 +66,8 @@ def broad_halpha(measured: Mapping[str, FloatArray]) -> BoolArray:
             (n_galaxy,).
     """
     blue, red = (measured[f"ew_halpha_{side}_wing"] for side in ("blue", "red"))
-    error = np.hypot(*(measured.get(f"ew_halpha_{side}_wing_err", 0.0) for side in ("blue", "red")))
-    total = blue + red
+    noise = [measured.get(f"ew_halpha_{side}_wing_err", 0 * blue) for side in ("blue", "red")]
+    error, total = np.hypot(noise[0], noise[1]), blue + red
     two_sided = np.minimum(blue, red) > BROAD_SIDE * total
     return (total > BROAD_WIDTH) & (total > BROAD_SIGNIFICANT * np.nan_to_num(error)) & two_sided
 

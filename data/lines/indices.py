@@ -9,6 +9,7 @@ emission, those of `ABSORPTION` positive in absorption.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 
@@ -28,6 +29,11 @@ class LineIndex:
     red: Band
     min_coverage: float = MIN_COVERAGE_LINE
     """Share of the band that must be observed."""
+
+
+class _Sides(TypedDict):
+    blue: Band
+    red: Band
 
 
 def air_to_vacuum(wave: FloatArray | float) -> FloatArray:
@@ -53,7 +59,7 @@ def _air(name: str, band: Band, blue: Band, red: Band) -> LineIndex:
     return LineIndex(name=name, band=bands[0], blue=bands[1], red=bands[2])
 
 
-_HALPHA_SIDES = {"blue": (6483.0, 6513.0), "red": (6623.0, 6653.0)}
+_HALPHA_SIDES: _Sides = {"blue": (6483.0, 6513.0), "red": (6623.0, 6653.0)}
 EMISSION: tuple[LineIndex, ...] = (
     LineIndex(name="oii", band=(3716.3, 3741.3), blue=(3696.3, 3716.3), red=(3741.3, 3758.3)),
     LineIndex(name="hdelta", band=(4092.9, 4112.9), blue=(4062.0, 4082.0), red=(4122.0, 4142.0)),
@@ -67,7 +73,7 @@ EMISSION: tuple[LineIndex, ...] = (
 """Bands of the MaNGA Data Analysis Pipeline (Belfiore+2019, AJ 158, 160, table 2), vacuum;
 [O II] and [S II] as sums of their doublets."""
 
-_WING_SIDES = {"blue": (6400.0, 6450.0), "red": (6755.0, 6805.0)}
+_WING_SIDES: _Sides = {"blue": (6400.0, 6450.0), "red": (6755.0, 6805.0)}
 WINGS: tuple[LineIndex, ...] = (
     LineIndex(
         name="halpha_blue_wing", band=(6510.0, 6536.0), min_coverage=MIN_COVERAGE_SIDE,

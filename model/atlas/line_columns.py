@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from data.arrays import BoolArray, FloatArray
-from data.lines.classes import broad_halpha, line_classes
+from data.lines.classes import QSO, broad_halpha, line_classes
 from data.lines.indices import measure
 from data.lines.stellar import STARS, corrected, without_stars
 from data.rounding import four_digits
@@ -24,8 +24,6 @@ from data.spectra import Spectra
 from model.attribution.target import line_target
 
 RATIOS = ("log_nii_halpha", "log_oiii_hbeta")
-QSO = "QSO"
-"""Class of the pipeline that makes an object a broad-line AGN (Portillo+2020, section 2)."""
 HALPHA = line_target("Hα")
 """Height of H-alpha above its continuum (Melchior+2022, section 4.3)."""
 
