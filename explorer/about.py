@@ -9,16 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import holoviews as hv
+import numpy as np
 import pandas as pd
 import panel as pn
 
 from explorer.start_page import COMMANDS, DEMO
+from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState
 from explorer.theme.theme import ink, paint
+from model.verdict import Verdict, verdict
+
+CHI2 = "chi2_red"
 
 hv.renderer("bokeh")  # loads the plotting backend
 
 _STYLE = """
+p {font-size: 13px; line-height: 1.5; margin: 6px 0 0}
 pre {font-size: 13px; line-height: 1.5; margin: 6px 0 12px; white-space: pre-wrap}
 h3 {font-size: 13px; margin: 14px 0 4px; font-weight: 600}
 table {border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums}
@@ -55,6 +61,8 @@ class AboutView(pn.viewable.Viewer):
             _section("Notes", dict(enumerate(info.get("notes", []), start=1))),
             _section("Made with", info.get("versions", {})),
         ]
+        if judged := judge(dataset):
+            parts.insert(0, f"<p>{escape(judged.text)}</p>")
         if Path(atlas.path).resolve() == DEMO:
             parts.insert(0, f"<h3>Your own spectra</h3><pre>{escape(COMMANDS)}</pre>")
         return "".join(parts)
@@ -95,6 +103,15 @@ class AboutView(pn.viewable.Viewer):
         )
         curves = pn.bind(self.curves, self._state.param.dark)
         return pn.Column(curves, card, sizing_mode="stretch_both", scroll=True, margin=0)
+
+
+def judge(dataset: Dataset) -> Verdict | None:
+    """Judge the model by the atlas's own spectra; None where their chi2 is not known."""
+    if CHI2 not in dataset.numeric_columns:
+        return None
+    chi2 = dataset.numeric(CHI2)
+    finite = chi2[np.isfinite(chi2)]
+    return verdict(float(np.median(finite)) if len(finite) else np.nan)
 
 
 def _style(figure: Any, *, dark: bool) -> None:  # noqa: ANN401 - Bokeh's figure

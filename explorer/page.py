@@ -9,6 +9,7 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.document import Document
 
+from explorer.about import judge
 from explorer.components.address_bar import AddressBar
 from explorer.components.busy_bar import BusyBar
 from explorer.components.connection import Connection
@@ -133,6 +134,9 @@ def _follow_address(session: Session, document: Document, defaults: dict[str, An
     arguments = pn.state.session_args or {}
     query = {name: values[0].decode() for name, values in arguments.items() if values}
     complaints = from_query(state, query)
+    judged = judge(state.dataset)
+    if judged is not None and not judged.trusted:
+        complaints.append(judged.text)
 
     def tell() -> None:
         for complaint in complaints:

@@ -58,6 +58,7 @@ from model.interface import SpectrumModel, StoredModel
 from model.refinement.refine import N_STEP
 from model.refinement.support import Support, latent_support
 from model.store.storage import load_model, read_model_info, save_model
+from model.verdict import verdict
 
 MIN_OBJECTS = 50
 STORED_NEIGHBOURS = 32
@@ -146,6 +147,8 @@ class _Builder:
             neighbours.first(min(STORED_NEIGHBOURS, neighbours.k)).save(
                 self.folder / "neighbours.npz"
             )
+        if self.progress:
+            sys.stderr.write(f"{verdict(float(encoded['chi2_red'].median())).text}\n")
 
     def _support(self) -> Support:
         """Return where the survey's latents lie, before any is refined."""

@@ -13,6 +13,7 @@ from data.atomic import replacing
 from data.grid import NORM_RANGE
 from data.json_file import read_json
 from model.store.storage import read_model_info
+from model.verdict import training_verdict
 
 EVALUATION = Path("evaluation", "evaluation.json")
 CARD = "README.md"
@@ -34,6 +35,8 @@ def write_card(path: Path) -> None:
             measured = {}  # of weights that were here before
     training = info["training"]
     lines = [f"# {info['kind'].upper()} of galaxy spectra", ""]
+    if judged := training_verdict(info):
+        lines += [judged.text, ""]
     lines += _table(("what", "value"), _facts(info, training))
     if measured:
         lines += ["", "## Measured", "", *_evaluation(measured)]

@@ -20,6 +20,7 @@ from model.training.dense import choose_preparation, train_dense
 from model.training.linear import train_linear
 from model.training.several import train_instruments
 from model.training.trained import Fit, Trained, fidelities
+from model.verdict import training_verdict
 
 TRAINERS: dict[str, Fit] = {
     "spender": train_instruments,
@@ -52,6 +53,8 @@ def train(config: TrainConfig) -> None:
     write_card(config.out)
     summary = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
     sys.stderr.write(f"{config.out}: {summary}\n")
+    if judged := training_verdict(read_model_info(config.out)):
+        sys.stderr.write(f"{judged.text}\n")
 
 
 def rest_frame(config: TrainConfig, source: Survey) -> WaveGrid:

@@ -12,6 +12,8 @@ encoder, and is trained together with the decoder in the space of the components
 from __future__ import annotations
 
 import logging
+import math
+import time
 
 import numpy as np
 import torch
@@ -53,6 +55,7 @@ def fit_guide(
     losses: LossSettings,
     seed: int,
     max_galaxy: int = MAX_GALAXY,
+    limit: float = math.inf,
     progress: bool = False,
 ) -> Guide | None:
     """Fit the decoder of a model and a guide to some spectra.
@@ -64,6 +67,7 @@ def fit_guide(
         losses: The similarity loss that the latents shall have.
         seed: Of everything random.
         max_galaxy: Spectra to learn from at most.
+        limit: Seconds that its steps may take.
         progress: Show bars.
 
     Returns:
@@ -90,7 +94,7 @@ def fit_guide(
     rows, likelihood = rows[finite], likelihood.only(finite)
     if len(rows) < MIN_GALAXY:
         return None  # the training names the spectra at fault
-    guide = _fit_together(model, pca, likelihood, source, rows, losses, seed, progress)
+    guide = _fit_together(model, pca, likelihood, source, rows, losses, seed, limit, progress)
     for line_spread in model.line_spreads.values():
         assert isinstance(line_spread, LineSpread)
         line_spread.start_sharp()  # the decoder was fitted to spectra that are blurred already
@@ -105,6 +109,7 @@ def _fit_together(
     rows: IntArray,
     losses: LossSettings,
     seed: int,
+    limit: float,
     progress: bool,
 ) -> Guide:
     """Fit decoder and guide; the likelihood is that of the rows."""
@@ -120,7 +125,7 @@ def _fit_together(
             for item in spectra
         ]
     )
-    _Fit(model, guide, head, likelihood, coefficients, losses, seed).run(progress)
+    _Fit(model, guide, head, likelihood, coefficients, losses, seed).run(limit, progress)
     _set_last_layer(model, head, pca)
     return guide
 
@@ -153,16 +158,19 @@ class _Fit:
             metric + 1e-6 * metric.diagonal().max() * torch.eye(len(metric))
         )
 
-    def run(self, progress: bool) -> None:
+    def run(self, limit: float, progress: bool) -> None:
         n_learn = len(self.learn)
         n_step = int(np.clip(0.5 * n_learn, MIN_STEP, MAX_STEP))
         size = min(BATCH, n_learn)
         optimizer = torch.optim.AdamW(
             self.networks.parameters(), lr=RATE, weight_decay=WEIGHT_DECAY
         )
-        best, state = np.inf, {}
+        best, state = math.inf, dict[str, Tensor]()
+        start = time.monotonic()
         for step in tqdm(range(n_step), desc="start from the data", disable=not progress):
-            done = step / n_step
+            done = max(step / n_step, (time.monotonic() - start) / limit)
+            if done >= 1:
+                break  # the time is up
             rate, beta = one_cycle(done, max_rate=RATE)
             for group in optimizer.param_groups:
                 group["lr"], group["betas"] = rate, (beta, group["betas"][1])
@@ -172,17 +180,21 @@ class _Fit:
             nn.utils.clip_grad_norm_(self.networks.parameters(), 1.0)
             optimizer.step()
             if (step + 1) % max(1, n_step // N_CHECK) == 0:
-                with torch.no_grad():
-                    loss = float(self._loss(self.held_out, self.losses.k1))
-                if loss < best:
-                    best = loss
-                    state = {k: v.clone() for k, v in self.networks.state_dict().items()}
-        self.networks.load_state_dict(state)
+                best, state = self._better(best, state)
+        self.networks.load_state_dict(self._better(best, state)[1])
         self.networks.zero_grad()  # what is left would count as part of the training's gradient
         with torch.no_grad():
             latents = self.guide.of_components(self.coefficients)
             self.guide.spread.copy_((latents - latents.mean(dim=0)).norm(dim=1).mean())
             self.guide.spread.clamp_(min=MIN_SPREAD)
+
+    def _better(self, best: float, state: dict[str, Tensor]) -> tuple[float, dict[str, Tensor]]:
+        """Return the lower loss of the held-out spectra, and the state that has it."""
+        with torch.no_grad():
+            loss = float(self._loss(self.held_out, self.losses.k1))
+        if loss < best:
+            return loss, {k: v.clone() for k, v in self.networks.state_dict().items()}
+        return best, state
 
     def _loss(self, rows: Tensor, k1: float) -> Tensor:
         settings = self.losses

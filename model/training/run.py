@@ -20,6 +20,8 @@ from model.training.trainer import Trainer
 
 MIN_STEPS = 3000
 DEFAULT_EPOCHS = 100
+TRAINING_SHARE = 0.5
+"""Share of the minutes asked for that the training itself has, however slow its start was."""
 
 
 def make_accelerator(hardware: DeviceSettings) -> tuple[Accelerator, str]:
@@ -79,11 +81,15 @@ def length(
         schedule: Epochs and minutes asked for.
         n_batch: Batches of an epoch.
         spent: Seconds that the start from the data took.
+
+    Returns:
+        Steps and seconds at most, None where there is no such limit.
     """
     n_step = schedule.epochs * n_batch or None
     if n_step is None and not schedule.minutes:
         n_step = max(DEFAULT_EPOCHS * n_batch, MIN_STEPS)
-    return n_step, max(schedule.minutes * 60 - spent, 1.0) if schedule.minutes else None
+    asked = schedule.minutes * 60
+    return n_step, max(asked - spent, TRAINING_SHARE * asked) if asked else None
 
 
 def digest(source: SpectrumSource, splits: Splits) -> str:

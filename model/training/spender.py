@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,8 @@ from model.training.trainer import Trainer
 CPU_BATCH, GPU_BATCH = 64, 512
 GALAXIES_PER_MINUTE = 600
 """Spectra of the warm start for each minute of a training: it takes a tenth of the time then."""
+START_SHARE = 0.3
+"""Share of the minutes after which the warm start ends, done or not."""
 SMALL_SURVEY, SMALL_AUGMENTED = 5000, 0.5
 """Fewer spectra are overfitted unless the encoder sees half of them augmented."""
 
@@ -135,6 +138,7 @@ def _start_from_data(
         losses=config.losses,
         seed=config.seed,
         max_galaxy=min(max(most, 1000), MAX_GALAXY),
+        limit=START_SHARE * 60 * config.schedule.minutes or math.inf,
         progress=accelerator.is_main_process,
     )
     if guide is not None:

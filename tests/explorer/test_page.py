@@ -8,7 +8,7 @@ import numpy as np
 import panel as pn
 import pytest
 
-from explorer.about import AboutView
+from explorer.about import AboutView, judge
 from explorer.app import serve_page
 from explorer.components.screen import beside_map
 from explorer.export.menu import CHOICES, TakeAway
@@ -125,6 +125,15 @@ def test_everything_offered_can_be_taken_away(tiny_atlas_path: Path) -> None:
     state.selected = None
     with pytest.raises(ValueError, match="no object is selected"):
         take.work("spectrum png")
+
+
+def test_a_model_that_draws_nothing_is_told_about(tiny_atlas_path: Path) -> None:
+    state = new_state(tiny_atlas_path)
+    state.dataset.catalog["chi2_red"] = np.linspace(5, 60, len(state.dataset))
+    judged = judge(state.dataset)
+    assert judged is not None
+    assert not judged.trusted
+    assert judged.text in AboutView(state).html()
 
 
 def test_about_shows_model_and_scores_as_text(tiny_atlas_path: Path) -> None:
