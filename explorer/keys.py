@@ -104,7 +104,7 @@ class Help(pn.viewable.Viewer):
         elif state.highlight:
             state.param.update(highlight=[], highlight_label="")
         else:
-            state.selected = None
+            state.choose(None)
 
     def _step(self, step: int) -> None:
         # The Outliers tab hears the arrows itself: there they walk its list.

@@ -12,6 +12,7 @@ from explorer.about import AboutView
 from explorer.attention.view import AttentionView
 from explorer.controls.view import ControlsView
 from explorer.export.menu import TakeAway
+from explorer.guests.view import GuestsView
 from explorer.latents.view import LatentsView
 from explorer.map.view import MapView
 from explorer.outliers.view import OutliersView
@@ -54,7 +55,13 @@ class Session:
     def start(self) -> None:
         """Make the controls and the open tab; what is in others is made when first opened."""
         self._started = True
-        self.controls.append(ControlsView(self.state, TakeAway(self.state, self.map.on_screen)))
+        self.controls.append(
+            ControlsView(
+                self.state,
+                GuestsView(self.state),
+                TakeAway(self.state, self.map.on_screen),
+            )
+        )
         self._follow_state()
 
     def _follow_tabs(self) -> None:

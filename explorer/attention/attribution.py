@@ -11,6 +11,7 @@ from data.arrays import FloatArray, IndexArray
 from data.lines.emission import LINES
 from explorer.spectrum.inspection import Inspection, inspect
 from explorer.state.dataset import Dataset
+from explorer.state.guest import Guest
 from explorer.theme.colour import rgb
 from explorer.theme.theme import Ink
 from model.attribution.grad_fam import Attribution, attribute
@@ -53,7 +54,7 @@ class Attention:
     """The attribution of one object.
 
     Attributes:
-        row: Its row in the catalogue.
+        row: Its row in the catalogue; -1 for one that the user brought.
         z: Its redshift.
         target: What was asked.
         attribution: The answer, for this one object.
@@ -83,18 +84,18 @@ class Attention:
         return np.argsort(-peaks, kind="stable")[:N_CHANNEL]
 
 
-def attend(dataset: Dataset, row: int, target: Target) -> Attention:
+def attend(dataset: Dataset, chosen: int | Guest, target: Target) -> Attention:
     """Ask what a scalar of an object's model rests on; slow.
 
     Raises:
         ValueError: Neither the model nor the spectrum covers the target, or the model can not be
             differentiated.
     """
-    item = inspect(dataset, row)
+    item = inspect(dataset, chosen)
     if item.wave_rest[0] <= target.first and target.last <= item.wave_rest[-1]:
         check_covered(item, target)  # else the model says that it does not
     return Attention(
-        row=row,
+        row=item.row,
         z=item.z,
         target=target,
         attribution=attribute(dataset.atlas.model, item.spectra, target),

@@ -54,7 +54,7 @@ class AttentionView(pn.viewable.Viewer):
         self.mapper: Any = LinearColorMapper(palette=diverging(ink(False)), low=-1, high=1)
         self.projection = self._projection_figure()
         self.channels = self._channel_figure()
-        state.param.watch(lambda *_: self._ask(), ["selected", "target", "window"])
+        state.param.watch(lambda *_: self._ask(), ["selected", "guest", "target", "window"])
         state.param.watch(lambda *_: self._picked(), "window")
         state.param.watch(lambda *_: self._fill(), "frame")
         state.param.watch(lambda *_: self._recolour(), "dark")
@@ -138,19 +138,19 @@ class AttentionView(pn.viewable.Viewer):
 
     def _ask(self) -> None:
         state = self._state
-        row = state.selected
+        chosen = state.chosen
         try:
             target = target_of(state.target, state.window)
         except ValueError as error:
             target = None
             self._say(str(error))
-        if row is None or target is None:
+        if chosen is None or target is None:
             self.draw(None)
             return
 
         def work() -> Attention | str:
             try:
-                return attend(state.dataset, row, target)
+                return attend(state.dataset, chosen, target)
             except ValueError as error:
                 return str(error)
 
@@ -165,10 +165,11 @@ class AttentionView(pn.viewable.Viewer):
             self._say(answer)
         elif self._state.target == WINDOW and self._state.window is None:
             self._say("Drag a window on the spectrum: press the button above, then drag.")
-        elif self._state.target == OFF or self._state.selected is None:
+        elif self._state.target == OFF or self._state.chosen is None:
             self._say("")
         has_channels = self.attention is not None and self.attention.attribution.map is not None
-        self.show_channels.visible = self.order.visible = has_channels
+        self.show_channels.visible = has_channels
+        self.order.visible = has_channels and self._state.guest is None
         self._fill()
         self._show_map()
 

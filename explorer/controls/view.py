@@ -11,6 +11,7 @@ from explorer.controls.compact import COMPACT, HEADING
 from explorer.controls.expressions import ExpressionsView
 from explorer.controls.filters import FiltersView
 from explorer.export.menu import TakeAway
+from explorer.guests.view import GuestsView
 from explorer.state.dataset import LATENTS
 from explorer.state.state import ExplorerState
 from explorer.theme.colour import PALETTES
@@ -19,11 +20,11 @@ from explorer.theme.colour import PALETTES
 class ControlsView(pn.viewable.Viewer):
     """Widgets that write what the map shows to the state."""
 
-    def __init__(self, state: ExplorerState, take_away: TakeAway) -> None:
+    def __init__(self, state: ExplorerState, guests: GuestsView, take_away: TakeAway) -> None:
         """Make the widgets."""
         super().__init__()
         self._state = state
-        self._take_away = take_away
+        self._guests, self._take_away = guests, take_away
         self.filters = FiltersView(state)
         self.expressions = ExpressionsView(state)
         self.map_widgets = self._map_widgets()
@@ -87,5 +88,6 @@ class ControlsView(pn.viewable.Viewer):
 
         return pn.Column(
             heading("Map"), *self.map_widgets, heading("Filters"), self.filters, self.expressions,
-            heading("Take away"), self._take_away, sizing_mode="stretch_width", margin=0,
+            heading("Bring your own"), self._guests, heading("Take away"), self._take_away,
+            sizing_mode="stretch_width", margin=0,
         )  # fmt: skip

@@ -16,6 +16,7 @@ from explorer.map.raster import Viewport
 from explorer.server.latest import Latest
 from explorer.server.notices import report
 from explorer.spectrum.inspection import inspect
+from explorer.state.guest import Guest
 from explorer.state.state import ExplorerState
 
 CHOICES = {
@@ -91,15 +92,16 @@ class TakeAway(pn.viewable.Viewer):
 
     def _spectrum(self, form: str) -> Callable[[], Exported]:
         state = self._state
-        row = state.selected
-        if row is None:
+        chosen = state.chosen
+        if chosen is None:
             raise ValueError("no object is selected; click one on the map first")
         options = {"frame": state.frame, "lines": state.lines, "smoothing": state.smoothing}
         dataset = state.dataset
 
         def make() -> Exported:
-            item = inspect(dataset, row)
-            title = f"{dataset.ids[row]}   z = {item.z:.5f}"
+            item = inspect(dataset, chosen)
+            name = chosen.name if isinstance(chosen, Guest) else dataset.ids[chosen]
+            title = f"{name}   z = {item.z:.5f}"
             return spectrum_figure(item, title=title, kind=form, **options)
 
         return make

@@ -19,6 +19,7 @@ from explorer.server.panel_html import Html
 from explorer.spectrum.feature_table import TABLE_STYLE, compared, number
 from explorer.spectrum.rest_figure import RestFigure
 from explorer.state.dataset import Dataset
+from explorer.state.guest import Guest
 from explorer.state.state import ExplorerState
 from explorer.theme.text import SMALL, line
 from model.latent_axes import middle
@@ -64,7 +65,7 @@ class LatentsView(pn.viewable.Viewer):
         self._make_widgets()
         self.figure = RestFigure(state, roles={"start": "faint", "now": "model"})
         self.traversal = TraversalView(state)
-        state.param.watch(lambda *_: self._restart(), ["selected", "tab"])
+        state.param.watch(lambda *_: self._restart(), ["selected", "guest", "tab"])
         wanted = state.slider_latents  # from the URL
         self._fit_sliders()
         self._restart()
@@ -130,8 +131,11 @@ class LatentsView(pn.viewable.Viewer):
             self._stale, state.slider_latents = True, None
             return
         latents = state.dataset.atlas.latents
-        row = state.selected
-        start = _middle(state.dataset) if row is None else latents[row].astype(float)
+        chosen = state.chosen
+        if isinstance(chosen, Guest):
+            start = chosen.placed.latents.astype(float)
+        else:
+            start = _middle(state.dataset) if chosen is None else latents[chosen].astype(float)
         if force or self._stale or not np.array_equal(start, self.start):
             self._stale, self.start, self.point = False, start, start
             state.slider_latents = None
@@ -188,7 +192,8 @@ class LatentsView(pn.viewable.Viewer):
         self.figure.draw({"start": result.start, "now": result.now})
         wave = state.dataset.atlas.model.wave_rest
         self._measuring.submit(lambda: measure_both(wave, result), self._show_measures)
-        begun = state.selected_id or "the median of all objects"
+        own = state.guest.name if state.guest else state.selected_id
+        begun = own or "the median of all objects"
         text = (
             f"Started from {begun}. Nearest object: {state.dataset.ids[result.nearest]} at "
             f"distance {number(result.distance)}"

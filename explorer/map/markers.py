@@ -6,8 +6,10 @@ import numpy as np
 
 from data.arrays import IndexArray
 from data.columns import SUMMARY
+from explorer.map.geometry import TOLERANCE
 from explorer.map.key import format_value
 from explorer.map.marks import MapMarks
+from explorer.state.guest import Guest
 from explorer.state.state import ExplorerState
 
 
@@ -24,11 +26,14 @@ class MapMarkers:
         self._state, self._marks = state, marks
 
     def mark_selected(self) -> None:
-        """Mark the selected object, and its neighbours if they are asked for."""
-        state, row = self._state, self._state.selected
-        self._mark("selected", [] if row is None else [row])
-        near = state.neighbours(row) if row is not None and state.mark_neighbours else []
-        self._mark("neighbours", near)
+        """Mark the selected object, its neighbours if asked for, and what the user brought."""
+        state = self._state
+        place = place_of(state)
+        self._marks.put("selected", *(np.array(place).reshape(-1, 2).T))
+        wanted = state.mark_neighbours or state.guest is not None
+        self._mark("neighbours", state.near() if wanted else [])
+        places = [guest.position(state.plane) for guest in state.guests]
+        self._marks.put("guests", *np.array(places).reshape(-1, 2).T)
 
     def mark_hovered(self, view: tuple[float, float, float, float]) -> None:
         """Mark the object under the pointer and tell its facts, inside the view."""
@@ -57,6 +62,37 @@ class MapMarkers:
     def _mark(self, name: str, rows: list[int] | IndexArray) -> None:
         plane = self._state.plane
         self._marks.put(name, plane.x[rows], plane.y[rows])
+
+
+def place_of(state: ExplorerState) -> tuple[float, float] | tuple[()]:
+    """Return where what is inspected lies on the plane shown; empty without it."""
+    plane, chosen = state.plane, state.chosen
+    if chosen is None:
+        return ()
+    if isinstance(chosen, Guest):
+        return chosen.position(plane)
+    return float(plane.x[chosen]), float(plane.y[chosen])
+
+
+def guest_at(
+    state: ExplorerState, x: float, y: float, *, scale_x: float, scale_y: float
+) -> Guest | None:
+    """Return what the user brought and is marked nearest to a point, within `TOLERANCE` pixels.
+
+    Args:
+        state: The session.
+        x: Point asked about, plane coordinates.
+        y: Same.
+        scale_x: Pixels per unit of x.
+        scale_y: Pixels per unit of y.
+    """
+    best, nearest = None, TOLERANCE
+    for guest in state.guests:
+        at_x, at_y = guest.position(state.plane)
+        distance = float(np.hypot((at_x - x) * scale_x, (at_y - y) * scale_y))
+        if distance <= nearest:
+            best, nearest = guest, distance
+    return best
 
 
 def hover_text(state: ExplorerState, row: int) -> str:

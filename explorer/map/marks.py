@@ -27,6 +27,7 @@ _STYLES = {
     "knots": _Style("model", 2.0, size=9),
     "highlight": _Style("highlight", 1.5, size=9),
     "neighbours": _Style("accent", 1.5, size=10, marker="square"),
+    "guests": _Style("guest", 2.5, size=12, marker="diamond"),
     "hovered": _Style("accent", 1.0, size=12),
     "selected": _Style("accent", 2.0, size=18),
 }

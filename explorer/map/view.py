@@ -14,7 +14,7 @@ from bokeh.models import Range1d
 from data.arrays import FloatArray
 from explorer.map.geometry import home_view, nearest_object
 from explorer.map.image import MapRequest
-from explorer.map.markers import MapMarkers
+from explorer.map.markers import MapMarkers, guest_at, place_of
 from explorer.map.marks import MapMarks
 from explorer.map.picture import MapPicture, View
 from explorer.map.point_by_point import PointByPoint
@@ -71,6 +71,7 @@ class MapView(pn.viewable.Viewer):
         self._tools.draft.data_source.on_change("data", self._on_draft)
         looks = ["colour", "colour_scale", "clip", "palette", "shown", "subset"]
         plane = ["embedding", "latent_x", "latent_y"]
+        marked = ["selected", "guest", "guests", "mark_neighbours", "n_neighbours"]
         others = ["highlight", "region", "path", "knots"]
         for names, react in (
             (looks, self.redraw),
@@ -78,8 +79,8 @@ class MapView(pn.viewable.Viewer):
             (["added"], self._follow_added),
             (["view"], self._follow_view),
             (["dark"], self._repaint),
-            (["selected", "mark_neighbours", "n_neighbours"], self._markers.mark_selected),
-            (["selected"], self._bring_into_view),
+            (marked, self._markers.mark_selected),
+            (["selected", "guest"], self._bring_into_view),
             (["hovered"], lambda: self._markers.mark_hovered(self._limits)),
             (others, self._markers.mark_others),
             (["drawing"], self._arm),
@@ -107,6 +108,12 @@ class MapView(pn.viewable.Viewer):
             return
         if self._state.drawing == "knots":
             self._points.add(event.x, event.y)
+            return
+        scale_x, scale_y = self._scales()
+        guest = guest_at(self._state, event.x, event.y, scale_x=scale_x, scale_y=scale_y)
+        if guest is not None:
+            with together():
+                self._state.choose(guest)
             return
         find = self.finder(event.x, event.y)
         if self._state.plane.indexed:
@@ -158,12 +165,17 @@ class MapView(pn.viewable.Viewer):
 
     def finder(self, x: float, y: float) -> Callable[[], int | None]:
         """Return what finds the object drawn nearest to a point, within a few pixels."""
+        scale_x, scale_y = self._scales()
+        return partial(
+            nearest_object, self._state.plane, x=x, y=y, scale_x=scale_x, scale_y=scale_y,
+            shown=self._state.shown,
+        )  # fmt: skip
+
+    def _scales(self) -> tuple[float, float]:
+        """Return the pixels per unit of each axis."""
         width, height = inner_size(self.figure) or (1, 1)
         x0, x1, y0, y1 = self._limits
-        return partial(
-            nearest_object, self._state.plane, x=x, y=y, scale_x=width / (x1 - x0),
-            scale_y=height / (y1 - y0), shown=self._state.shown,
-        )  # fmt: skip
+        return width / (x1 - x0), height / (y1 - y0)
 
     def _set_view(self, view: View) -> None:
         if view != self._limits:
@@ -230,10 +242,10 @@ class MapView(pn.viewable.Viewer):
 
     def _bring_into_view(self) -> None:
         """Move the map to the selected object, if it lies outside."""
-        row, plane = self._state.selected, self._state.plane
-        if row is None:
+        place = place_of(self._state)
+        if not place:
             return
-        x, y = float(plane.x[row]), float(plane.y[row])
+        x, y = place
         x0, x1, y0, y1 = self._limits
         if np.isfinite(x) and np.isfinite(y) and not (x0 <= x <= x1 and y0 <= y <= y1):
             half_x, half_y = (x1 - x0) / 2, (y1 - y0) / 2

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
 from data.columns import FACTS, column
 from explorer.server.panel_html import Html
+from explorer.spectrum.fact import fact
+from explorer.spectrum.guest_facts import guest_html, guest_position
 from explorer.spectrum.links import CUTOUT_SIZE, cutout_address, page_links
 from explorer.state.dataset import Dataset
+from explorer.state.guest import Guest
 from explorer.state.state import ExplorerState
 
 _STYLE = """
@@ -46,7 +47,13 @@ class FactsView(pn.viewable.Viewer):
             label="Sky image", icon="image", size="small", variant="outlined", margin=(4, 10)
         )
         self._show_image.param.watch(lambda *_: self._load_image(), "value")
-        state.param.watch(lambda *_: self._load_image(), "selected")
+        state.param.watch(lambda *_: self._load_image(), ["selected", "guest"])
+
+    def shown(self, selected: int | None, guest: Guest | None) -> str:
+        """Return the facts of what is inspected; pure."""
+        if selected is None and guest is not None:
+            return guest_html(self._state.dataset, guest)
+        return self.html(selected)
 
     def html(self, selected: int | None) -> str:
         """Return name, links and facts of one row; pure."""
@@ -77,8 +84,12 @@ class FactsView(pn.viewable.Viewer):
 
     def _load_image(self) -> None:
         """Show the sky around the object, where asked for and reachable; else nothing."""
-        row = self._state.selected
-        ra, dec = (np.nan, np.nan) if row is None else position(self._state.dataset, row)
+        state = self._state
+        ra, dec = (np.nan, np.nan)
+        if state.guest is not None:
+            ra, dec = guest_position(state.guest)
+        elif state.selected is not None:
+            ra, dec = position(state.dataset, state.selected)
         wanted = bool(self._show_image.value and np.isfinite(ra) and np.isfinite(dec))
         self._image.visible = wanted
         if wanted:
@@ -93,7 +104,7 @@ class FactsView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the facts beside the image."""
         text = Html(
-            pn.bind(self.html, self._state.param.selected),
+            pn.bind(self.shown, self._state.param.selected, self._state.param.guest),
             stylesheets=[_STYLE],
             sizing_mode="stretch_width",
             margin=(4, 10),
@@ -145,24 +156,6 @@ def facts(dataset: Dataset, row: int) -> list[tuple[str, str, str]]:
         for name in order
         if name in record.index and name not in skip and (text := fact(record[name], name))
     ]
-
-
-def fact(value: Any, name: str = "") -> str:  # noqa: ANN401
-    """Return a catalogue value as short text; empty where missing.
-
-    Args:
-        value: The cell.
-        name: Its column; positions have 6 decimals, 0.004 arcsec.
-    """
-    if isinstance(value, str):
-        return value.strip()
-    if value is None or pd.isna(value):
-        return ""
-    if name in ("ra", "dec"):
-        return f"{value:.6f}".replace("-", "\N{MINUS SIGN}")
-    if isinstance(value, (float, np.floating)):
-        return f"{value:.6g}".replace("-", "\N{MINUS SIGN}", 1) if value < 0 else f"{value:.6g}"
-    return str(value)
 
 
 def _long(name: str, value: str) -> str:

@@ -15,6 +15,7 @@ from data.lines import sky as sky_lines
 from data.parts import read_parts
 from data.spectra import Spectra
 from explorer.state.dataset import Dataset
+from explorer.state.guest import Guest
 
 RestSpectrum = tuple[FloatArray, FloatArray]
 """Rest-frame wavelengths (Angstrom) and flux, NaN where masked; each of shape (n_pixel,)."""
@@ -27,7 +28,7 @@ class Inspection:
     """One object, as observed and as the model sees it. Arrays have shape (n_pixel,) unless said.
 
     Attributes:
-        row: Its row in the catalogue.
+        row: Its row in the catalogue; -1 for one that the user brought.
         spectra: What was observed, as read: one spectrum.
         model: Reconstruction in the observed frame; NaN outside the rest range.
         sky: True on pixels of strong sky lines.
@@ -81,23 +82,34 @@ class Inspection:
             return np.where(self.masked, np.nan, 1.0 / np.sqrt(self.ivar))
 
 
-def inspect(dataset: Dataset, row: int) -> Inspection:
+def inspect(dataset: Dataset, chosen: int | Guest) -> Inspection:
     """Return one object, read and decoded once for all views that ask; safe to use from threads.
 
-    Slow unless it is one of the last `KEPT`: run it with `server.latest.Latest`.
+    Slow unless it is one of the last `KEPT`: run it with `server.latest.Latest`. What a user
+    brought is decoded each time, and kept for nobody.
+
+    Args:
+        dataset: The atlas.
+        chosen: A row of it, or an object that the user brought.
     """
+    if isinstance(chosen, Guest):
+        return _decoded(dataset, -1, chosen.spectra, chosen.placed.latents[None])
 
     def make() -> Callable[[int], Inspection]:
         kept = LRUCache[int, Inspection](KEPT)
         return cached(kept, condition=Condition())(partial(_read, dataset))
 
-    return dataset.keep(("inspections",), make)(row)
+    return dataset.keep(("inspections",), make)(chosen)
 
 
 def _read(dataset: Dataset, row: int) -> Inspection:
     atlas = dataset.atlas
-    spectra = atlas.source.read([row])
     latents = np.array(atlas.latents[row : row + 1], dtype=np.float32)
+    return _decoded(dataset, row, atlas.source.read([row]), latents)
+
+
+def _decoded(dataset: Dataset, row: int, spectra: Spectra, latents: FloatArray) -> Inspection:
+    atlas = dataset.atlas
     decoded = atlas.model.decode(latents)
     grid = spectra.grid
     model, inside = atlas.model.observe(decoded, spectra.z, grid)

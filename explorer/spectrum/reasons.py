@@ -11,6 +11,7 @@ from explorer.server.latest import Latest
 from explorer.server.panel_html import Html
 from explorer.spectrum.inspection import inspect
 from explorer.state.dataset import Dataset
+from explorer.state.guest import Guest
 from explorer.state.state import ExplorerState
 from model.residuals.reasons import STRONG, Reason, suggested_class
 
@@ -33,7 +34,7 @@ class ReasonsView(pn.viewable.Viewer):
         self._state = state
         self._explaining = Latest(patient=True)
         self._text = Html("", stylesheets=[_STYLE], sizing_mode="stretch_width", margin=(0, 10))
-        state.param.watch(lambda *_: self._explain(), "selected")
+        state.param.watch(lambda *_: self._explain(), ["selected", "guest"])
         self._explain()
 
     @property
@@ -42,12 +43,12 @@ class ReasonsView(pn.viewable.Viewer):
         return str(self._text.object)
 
     def _explain(self) -> None:
-        row, dataset = self._state.selected, self._state.dataset
+        chosen, dataset = self._state.chosen, self._state.dataset
         self._text.object = ""
-        if row is None:
+        if chosen is None:
             return
         self._explaining.submit(
-            lambda: reasons_of(dataset, row),
+            lambda: reasons_of(dataset, chosen),
             self._show,
         )
 
@@ -59,13 +60,15 @@ class ReasonsView(pn.viewable.Viewer):
         return self._text
 
 
-def reasons_of(dataset: Dataset, row: int) -> list[Reason]:
-    """Return the reasons of a row; slow the first time."""
+def reasons_of(dataset: Dataset, chosen: int | Guest) -> list[Reason]:
+    """Return the reasons of a row, slow the first time, or of what a user brought."""
     kept: LRUCache[int, list[Reason]] = dataset.keep(("reasons",), lambda: LRUCache(KEPT))
-    found = kept.get(row)
+    found = None if isinstance(chosen, Guest) else kept.get(chosen)
     if found is None:
-        item = inspect(dataset, row)
-        found = kept[row] = dataset.atlas.explainer.reasons_of_one(item.spectra, item.model)
+        item = inspect(dataset, chosen)
+        found = dataset.atlas.explainer.reasons_of_one(item.spectra, item.model)
+        if not isinstance(chosen, Guest):
+            kept[chosen] = found
     return found
 
 

@@ -53,7 +53,7 @@ class SpectrumView(pn.viewable.Viewer):
                 fig.on_event(event, lambda _event: self.show_all())
             fig.on_event(SelectionGeometry, self._on_window)
         for names, react in (
-            (["selected", "overplot_neighbours"], self._read),
+            (["selected", "guest", "overplot_neighbours"], self._read),
             (["frame"], self._change_frame),
             (["smoothing"], self._fill),
             (["flux_range"], self._fit_flux),
@@ -92,14 +92,14 @@ class SpectrumView(pn.viewable.Viewer):
     # What follows from the state.
 
     def _read(self) -> None:
-        state, row = self._state, self._state.selected
-        if row is None:
+        state, chosen = self._state, self._state.chosen
+        if chosen is None:
             self.display(None, [])
             return
-        others = state.neighbours(row) if state.overplot_neighbours else []
+        others = state.near() if state.overplot_neighbours else []
 
         def work() -> tuple[Inspection, list[RestSpectrum]]:
-            return inspect(state.dataset, row), rest_spectra(state.dataset, others)
+            return inspect(state.dataset, chosen), rest_spectra(state.dataset, others)
 
         self._reading.submit(work, lambda result: self.display(*result))
 

@@ -54,6 +54,7 @@ class Plane:
         y_label: Name of the vertical axis.
         x: Positions, float32, shape (n_object,); NaN where an object has none.
         y: Positions, same shape.
+        columns: Columns of the catalogue that hold x and y.
     """
 
     key: str
@@ -61,6 +62,7 @@ class Plane:
     y_label: str
     x: FloatArray
     y: FloatArray
+    columns: tuple[str, str] = ("", "")
 
     @cached_property
     def rows(self) -> IndexArray:
@@ -338,7 +340,9 @@ class Dataset:
 
         def make() -> Plane:
             x, y = (self.catalog[name].to_numpy(np.float32, na_value=np.nan) for name in names)
-            return Plane(key=key, x_label=axes[0], y_label=axes[1], x=x, y=y)
+            return Plane(
+                key=key, x_label=axes[0], y_label=axes[1], x=x, y=y, columns=(names[0], names[1])
+            )
 
         return self.keep(("plane", key), make)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from data.arrays import BoolArray, FloatArray, IndexArray
 from explorer.state.calculated import calculate_all
 from explorer.state.dataset import DENSITY, LATENTS, Dataset, Plane
+from explorer.state.guest import Guest
 from explorer.state.outlier_options import OPTIONS
 from explorer.state.path import Path
 from explorer.state.selection import applies, inside_region, passing
@@ -60,6 +61,10 @@ class ExplorerState(param.Parameterized):
 
     # Objects.
     selected: int | None = param.Integer(None, allow_None=True, doc="Row of the object inspected.")  # type: ignore[assignment]
+    guests: list[Guest] = param.List([], item_type=Guest, doc="Objects that the user brought.")  # type: ignore[assignment]
+    guest: Guest | None = param.ClassSelector(
+        class_=Guest, default=None, doc="The one inspected, in place of `selected`."
+    )  # type: ignore[assignment]
     hovered: int | None = param.Integer(None, allow_None=True, doc="Row under the pointer.")  # type: ignore[assignment]
     filters: dict[str, Any] = param.Dict(
         {}, doc="What passes, by column (see `selection.passing`); other objects are hidden."
@@ -161,6 +166,22 @@ class ExplorerState(param.Parameterized):
         """`object_id` of the object inspected; empty without one."""
         return "" if self.selected is None else str(self.dataset.ids[self.selected])
 
+    @property
+    def chosen(self) -> int | Guest | None:
+        """What is inspected: a row, or an object that the user brought."""
+        return self.guest if self.selected is None else self.selected
+
+    def choose(self, guest: Guest | None) -> None:
+        """Inspect an object that the user brought, or none."""
+        self.param.update(selected=None, guest=guest)
+
+    def near(self) -> list[int]:
+        """Return the rows nearest to what is inspected in the latents, nearest first."""
+        chosen = self.chosen
+        if isinstance(chosen, Guest):
+            return [int(row) for row in chosen.placed.neighbours[: self.n_neighbours]]
+        return [] if chosen is None else self.neighbours(chosen)
+
     def neighbours(self, row: int) -> list[int]:
         """Return the rows of an object's nearest neighbours in the latents, nearest first."""
         indices = self.dataset.atlas.neighbours.indices[row][: self.n_neighbours]
@@ -212,6 +233,11 @@ class ExplorerState(param.Parameterized):
         known = {*self.dataset.numeric_columns, *self.dataset.class_columns} - {*self.dataset.added}
         if not known.issuperset(self.filters):
             self._derive_masks()
+
+    @param.depends("selected", watch=True)
+    def _leave_guest(self) -> None:
+        if self.selected is not None:
+            self.guest = None
 
     @param.depends("filters", "region", watch=True)
     def _derive_masks(self) -> None:

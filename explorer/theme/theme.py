@@ -29,6 +29,7 @@ class Ink:
         absorption: Absorption lines.
         accent: Whatever is selected.
         highlight: What a view highlights on the map.
+        guest: What the user brought.
     """
 
     paper: str
@@ -44,17 +45,18 @@ class Ink:
     absorption: str
     accent: str
     highlight: str
+    guest: str
 
 
 LIGHT = Ink(
     paper="#ffffff", text="#1b1f24", faint="#9aa1a9", halo="#ffffff", model="#d55e00",
     decoded="#7b3fa0", noise="#8fa3b8", masked="#b8bcc2", sky="#c9b458", emission="#3568b5",
-    absorption="#2e7d4f", accent="#111111", highlight="#d81b9c",
+    absorption="#2e7d4f", accent="#111111", highlight="#d81b9c", guest="#0086ad",
 )  # fmt: skip
 DARK = Ink(
     paper="#121417", text="#e4e7ea", faint="#6b727b", halo="#000000", model="#ff9a4d",
     decoded="#c39bec", noise="#5d7590", masked="#4a4f57", sky="#77692a", emission="#7fb0ff",
-    absorption="#7fd3a0", accent="#ffffff", highlight="#ff6fd0",
+    absorption="#7fd3a0", accent="#ffffff", highlight="#ff6fd0", guest="#4dd8ff",
 )  # fmt: skip
 
 

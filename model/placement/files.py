@@ -6,7 +6,7 @@ found.catalog, found.spectra, found.rejected
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from data.grid import WaveGrid
-from data.ingest.batch import Criteria, Rejection, read_batch
+from data.ingest.batch import Criteria, FileContents, Rejection, read_batch
 from data.ingest.file_list import find_files
 from data.ingest.grids import one_grid
 from data.ingest.sample_cuts import SampleCuts
@@ -55,6 +55,7 @@ def read_spectra(
     *,
     z: float | None = None,
     air: bool = False,
+    read: Callable[[list[str], Criteria], FileContents] = read_batch,
 ) -> FoundSpectra:
     """Read files of any format that ingest reads; a faulty one is rejected.
 
@@ -63,9 +64,10 @@ def read_spectra(
         grids: Grids to put the spectra on; each takes the one where most pixels are measured.
         z: Redshift of all objects, whatever their files say.
         air: Whether wavelengths are in air where a file does not say it.
+        read: Reads files: here, or in a process of its own (`data.ingest.apart`).
 
     Raises:
-        ValueError: There is no such file.
+        ValueError: There is no such file, or `read` gives up.
     """
     files = find_files(paths)
     unreadable = [Rejection(name, "", reason) for name, reason in files.unreadable.items()]
@@ -73,7 +75,7 @@ def read_spectra(
     refused: dict[tuple[str, str], Rejection] = {}
     for grid in grids:
         criteria = Criteria(grids=one_grid("atlas", grid), cuts=ANY_CLASS, air=air, z=z)
-        contents = read_batch(files.files, criteria)
+        contents = read(files.files, criteria)
         for row, flux, ivar in zip(contents.rows, contents.flux, contents.ivar, strict=True):
             key, measured = (row["file"], row["object_id"]), int((ivar > 0).sum())
             if key not in best or measured > best[key][0]:
