@@ -55,6 +55,27 @@ LINES: tuple[SpectralLine, ...] = (
     SpectralLine("Ca II 8665", 8664.52, "absorption"),
 )
 
+WEAK_LINES: tuple[SpectralLine, ...] = tuple(
+    SpectralLine(name, wave, "emission")
+    for name, wave in (
+        ("[Ne V] 3346", 3346.8), ("H12", 3751.22), ("H11", 3771.70), ("H10", 3798.98),
+        ("H9", 3836.47), ("[Ne III] 3968", 3968.59), ("He I 4026", 4027.33),
+        ("[S II] 4069", 4069.75),
+        ("[S II] 4076", 4077.50), ("He I 4471", 4472.73), ("[Fe III] 4658", 4659.35),
+        ("[Ar IV] 4711", 4712.69), ("[Ar IV] 4740", 4741.50), ("He I 4922", 4923.30),
+        ("He I 5016", 5017.08), ("[N I] 5198", 5199.35), ("[N I] 5200", 5201.71),
+        ("[Cl III] 5518", 5519.24), ("[Cl III] 5538", 5539.41), ("[N II] 5755", 5756.19),
+        ("[Fe VII] 6087", 6088.66), ("[S III] 6312", 6313.81), ("[O I] 6364", 6365.54),
+        ("He I 6678", 6679.99), ("He I 7065", 7067.14), ("He I 7281", 7283.36),
+        ("[O II] 7320", 7322.01), ("[O II] 7330", 7332.75), ("[Ar III] 7751", 7753.24),
+        ("[Cl IV] 8046", 8047.83), ("Pa10", 9017.38), ("Pa9", 9231.55),
+        ("[S III] 9531", 9533.23), ("Pa8", 9548.59),
+    )
+)  # fmt: skip
+"""Lines seen where emission is strong; they are not drawn, but residuals are told by them.
+
+Air wavelengths of the NIST Atomic Spectra Database in vacuum (Ciddor 1996)."""
+
 
 def find_line(name: str) -> SpectralLine:
     """Return the line of that name.

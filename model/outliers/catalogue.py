@@ -1,6 +1,6 @@
-"""Writes the strangest objects as a table to publish, after Liang+2023, Table 2 and Figure 7.
+"""Writes the strangest objects as a table to publish (Liang+2023, Table 2), with figures.
 
-python -m model outliers ATLAS [--catalog labels.csv]   -> outliers.csv, .vot, .tex, .png
+python -m model outliers ATLAS [--catalog labels.csv]   -> outliers.csv, .vot, .tex, PNGs
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from astropy.table import Column, Table
-from matplotlib.figure import Figure
 
+from data.arrays import IndexArray
 from data.atomic import replacing
 from data.columns import column
 from data.commands import setting
 from model.atlas.atlas import Atlas
 from model.atlas.cuts import paper_cuts
+from model.outliers import figures
+from model.outliers.families import Family, find_families
 from model.outliers.recovery import ranked_rows
 from model.outliers.truth import read_truth
 
@@ -31,7 +33,7 @@ class OutliersConfig:
     """Settings of `python -m model outliers`."""
 
     atlas: Path = setting(help="atlas folder, from `python -m model atlas`", positional=True)
-    out: Path = setting(help="folder of the tables and the figure")
+    out: Path = setting(help="folder of the tables and the figures")
     score: str = setting(help="column to rank by (default: the atlas's first score)", default="")
     n: int = setting(help="objects listed (Liang+2023: 100)", default=100)
     cuts: bool = setting(
@@ -51,15 +53,17 @@ class OutliersConfig:
 
 
 def write_outliers(config: OutliersConfig) -> None:
-    """Write the tables and the figure, print the counts.
+    """Write the tables and the figures, print the counts.
 
     Raises:
         ValueError: The atlas has no such score.
     """
     atlas = Atlas(config.atlas)
-    table = strangest(
+    rows, table = strangest(
         atlas, score=config.score, n=config.n, cuts=config.cuts, labels=config.catalog
     )
+    families = find_families(atlas, rows)
+    table["family"] = _family_names(rows, families)
     config.out.mkdir(parents=True, exist_ok=True)
     with replacing(config.out / "outliers.csv") as partial:
         table.to_csv(partial, index=False)
@@ -69,14 +73,19 @@ def write_outliers(config: OutliersConfig) -> None:
                 str(partial), format=form, overwrite=True
             )
     counts = table["class"].value_counts()
-    _draw_counts(counts, config.out / "outliers.png", title=f"{atlas.name}: {len(table)} strangest")
+    title = f"{atlas.name}: {len(table)} strangest"
+    figures.draw_counts(counts, config.out / "outliers.png", title=title)
+    figures.draw_sheet(atlas, table, rows, config.out / "contact-sheet.png")
+    figures.draw_families(families, config.out / "families.png", title=title)
+    figures.draw_scores(atlas, config.out / "scores.png")
+    figures.draw_density(atlas, config.out / "density.png")
     lines = [f"{name:28.28}{number:6d}" for name, number in counts.items()]
     sys.stdout.write("\n".join([*lines, f"saved in {config.out}", ""]))
 
 
 def strangest(
     atlas: Atlas, *, score: str = "", n: int = 100, cuts: bool = False, labels: Path | None = None
-) -> pd.DataFrame:
+) -> tuple[IndexArray, pd.DataFrame]:
     """Return the strangest objects with position, scores, class and reasons.
 
     Args:
@@ -86,6 +95,9 @@ def strangest(
         cuts: Apply `model.atlas.cuts.paper_cuts`.
         labels: Table of classes; without one, or where it says nothing, the suggested class
             stands with a question mark.
+
+    Returns:
+        Their catalogue rows, and the table.
 
     Raises:
         ValueError: The atlas has no such score.
@@ -108,7 +120,17 @@ def strangest(
     table["class"] = [own or guess for own, guess in zip(said, guesses, strict=True)]
     table["reasons"] = _words(catalog, "reasons", rows)
     table.insert(0, "rank", np.arange(1, len(table) + 1))
-    return table
+    return rows, table
+
+
+def _family_names(rows: IndexArray, families: list[Family]) -> list[str]:
+    """Return the number of each row's family, `artefact` before it where it is one."""
+    names = {
+        row: f"artefact {number}" if family.artefact else str(number)
+        for number, family in enumerate(families, start=1)
+        for row in family.rows.tolist()
+    }
+    return [names.get(row, "") for row in rows.tolist()]
 
 
 def _words(catalog: pd.DataFrame, name: str, rows: np.ndarray) -> list[str]:
@@ -136,21 +158,3 @@ def _as_astropy(table: pd.DataFrame, *, short: bool) -> Table:
             meta={"ucd": about.ucd} if about.ucd else None,
         )
     return made
-
-
-def _digits(name: str) -> str:
-    return ".5f" if name in ("ra", "dec") else ".4g"
-
-
-def _draw_counts(counts: pd.Series, path: Path, *, title: str) -> None:
-    """Draw the number of objects of each class as bars (Liang+2023, Figure 7)."""
-    figure = Figure(figsize=(6, 1.2 + 0.28 * len(counts)), layout="constrained")
-    axes = figure.subplots()
-    names = [str(name) for name in counts.index]
-    bars = axes.barh(names, counts.to_numpy(), color="#0072B2")
-    axes.bar_label(bars, padding=2)
-    axes.invert_yaxis()
-    axes.set_xlabel("objects; ? = suggested, nobody looked")
-    axes.set_title(title, fontsize=10)
-    with replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=130)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.ndimage import uniform_filter1d
 from data.arrays import BoolArray, FloatArray
 from data.constants import SPEED_OF_LIGHT
 from data.lines import sky as sky_lines
-from data.lines.emission import LINES
+from data.lines.emission import LINES, WEAK_LINES, SpectralLine
 from data.spectra import Spectra
 
 WIDTH = 5
@@ -21,6 +22,8 @@ APART = 12
 """Pixels between two peaks at least."""
 LINE_REACH = 350.0
 """A peak this near a line, km/s, may be that line."""
+WING_REACH = 1500.0
+"""A peak this near a strong emission line, km/s, may be its wing."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Peak:
         wave: Observed wavelength, Angstrom.
         significance: Height over its error, with sign.
         line: Name of the line at the object's redshift; empty if there is none.
+        wing: Name of the strong line whose wing it may be; empty if it is a line itself.
         sky: True near a strong line of the night sky.
     """
 
@@ -38,6 +42,7 @@ class Peak:
     significance: float
     line: str
     sky: bool
+    wing: str = ""
 
 
 def find_peaks(
@@ -61,10 +66,7 @@ def find_peaks(
     near_sky = sky_lines.mask(spectra.grid)
     return [
         [
-            Peak(
-                float(spectra.wave[at]), float(row[at]),
-                _line_at(float(spectra.wave[at]) / (1 + z)), bool(near_sky[at]),
-            )
+            _peak(float(spectra.wave[at]), float(row[at]), z=z, sky=bool(near_sky[at]))
             for at in _strongest(row, most, least)
         ]
         for row, z in zip(significance, spectra.z.tolist(), strict=True)
@@ -83,7 +85,16 @@ def _strongest(significance: FloatArray, most: int, least: float) -> list[int]:
     return chosen
 
 
-def _line_at(wave_rest: float) -> str:
-    nearest = min(LINES, key=lambda line: abs(line.wave - wave_rest))
-    velocity = abs(nearest.wave - wave_rest) / nearest.wave * SPEED_OF_LIGHT
-    return nearest.name if velocity < LINE_REACH else ""
+def _peak(wave: float, significance: float, *, z: float, sky: bool) -> Peak:
+    rest = wave / (1 + z)
+    line = _nearest(rest, (*LINES, *WEAK_LINES), LINE_REACH)
+    strong = [item for item in LINES if item.major and item.kind == "emission"]
+    wing = "" if line else _nearest(rest, strong, WING_REACH)
+    return Peak(wave, significance, line, sky, wing)
+
+
+def _nearest(wave: float, lines: Iterable[SpectralLine], reach: float) -> str:
+    """Return the name of the nearest line, empty if it is farther than `reach`, km/s."""
+    nearest = min(lines, key=lambda line: abs(line.wave - wave))
+    velocity = abs(nearest.wave - wave) / nearest.wave * SPEED_OF_LIGHT
+    return nearest.name if velocity < reach else ""

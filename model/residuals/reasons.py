@@ -25,6 +25,8 @@ COMMON_PEAK = 0.02
 PEAK_BIN = 10.0
 """Width, Angstrom, in which peaks are counted."""
 PEAK_LIMIT = 12.0
+EXPECTED_PEAK = 1.4
+"""Strength at most of a peak at a line, or beside it: no model draws every line of all objects."""
 
 
 @dataclass(frozen=True)
@@ -188,8 +190,8 @@ def reason_columns(reasons: Sequence[Reason]) -> dict[str, str | float]:
 
 
 def _of_peaks(peaks: Sequence[Peak], usual: UsualEvidence) -> list[Reason]:
-    """Return the strongest unexplained peak as a reason."""
-    for peak in sorted(peaks, key=lambda peak: (bool(peak.line), -abs(peak.significance))):
+    """Return the strongest unexplained peak as a reason, else one at a line or beside it."""
+    for peak in sorted(peaks, key=lambda peak: (_expected(peak), -abs(peak.significance))):
         strength = abs(peak.significance) / PEAK_LIMIT
         if strength < 1:
             continue
@@ -199,19 +201,27 @@ def _of_peaks(peaks: Sequence[Peak], usual: UsualEvidence) -> list[Reason]:
         share = float(usual.peak_share[at]) if at < len(usual.peak_share) else 0.0
         if peak.line:
             text += f": {peak.line} is not as the model has it"
+        elif peak.wing:
+            text += f": beside {peak.wing}, whose profile is not as the model has it"
         elif peak.sky:
             text += ": a sky line"
         elif share > COMMON_PEAK:
             text += f": as {100 * share:.0f} % of all have it, an artefact"
         else:
             text += ": no line at this redshift"
-        return [Reason("residual peak", text, min(strength, STRONG), _suggested_by(peak))]
+        most = EXPECTED_PEAK if _expected(peak) else STRONG
+        return [Reason("residual peak", text, min(strength, most), _suggested_by(peak))]
     return []
 
 
+def _expected(peak: Peak) -> bool:
+    """Return whether a peak is where the object's own lines are."""
+    return bool(peak.line or peak.wing)
+
+
 def _suggested_by(peak: Peak) -> str:
-    if 5195 < peak.wave < 5206 and not peak.line:
+    if 5195 < peak.wave < 5206 and not _expected(peak):
         return "NI-5200"
     if peak.line == "He II" and peak.significance > 0:
         return "WolfRayet"
-    return "Sky Contamination" if peak.sky and not peak.line else ""
+    return "Sky Contamination" if peak.sky and not _expected(peak) else ""

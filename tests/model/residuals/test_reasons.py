@@ -161,3 +161,21 @@ def test_reasons_of_one_object_do_not_depend_on_others(plain, templates):
     together = reasons(spectra, model, templates)
     alone = reasons(spectra.take(slice(2, 3)), model[2:3], templates)
     assert as_text(alone[0]) == as_text(together[2])
+
+
+@pytest.mark.parametrize(
+    ("rest", "words", "strong"),
+    [
+        (7067.14, "He I 7065", False),
+        (5008.24 * 0.997, "beside [O III] 5007", False),
+        (6150.0, "no line at this redshift", True),
+    ],
+)
+def test_a_peak_at_or_beside_a_line_is_no_strong_reason(plain, templates, rest, words, strong):
+    spectra, model = plain
+    wave = rest * (1 + spectra.z[:, None])
+    bump = 40 * NOISE * np.exp(-0.5 * ((GRID.wave - wave) / 4) ** 2)
+    for found in reasons(changed(spectra, spectra.flux + bump), model, templates):
+        (peak,) = (item for item in found if item.cause == "residual peak")
+        assert words in peak.text
+        assert peak.strong is strong
