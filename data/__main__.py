@@ -1,4 +1,4 @@
-"""Surveys of galaxy spectra: ingest, mock, export, info."""
+"""Surveys of galaxy spectra: fetch, ingest, mock, export, info."""
 
 import sys
 from collections.abc import Sequence
@@ -12,6 +12,13 @@ COMMANDS = (
         "data.ingest.command",
         "IngestConfig",
         "ingest",
+    ),
+    Command(
+        "fetch",
+        "spectra of SDSS, DESI or SPARCL by list, cone or query -> files",
+        "data.fetch.command",
+        "FetchConfig",
+        "fetch",
     ),
     Command("mock", "mock survey with known truth", "data.mock.survey", "MockConfig", "mock"),
     Command(
