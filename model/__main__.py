@@ -1,4 +1,4 @@
-"""Models of galaxy spectra: train, atlas, evaluate, recover, place, sample, import, export."""
+"""Models of galaxy spectra: train, atlas, evaluate, compare, recover, place, sample, exchange."""
 
 import sys
 from collections.abc import Sequence
@@ -14,6 +14,13 @@ COMMANDS = (
         "model.evaluation.command",
         "EvaluateConfig",
         "evaluate",
+    ),
+    Command(
+        "compare",
+        "measure several models on a survey, side by side",
+        "model.comparison.command",
+        "CompareConfig",
+        "compare",
     ),
     Command(
         "recover",

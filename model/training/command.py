@@ -18,6 +18,7 @@ from model.store.storage import read_model_info, save_model
 from model.training.config import STAGES, TrainConfig, is_unfinished
 from model.training.dense import choose_preparation, train_dense
 from model.training.linear import train_linear
+from model.training.search import search
 from model.training.several import train_instruments
 from model.training.trained import Fit, Trained, fidelities
 from model.verdict import training_verdict
@@ -37,6 +38,9 @@ def train(config: TrainConfig) -> None:
     Raises:
         ValueError: The survey or a setting does not suit, or the training failed.
     """
+    if config.search:
+        search(config, train)
+        return
     _check_folder(config)
     source = Survey(config.survey)
     first = rest_frame(config, source).wave[0]

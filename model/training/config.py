@@ -30,10 +30,13 @@ CHECKPOINT = Path("checkpoints", "last.safetensors")
 STAGES = Path("instruments")
 """Where a model's folder holds, while it is trained, those of its instruments one by one."""
 STAGES_CONFIG = STAGES / "config.json"
+SEARCH = Path("search")
+"""Where a model's folder holds the trials of a random search."""
+SEARCH_CONFIG = SEARCH / "config.json"
 GUIDE = CHECKPOINT.with_name("guide.safetensors")
 MAY_CHANGE = frozenset(
     {"survey", "out", "config", "device", "resume", "tensorboard", "checkpoint_minutes"}
-    | {"memory_gb", "compiled"}
+    | {"memory_gb", "compiled", "search"}
 )
 """Settings that may differ when a training is resumed: they do not change what is learnt."""
 
@@ -67,11 +70,16 @@ class TrainConfig:
         "instrument gets an encoder of its own, into the same latent space; where several share "
         "the decoder, only the survey's own encoder is trained",
     )
+    search: int = setting(
+        default=0,
+        help="train so many infovae of random sizes and lambda, one after another, and keep the "
+        "best; 0 = train one",
+    )
     tensorboard: bool = setting(default=False, help="write TensorBoard files")
 
     def __post_init__(self) -> None:
         """Refuse settings that make no sense."""
-        check_least(self, seed=0)
+        check_least(self, seed=0, search=0)
 
     @classmethod
     def from_options(cls, **given: Any) -> Self:  # noqa: ANN401
@@ -128,7 +136,7 @@ def read_recipe(name: str) -> dict[str, Any]:
 
 def is_unfinished(out: Path) -> bool:
     """Return whether a model's folder holds a training that can be resumed."""
-    return (out / CHECKPOINT).is_file() or (out / STAGES_CONFIG).is_file()
+    return any((out / name).is_file() for name in (CHECKPOINT, STAGES_CONFIG, SEARCH_CONFIG))
 
 
 def _stored_settings(out: Path) -> dict[str, Any]:
@@ -136,9 +144,10 @@ def _stored_settings(out: Path) -> dict[str, Any]:
 
     Checkpoints written before they held the encoder's channels tell them by their weights.
     """
-    stages, checkpoint = out / STAGES_CONFIG, out / CHECKPOINT
-    if stages.is_file():
-        return _typed(read_json(stages, what="training"), source=str(stages))
+    for stored in (out / SEARCH_CONFIG, out / STAGES_CONFIG):
+        if stored.is_file():
+            return _typed(read_json(stored, what="training"), source=str(stored))
+    checkpoint = out / CHECKPOINT
     tensors, state = read_checkpoint(checkpoint)
     values = dict(state["config"])
     if "channels" not in values:

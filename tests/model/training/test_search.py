@@ -1,0 +1,82 @@
+"""Random search: every trial once, the best of them becomes the model."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from data.survey import Survey
+from model.__main__ import main
+from model.dense.config import preset
+from model.store.storage import load_model, read_model_info
+from model.training import command
+from model.training.config import TrainConfig
+from model.training.search import FIRST, MMD, SECOND, trial
+from model.training.settings import NetworkSettings
+from tests.fixtures.atlas import write_survey
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+OPTIONS = (
+    "--model", "infovae", "--preparation", "free", "--rest-first", "3700", "--rest-last", "7000",
+    "--rest-pixels", "100", "--latents", "2", "--device", "cpu", "--batch-size", "16",
+    "--precision", "fp32", "--epochs", "2",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_survey(tmp_path_factory.mktemp("search") / "survey", n_object=60)
+
+
+def search(survey: Path, out: Path, n: int, *options: str) -> int:
+    return main(["train", str(survey), "--out", str(out), "--search", str(n), *OPTIONS, *options])
+
+
+def test_the_best_trial_becomes_the_model_and_more_can_be_added(
+    survey: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    out = tmp_path / "model"
+    assert search(survey, out, 2) == 0
+    assert search(survey, out, 3) == 2  # a search is there: --resume is wanted
+    assert "--resume" in capsys.readouterr().err
+    trained, whole = [], command.save_model
+    monkeypatch.setattr(
+        command, "save_model", lambda *a, **k: (trained.append(a[1].name), whole(*a, **k))
+    )
+    assert search(survey, out, 3, "--resume") == 0
+    assert trained == ["002"]
+    with (out / "search" / "ranking.csv").open() as file:
+        ranked = list(csv.DictReader(file))
+    assert sorted(row["trial"] for row in ranked) == ["0", "1", "2"]
+    errors = [float(row["fidelity_valid"]) for row in ranked]
+    assert errors == sorted(errors)
+    best = out / "search" / f"{int(ranked[0]['trial']):03d}"
+    assert read_model_info(out) == read_model_info(best)
+    model, source = load_model(out), Survey(survey)
+    assert model.encode(source.read([0, 1])).shape == (2, 2)
+    assert "| 1 |" in capsys.readouterr().out
+
+
+def test_trials_are_drawn_within_limits_and_the_same_again(tmp_path: Path) -> None:
+    config = TrainConfig(survey=tmp_path, out=tmp_path, model="infovae", search=30)
+    drawn = [trial(config, number) for number in range(30)]
+    assert drawn[0].network.layers == preset("infovae", 6).layers
+    assert drawn[0].losses.mmd == preset("infovae", 6).mmd
+    for item in drawn[1:]:
+        for value, (low, high) in zip(
+            (*item.network.layers, item.losses.mmd), (FIRST, SECOND, MMD), strict=True
+        ):
+            assert low * 0.99 <= value <= high * 1.01
+    assert len({item.network.layers for item in drawn}) == 30
+    assert trial(config, 7) == drawn[7]
+    fixed = TrainConfig(
+        survey=tmp_path, out=tmp_path, model="infovae", network=NetworkSettings(layers=(50, 20))
+    )
+    assert trial(fixed, 4).network.layers == (50, 20)
+    assert trial(fixed, 4).losses.mmd != trial(fixed, 5).losses.mmd
+
+
+def test_only_an_infovae_has_something_to_search(survey: Path, tmp_path: Path) -> None:
+    assert main(["train", str(survey), "--out", str(tmp_path / "m"), "--search", "2"]) == 2
+    assert not (tmp_path / "m").exists()
