@@ -93,7 +93,7 @@ def compare(config: CompareConfig) -> None:
 def _names(paths: tuple[Path, ...]) -> dict[str, Path]:
     """Return models by the shortest end of their path that tells them apart."""
     resolved = list(dict.fromkeys(path.resolve() for path in paths))
-    depth = 1
+    depth = 2 if any(path.name == "model" for path in resolved) else 1  # of an atlas
     while len({path.parts[-depth:] for path in resolved}) < len(resolved):
         depth += 1
     return {"/".join(path.parts[-depth:]): path for path in resolved}

@@ -24,6 +24,7 @@ ZOOMS = {
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe-Ito; models beyond these get colours of a longer scale."""
 COLUMNS = 3
+SNR_TICKS = (2, 5, 10, 20, 40)
 
 
 def draw_errors(models: Mapping[str, Measures], path: Path) -> None:
@@ -48,6 +49,8 @@ def draw_errors(models: Mapping[str, Measures], path: Path) -> None:
         n = max(item.numbers["error"][group]["n"] for item in models.values())
         axes.set_title(f"{group} ({n:,})", fontsize=10)
         axes.set_yscale("log")
+        for ticks in ("set_major_formatter", "set_minor_formatter"):
+            getattr(axes.yaxis, ticks)("{x:.3g}")
         axes.set_xlabel("latents")
         axes.xaxis.get_major_locator().set_params(integer=True)
     for axes in panels[len(groups) :]:
@@ -120,6 +123,8 @@ def draw_noise(models: Mapping[str, Measures], path: Path) -> None:
                 axes.plot(snr, line, marker=".", linewidth=1, color=colour, label=f"{latent}")
             axes.axhline(1.0, color="0.6", linewidth=0.8, linestyle="--")
             axes.set_xscale("log")
+            axes.set_xticks(SNR_TICKS, list(map(str, SNR_TICKS)))
+            axes.set_xticks([], minor=True)
             axes.set_title(f"{name}: {key}", fontsize=9)
         left.set_yscale("log")
         left.set_ylabel("squared spreads", fontsize=8)

@@ -42,10 +42,7 @@ class Sensitivity:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
-        return {
-            name: np.where(np.isfinite(values), values, None).tolist()
-            for name, values in vars(self).items()
-        }
+        return {name: values.tolist() for name, values in vars(self).items()}
 
 
 def measure_sensitivity(
