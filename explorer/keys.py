@@ -11,6 +11,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from explorer.components.keyboard import Keyboard
+from explorer.server.notices import told, warn
 from explorer.state.dataset import DENSITY
 from explorer.state.state import ExplorerState
 
@@ -22,6 +23,7 @@ KEYS = (
     ),
     ("n", "mark the neighbours in latent space"),
     ("o", "draw the neighbours' spectra too"),
+    ("p", "pin the object: its spectrum stays, to be compared with others"),
     ("f", "observed or rest frame"),
     ("l", "lines: major, all, none"),
     ("[ ]", "smooth less, more"),
@@ -85,6 +87,7 @@ class Help(pn.viewable.Viewer):
             "ArrowRight": lambda: self._step(1),
             "n": lambda: state.param.update(mark_neighbours=not state.mark_neighbours),
             "o": lambda: state.param.update(overplot_neighbours=not state.overplot_neighbours),
+            "p": self._pin,
             "f": lambda: turn("frame", ["observed", "rest"]),
             "l": lambda: turn("lines", ["major", "all", "off"]),
             "[": lambda: smooth(-1),
@@ -105,6 +108,12 @@ class Help(pn.viewable.Viewer):
             state.param.update(highlight=[], highlight_label="")
         else:
             state.choose(None)
+
+    def _pin(self) -> None:
+        try:
+            self._state.pin()
+        except ValueError as error:
+            warn(told(error))
 
     def _step(self, step: int) -> None:
         # The Outliers tab hears the arrows itself: there they walk its list.

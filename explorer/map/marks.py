@@ -26,6 +26,7 @@ _STYLES = {
     "path": _Style("model", 2.0),
     "knots": _Style("model", 2.0, size=9),
     "highlight": _Style("highlight", 1.5, size=9),
+    "pins": _Style("decoded", 2.0, size=14, marker="triangle"),
     "neighbours": _Style("accent", 1.5, size=10, marker="square"),
     "guests": _Style("guest", 2.5, size=12, marker="diamond"),
     "hovered": _Style("accent", 1.0, size=12),

@@ -72,7 +72,7 @@ class MapView(pn.viewable.Viewer):
         looks = ["colour", "colour_scale", "clip", "palette", "shown", "subset"]
         plane = ["embedding", "latent_x", "latent_y"]
         marked = ["selected", "guest", "guests", "mark_neighbours", "n_neighbours"]
-        others = ["highlight", "region", "path", "knots"]
+        others = ["highlight", "pins", "region", "path", "knots"]
         for names, react in (
             (looks, self.redraw),
             (plane, self._change_plane),

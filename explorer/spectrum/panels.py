@@ -44,6 +44,7 @@ class SpectrumPanels:
         rest: The decoded spectrum.
         shading: Stretches shaded, by name of their ink: `masked`, `sky`.
         neighbours: Spectra of others.
+        pins: Spectra compared with, each in its own colour.
         lines: The spectral lines.
     """
 
@@ -59,6 +60,7 @@ class SpectrumPanels:
             role: ColumnDataSource({"x0": [], "x1": []}) for role in ("masked", "sky")
         }
         self.neighbours: Any = ColumnDataSource({"xs": [], "ys": []})
+        self.pins: Any = ColumnDataSource({"xs": [], "ys": [], "colour": []}, name="pins")
         self.lines = LineMarks(inks)
         self._cuts = {name: CutMarks(inks, f"{name} cut") for name in ("flux", "residual")}
         self.flux = self._flux_figure()
@@ -83,6 +85,9 @@ class SpectrumPanels:
         self._shade(fig)
         band = fig.varea("wave", "low", "high", source=self.pixels, fill_alpha=0.30)
         others = fig.multi_line("xs", "ys", source=self.neighbours, line_width=0.8, line_alpha=0.6)
+        fig.multi_line(
+            "xs", "ys", source=self.pins, line_width=1.0, line_alpha=0.9, line_color="colour"
+        )
         flux = fig.line("wave", "flux", source=self.pixels, line_width=0.9, legend_label="data")
         rest = fig.line(
             "wave", "flux", source=self.rest, line_width=1.0, line_dash=[4, 2],
@@ -139,7 +144,7 @@ class SpectrumPanels:
 
     def clear(self) -> None:
         """Show no object."""
-        for source in (self.pixels, self.rest, self.neighbours, *self.shading.values()):
+        for source in (self.pixels, self.rest, self.neighbours, self.pins, *self.shading.values()):
             source.data = {name: [] for name in source.data}
         self.mark_cuts()
 

@@ -11,12 +11,13 @@ import panel_material_ui as pmui
 from explorer.state.state import ExplorerState
 
 
-def toolbar(state: ExplorerState, show_all: Callable[[], None]) -> pn.FlexBox:
+def toolbar(state: ExplorerState, show_all: Callable[[], None], *more: Any) -> pn.FlexBox:  # noqa: ANN401 - widgets
     """Return the choices above the spectrum: frame, lines, height, smoothing, neighbours.
 
     Args:
         state: The session.
         show_all: Undoes every zoom.
+        more: Widgets at the end.
     """
     parameters = state.param
     plain: dict[str, Any] = {"size": "small", "description": "", "align": "center"}
@@ -38,11 +39,12 @@ def toolbar(state: ExplorerState, show_all: Callable[[], None]) -> pn.FlexBox:
             on_click=lambda _event: show_all(),
         ),
         pmui.IntSlider.from_param(
-            parameters.smoothing, label="Smoothing [pixels]", width=130, throttled=True,
+            parameters.smoothing, label="Smoothing [pixels]", width=120, throttled=True,
             margin=(0, 14), **plain,
         ),
         pmui.Checkbox.from_param(
             parameters.overplot_neighbours, label="Neighbours", margin=0, **plain
         ),
+        *more,
         sizing_mode="stretch_width", align_items="center", gap="4px", margin=0,
     )  # fmt: skip

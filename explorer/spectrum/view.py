@@ -17,6 +17,7 @@ from explorer.spectrum.inspection import Inspection, RestSpectrum, inspect, rest
 from explorer.spectrum.limits import flux_limits, is_continuum, residual_limit
 from explorer.spectrum.line_marks import line_positions
 from explorer.spectrum.panels import RESIDUAL_HEIGHT, SpectrumPanels
+from explorer.spectrum.pins import PinBar, pinned_curves, pinned_rows
 from explorer.spectrum.smoothing import Smoothed, smooth, smoothed
 from explorer.spectrum.toolbar import toolbar
 from explorer.state.state import ExplorerState
@@ -36,6 +37,7 @@ class SpectrumView(pn.viewable.Viewer):
         self.inspection: Inspection | None = None
         self._drawn: Smoothed | None = None
         self._neighbours: list[RestSpectrum] = []
+        self._pins: list[RestSpectrum] = []
         inks = Inks(state)
         self.panels = SpectrumPanels(axis, inks)
         self.pixels, self.lines = self.panels.pixels, self.panels.lines
@@ -53,23 +55,25 @@ class SpectrumView(pn.viewable.Viewer):
                 fig.on_event(event, lambda _event: self.show_all())
             fig.on_event(SelectionGeometry, self._on_window)
         for names, react in (
-            (["selected", "guest", "overplot_neighbours"], self._read),
+            (["selected", "guest", "overplot_neighbours", "pins"], self._read),
             (["frame"], self._change_frame),
-            (["smoothing"], self._fill),
+            (["smoothing", "stacked"], self._fill),
             (["flux_range"], self._fit_flux),
             (["lines"], self._draw_lines),
             (["picking_window"], lambda: self.panels.pick_window(state.picking_window)),
         ):
             state.param.watch(lambda *_, react=react: react(), names)
 
-    def choices(self) -> pn.FlexBox:
+    def choices(self) -> pn.Column:
         """Return the choices that belong above the figures.
 
         Panel takes the least height of a column from children that say theirs, and the choices
         wrap where the page is narrow: in one column with the figures they would push those over
         what lies below.
         """
-        return toolbar(self._state, self.show_all)
+        pins = PinBar(self._state)
+        choices = toolbar(self._state, self.show_all, pins.pin)
+        return pn.Column(choices, pins, sizing_mode="stretch_width", margin=0)
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the two figures in a column."""
@@ -94,12 +98,15 @@ class SpectrumView(pn.viewable.Viewer):
     def _read(self) -> None:
         state, chosen = self._state, self._state.chosen
         if chosen is None:
-            self.display(None, [])
+            self.display(None, [], [])
             return
         others = state.near() if state.overplot_neighbours else []
+        pins = pinned_rows(state)
 
-        def work() -> tuple[Inspection, list[RestSpectrum]]:
-            return inspect(state.dataset, chosen), rest_spectra(state.dataset, others)
+        def work() -> tuple[Inspection, list[RestSpectrum], list[RestSpectrum]]:
+            dataset = state.dataset
+            drawn = rest_spectra(dataset, others), rest_spectra(dataset, pins)
+            return inspect(dataset, chosen), *drawn
 
         self._reading.submit(work, lambda result: self.display(*result))
 
@@ -107,10 +114,11 @@ class SpectrumView(pn.viewable.Viewer):
         self,
         inspection: Inspection | None,
         neighbours: list[RestSpectrum],
+        pins: list[RestSpectrum],
     ) -> None:
-        """Show one object, and the rest-frame spectra of others behind it."""
+        """Show one object, and the rest-frame spectra of neighbours and pinned objects behind."""
         self.inspection = inspection
-        self._neighbours = neighbours
+        self._neighbours, self._pins = neighbours, pins
         self.panels.flux.legend[0].visible = inspection is not None  # no swatches without data
         if inspection is None:
             self._drawn = None
@@ -145,6 +153,9 @@ class SpectrumView(pn.viewable.Viewer):
             "xs": [wave * shift for wave, _flux in self._neighbours],
             "ys": [smooth(flux, np.isfinite(flux), width) for _w, flux in self._neighbours],
         }
+        panels.pins.data = pinned_curves(
+            self._pins, shift=shift, width=width, stacked=self._state.stacked, below=drawn.flux
+        )
         afterwards(self._fill_insets)
         limit = residual_limit(drawn.residual)
         panels.residual.y_range.update(start=-limit, end=limit)
@@ -155,6 +166,9 @@ class SpectrumView(pn.viewable.Viewer):
         item, drawn = self.inspection, self._drawn
         if item is not None and drawn is not None:
             low, high = flux_limits(drawn.flux, drawn.noise, drawn.model, inside=self._fitted(item))
+            for curve in self.panels.pins.data["ys"]:
+                least, most = np.nanpercentile(curve, [0.5, 99.5])
+                low, high = min(low, least), max(high, most)
             self.panels.flux.y_range.update(start=low, end=high)
         self.panels.mark_cuts()
 

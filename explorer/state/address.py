@@ -34,6 +34,8 @@ NAMES = {
     "lines": "lines",
     "height": "flux_range",
     "over": "overplot_neighbours",
+    "pins": "pins",
+    "stacked": "stacked",
     "window": "window",
     "path": "path",
     "track": "track",
@@ -95,6 +97,8 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
             elif parameter == "columns":
                 state.calculate_columns(_to_columns(value))
                 continue
+            elif parameter == "pins":
+                _check_pins(state.dataset, value)
             elif parameter == "filters":
                 passing(state.dataset, value)
             elif parameter in ("clip", "view", "window") and value is not None:
@@ -158,6 +162,13 @@ def _to_path(dataset: Dataset, value: Any) -> Path:  # noqa: ANN401 - JSON
         raise ValueError(f"a path needs 2 to {most} finite vertices")
     plane = plane_of(dataset, str(value["plane"]))
     return Path(vertices=vertices, plane=plane.key, origin="address")
+
+
+def _check_pins(dataset: Dataset, value: Any) -> None:  # noqa: ANN401 - JSON
+    """Raise a ValueError unless all pinned objects are there."""
+    missing = [pin for pin in value if dataset.row(str(pin)) is None]
+    if missing:
+        raise ValueError(f"no object {missing[0]!r} in this atlas")
 
 
 def _to_columns(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSON

@@ -18,6 +18,9 @@ from explorer.state.path import Path
 from explorer.state.selection import applies, inside_region, passing
 from explorer.theme.colour import PALETTES
 
+MOST_PINS = 6
+"""Objects compared at most."""
+
 
 class ExplorerState(param.Parameterized):
     """Every choice and selection of one session.
@@ -119,6 +122,10 @@ class ExplorerState(param.Parameterized):
         doc="Pixels that the height of the flux panel fits.",
     )  # type: ignore[assignment]
     overplot_neighbours: bool = param.Boolean(False, doc="Draw the neighbours' spectra too.")  # type: ignore[assignment]
+    pins: list[str] = param.List(
+        [], item_type=str, bounds=(0, MOST_PINS), doc="`object_id` of objects drawn for comparison."
+    )  # type: ignore[assignment]
+    stacked: bool = param.Boolean(False, doc="Draw the pinned spectra above each other.")  # type: ignore[assignment]
     picking_window: bool = param.Boolean(False, doc="Dragging on the spectrum picks `window`.")  # type: ignore[assignment]
     window: tuple[float, float] | None = param.NumericTuple(
         None, length=2, allow_None=True, doc="Rest-frame window asked about, Angstrom."
@@ -174,6 +181,22 @@ class ExplorerState(param.Parameterized):
     def choose(self, guest: Guest | None) -> None:
         """Inspect an object that the user brought, or none."""
         self.param.update(selected=None, guest=guest)
+
+    def pin(self) -> None:
+        """Pin the selected object, or unpin it.
+
+        Raises:
+            ValueError: There is none, or there are six already.
+        """
+        chosen = self.selected_id
+        if not chosen:
+            raise ValueError("select an object to pin it")
+        if chosen in self.pins:
+            self.pins = [pin for pin in self.pins if pin != chosen]
+        elif len(self.pins) == MOST_PINS:
+            raise ValueError(f"{MOST_PINS} objects are pinned: unpin one first")
+        else:
+            self.pins = [*self.pins, chosen]
 
     def near(self) -> list[int]:
         """Return the rows nearest to what is inspected in the latents, nearest first."""

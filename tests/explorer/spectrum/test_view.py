@@ -11,6 +11,7 @@ from explorer.spectrum.facts import FactsView, facts
 from explorer.spectrum.insets import WINDOWS
 from explorer.spectrum.inspection import inspect
 from explorer.spectrum.line_marks import line_positions, readable
+from explorer.spectrum.pins import PinBar
 from explorer.spectrum.view import SpectrumView
 from tests.fixtures.explorer import new_state
 
@@ -202,3 +203,54 @@ def test_links_hold_the_position(tiny_atlas_path: Path) -> None:
     for part in ("ra=150.250000", "dec=-1.500000", "plateid=266", "150.250000d", "noopener"):
         assert part in html
     assert "http" not in FactsView(new_state(tiny_atlas_path, ra=np.nan, object_id="x")).html(0)
+
+
+def test_pinned_spectra_stay_beside_others(tiny_atlas_path: Path) -> None:
+    view = shown(tiny_atlas_path)
+    state, pins = view._state, view.panels.pins
+    state.pin()
+    state.selected = 9
+    (flux,), (wave,) = pins.data["ys"], pins.data["xs"]
+    spectra = state.dataset.atlas.source.read([5])
+    used = spectra.ivar[0] > 0
+    np.testing.assert_allclose(flux[used], spectra.flux[0][used], rtol=1e-5)
+    assert np.isnan(flux[~used]).all()
+    z = state.dataset.numeric("z")
+    np.testing.assert_allclose(wave * (1 + z[5]), spectra.wave * (1 + z[9]), rtol=1e-6)
+    state.frame = "rest"
+    np.testing.assert_allclose(pins.data["xs"][0] * (1 + z[5]), spectra.wave, rtol=1e-6)
+
+
+def test_stacked_spectra_lie_above_each_other(tiny_atlas_path: Path) -> None:
+    view = shown(tiny_atlas_path)
+    state = view._state
+    for row in (1, 2):
+        state.selected = row
+        state.pin()
+    plain = [np.nanmedian(flux) for flux in view.panels.pins.data["ys"]]
+    state.stacked = True
+    lifted = [np.nanmedian(flux) for flux in view.panels.pins.data["ys"]] - np.array(plain)
+    assert lifted[0] > 0
+    assert lifted[1] == pytest.approx(2 * lifted[0])
+    assert view.panels.flux.y_range.end > plain[1] + lifted[1]
+
+
+def test_six_objects_can_be_pinned_and_all_be_unpinned(tiny_atlas_path: Path) -> None:
+    state = new_state(tiny_atlas_path)
+    with pytest.raises(ValueError, match="select an object"):
+        state.pin()
+    bar = PinBar(state)
+    for row in range(6):
+        state.selected = row
+        state.pin()
+    assert [name.label for name in bar.names] == state.pins == list(state.dataset.ids[:6])
+    state.selected = 6
+    with pytest.raises(ValueError, match="6 objects are pinned"):
+        state.pin()
+    state.selected = 2
+    assert "Unpin" in bar.pin.description
+    state.pin()
+    assert len(state.pins) == 5
+    bar.clear.param.trigger("clicks")
+    assert state.pins == []
+    assert bar.names == []
