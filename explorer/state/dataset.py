@@ -117,10 +117,10 @@ class Dataset:
         self.added: dict[str, str] = {}
         self.conditions: dict[str, BoolArray] = {}
         self._shared = Cache()
-        self._own = Cache()
-        self._calculated: LRUCache[Any, Any] = LRUCache(N_CALCULATED)
-        self._calculating = RLock()
-        self._versions: dict[str, int] = {}  # of what was added, by name
+        self.kept = Cache()
+        self.calculated: LRUCache[Any, Any] = LRUCache(N_CALCULATED)
+        self.calculating = RLock()
+        self.versions: dict[str, int] = {}  # of what was added, by name
 
     def __len__(self) -> int:
         """Return the number of objects."""
@@ -130,8 +130,8 @@ class Dataset:
         """Return a dataset that shares everything with this one but the columns added to it."""
         _ = self.numeric_columns, self.class_columns, self.left_out, self.identifier_columns
         own = copy.copy(self)
-        own._own, own._calculated = Cache(), LRUCache(N_CALCULATED)  # noqa: SLF001
-        own._calculating, own._versions = RLock(), dict(self._versions)  # noqa: SLF001
+        own.kept, own.calculated = Cache(), LRUCache(N_CALCULATED)
+        own.calculating, own.versions = RLock(), dict(self.versions)
         return own
 
     def add(self, name: str, values: FloatArray | NDArray[np.object_], *, meaning: str) -> None:
@@ -144,10 +144,10 @@ class Dataset:
             raise ValueError(f"{name!r} is a column of the atlas; choose another name")
         is_number = np.issubdtype(np.asarray(values).dtype, np.number)
         self._list(name, among_numbers=is_number, among_words=not is_number)
-        self._own.forget(name)
+        self.kept.forget(name)
         self.catalog = self.catalog.assign(**{name: values})
         self.added = {**self.added, name: meaning}
-        self._versions[name] = self._versions.get(name, 0) + 1
+        self.versions[name] = self.versions.get(name, 0) + 1
 
     def remove(self, name: str) -> None:
         """Remove a column that was added, if it is there."""
@@ -155,13 +155,13 @@ class Dataset:
             self._list(name, among_numbers=False, among_words=False)
             self.added = {item: text for item, text in self.added.items() if item != name}
             self.catalog = self.catalog.drop(columns=name)
-            self._own.forget(name)
+            self.kept.forget(name)
 
     def name_condition(self, name: str, mask: BoolArray | None) -> None:
         """Let expressions call a mask by a name; None = no longer."""
         others = {item: known for item, known in self.conditions.items() if item != name}
         self.conditions = others if mask is None else {**others, name: mask}
-        self._versions[name] = self._versions.get(name, 0) + 1
+        self.versions[name] = self.versions.get(name, 0) + 1
 
     def remember(self, text: str, columns: tuple[str, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
         """Return what an expression of some columns gives: computed, or remembered from lately.
@@ -171,11 +171,11 @@ class Dataset:
             columns: All that it reads.
             make: Computes it.
         """
-        key = (text, *(self._versions.get(name, 0) for name in columns))
-        with self._calculating:
-            if key not in self._calculated:
-                self._calculated[key] = make()
-            return self._calculated[key]
+        key = (text, *(self.versions.get(name, 0) for name in columns))
+        with self.calculating:
+            if key not in self.calculated:
+                self.calculated[key] = make()
+            return self.calculated[key]
 
     def _list(self, name: str, *, among_numbers: bool, among_words: bool) -> None:
         for attribute, there in (
@@ -195,7 +195,7 @@ class Dataset:
             key: What the result depends on, beside the atlas.
             make: Computes it; a function or lambda written inside the caller.
         """
-        cache = self._shared if self.added.keys().isdisjoint(key) else self._own
+        cache = self._shared if self.added.keys().isdisjoint(key) else self.kept
         return cache.keep((make.__module__, make.__qualname__, *key), make)
 
     @property
