@@ -29,13 +29,7 @@ from data.spectra import SpectrumSource
 from data.survey import Survey
 from model.atlas.atlas import REASONS, SCHEMA_VERSION
 from model.atlas.config import AtlasConfig
-from model.atlas.embedding import (
-    EmbeddingConfig,
-    choose_settings,
-    embed_pca,
-    embed_tsne,
-    embed_umap,
-)
+from model.atlas.embedding import EmbeddingConfig, choose_settings
 from model.atlas.encoding import (
     BLOCK_FILES,
     encode_source,
@@ -45,6 +39,7 @@ from model.atlas.encoding import (
 )
 from model.atlas.flow import FlowReport, LatentFlow
 from model.atlas.flow_fit import fit_flow
+from model.atlas.maps.fitting import map_maker
 from model.atlas.neighbours import Neighbours, find_neighbours
 from model.atlas.properties import KnownProperty, learn_properties, property_columns
 from model.atlas.score_record import score_records
@@ -117,7 +112,8 @@ class _Builder:
 
     def run(self) -> None:
         """Run every stage that has not left its result yet."""
-        settings, notes = choose_settings(len(self.source), seed=self.config.seed)
+        n_fitted = min(len(self.source), self.config.map_sample)
+        settings, notes = choose_settings(n_fitted, seed=self.config.seed)
         with self._stage("encode"):
             support = self._support() if self.config.refine else None
             encoded = encode_source(
@@ -125,10 +121,17 @@ class _Builder:
             )
         latents = encoded[latent_columns(self.model.n_latent)].to_numpy(np.float32)
         with self._stage("neighbours"):
-            neighbours = self._neighbours(latents, settings)
+            neighbours = self._neighbours(latents, settings.k if n_fitted == len(latents) else 0)
         with self._stage("flow"):
             flow, report = self._flow(latents)
-        maps = self._maps(latents, neighbours, settings)
+        maker = map_maker(latents, settings, n_sample=self.config.map_sample, jobs=self.config.jobs)
+        maps = maker.make(self.config.map_names, neighbours, self.folder / "work", self._stage)
+        with self._stage("quality of the maps"):
+            quality = maker.quality(maps)
+        if maker.sampled:
+            notes.append(
+                f"UMAP and t-SNE are fitted to {n_fitted} objects, the others placed among them."
+            )
         with self._stage("catalogue"):
             add_survey_scores(
                 encoded, flow, neighbours, self.folder, residual_windows(self._blocks),
@@ -143,7 +146,7 @@ class _Builder:
             replaced = write_catalog(self.source, encoded, maps, self.folder / "catalog.parquet")
             if replaced:
                 notes.append(f"Columns of the survey replaced by the atlas: {', '.join(replaced)}.")
-            self._write_info(settings, notes, flow, report, support, known)
+            self._write_info(settings, notes, flow, report, support, known, quality)
             neighbours.first(min(STORED_NEIGHBOURS, neighbours.k)).save(
                 self.folder / "neighbours.npz"
             )
@@ -159,8 +162,9 @@ class _Builder:
             load=lambda path: Support.from_dict(read_json(path, what="support of latents")),
         )
 
-    def _neighbours(self, latents: FloatArray, settings: EmbeddingConfig) -> Neighbours:
-        k = min(len(latents) - 1, max(settings.k, STORED_NEIGHBOURS))
+    def _neighbours(self, latents: FloatArray, for_maps: int) -> Neighbours:
+        """Return the graph, of as many neighbours as the atlas keeps, or its maps want."""
+        k = min(len(latents) - 1, max(for_maps, STORED_NEIGHBOURS))
         return kept(
             self.folder / "work" / "neighbours.npz",
             make=lambda: find_neighbours(
@@ -185,25 +189,10 @@ class _Builder:
 
         return kept(self.folder / "flow.safetensors", make=make, save=save, load=load)
 
-    def _maps(
-        self, latents: FloatArray, neighbours: Neighbours, settings: EmbeddingConfig
-    ) -> dict[str, FloatArray]:
-        makers = {
-            "umap": lambda: embed_umap(latents, neighbours, settings),
-            "tsne": lambda: embed_tsne(latents, neighbours, settings, jobs=self.config.jobs),
-            "pca": lambda: embed_pca(latents),
-        }
-        maps = {}
-        for name, make in makers.items():
-            with self._stage(name):
-                maps[name] = kept(
-                    self.folder / "work" / f"{name}.npy", make=make, save=_save_array, load=np.load
-                )
-        return maps
-
     def _write_info(
         self, settings: EmbeddingConfig, notes: list[str], flow: LatentFlow, report: FlowReport,
         support: Support | None, known: dict[str, KnownProperty],
+        quality: dict[str, dict[str, Any]],
     ) -> None:  # fmt: skip
         about: dict[str, Any] = {
             "name": self.config.name or self.config.out.resolve().name,
@@ -223,7 +212,7 @@ class _Builder:
         about["score_records"] = {name: record.to_dict() for name, record in records.items()}
         if support is not None:
             about["refinement"] = {"support": support.to_dict(), "steps": N_STEP}
-        write_info(self.folder / "atlas.json", about, settings, flow)
+        write_info(self.folder / "atlas.json", about, settings, flow, quality)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -246,6 +235,7 @@ def _working_folder(
         "seed": config.seed,
         "flow": asdict(config.flow),
         "compact": config.compact,
+        "map_sample": config.map_sample,
         "refine": config.refine,
         "blocks": BLOCK_FILES,
         "measures": "lines",
@@ -274,8 +264,3 @@ def _copy_model(model: Path, target: Path, *, half: bool) -> None:
             cast("StoredModel", loaded), target, half=True,
             training=info["training"], metrics=info["metrics"],
         )  # fmt: skip
-
-
-def _save_array(values: FloatArray, path: Path) -> None:
-    with path.open("wb") as file:
-        np.save(file, values)

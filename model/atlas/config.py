@@ -9,6 +9,10 @@ from data.commands import setting
 from model.atlas.flow import FlowConfig
 
 _FLOW = FlowConfig()
+MAPS = ("umap", "tsne", "pca")
+MAP_SAMPLE = 200_000
+"""Objects that maps are fitted to by default."""
+LEAST_SAMPLE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +73,14 @@ class AtlasConfig:
         "the column `refinement_shift` tells how far it moved",
         default=False,
     )
+    maps: tuple[str, ...] = setting(
+        help="which maps to make, such as umap,pca; t-SNE takes longest", default=MAPS
+    )
+    map_sample: int = setting(
+        help="objects that UMAP and t-SNE are fitted to, chosen evenly over the latent space; the "
+        "others are placed among them",
+        default=MAP_SAMPLE,
+    )
     flow: FlowSettings = field(default_factory=FlowSettings)
     jobs: int = setting(help="threads for neighbours and t-SNE; -1 is all cores", default=-1)
 
@@ -76,3 +88,14 @@ class AtlasConfig:
         """Refuse what can not be built."""
         if self.jobs == 0 or self.jobs < -1:
             raise ValueError(f"jobs must be -1 or positive, got {self.jobs}")
+        if self.map_sample < LEAST_SAMPLE:
+            raise ValueError(f"map_sample must be at least {LEAST_SAMPLE}, got {self.map_sample}")
+        unknown = sorted(set(self.map_names) - set(MAPS))
+        if unknown or not self.map_names:
+            raise ValueError(f"maps must be some of {', '.join(MAPS)}, got {' '.join(self.maps)}")
+
+    @property
+    def map_names(self) -> tuple[str, ...]:
+        """The maps to make, in the order the explorer lists them; words may hold commas."""
+        asked = [name.strip() for word in self.maps for name in word.split(",") if name.strip()]
+        return tuple(sorted(set(asked), key=lambda name: (*MAPS, name).index(name)))

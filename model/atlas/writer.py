@@ -44,6 +44,7 @@ def write_catalog(
     positions = {
         column: values
         for item in EMBEDDINGS
+        if item.name in maps
         for column, values in zip((item.x, item.y), maps[item.name].T, strict=True)
     }
     encoded = encoded.assign(**positions)
@@ -56,7 +57,11 @@ def write_catalog(
 
 
 def write_info(
-    path: Path, about: Mapping[str, Any], settings: EmbeddingConfig, flow: LatentFlow
+    path: Path,
+    about: Mapping[str, Any],
+    settings: EmbeddingConfig,
+    flow: LatentFlow,
+    quality: Mapping[str, Mapping[str, Any]],
 ) -> None:
     """Write atlas.json.
 
@@ -65,12 +70,16 @@ def write_info(
         about: Entries of this atlas alone: name, source, model, notes ...
         settings: Of the maps.
         flow: Gives mean and spread of the latents.
+        quality: Of each map made, by its name.
     """
     info = {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "embeddings": [
-            asdict(item) | {"settings": _about(item.name, settings)} for item in EMBEDDINGS
+            asdict(item)
+            | {"settings": _about(item.name, settings), "quality": dict(quality[item.name])}
+            for item in EMBEDDINGS
+            if item.name in quality
         ],
         "scores": [score.to_dict() for score in SCORES],
         "latent_mean": flow.mean.tolist(),

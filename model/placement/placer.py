@@ -26,8 +26,8 @@ from data.spectra import Spectra
 from model.atlas.atlas import Atlas
 from model.atlas.embedding import project
 from model.atlas.encoding import latent_columns
+from model.atlas.maps.positions import among_neighbours
 from model.atlas.properties import ENDINGS, KnownProperty, learn_properties, log_light
-from model.placement.map_positions import among_neighbours
 from model.placement.new_scores import NewScores
 from model.refinement.refine import refine
 from model.refinement.support import Support
@@ -137,7 +137,8 @@ class Placer:
             if item.name == "pca":
                 place = project(latents, self.atlas.latents)[0]
             else:
-                place = among_neighbours(self._maps[item.name][near], distances)
+                near_places = self._maps[item.name][near]
+                place = among_neighbours(near_places[None], distances[None])[0]
             row |= {item.x: float(place[0]), item.y: float(place[1])}
         return row
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.atlas.atlas import Atlas
-from model.placement.map_positions import among_neighbours
+from model.atlas.maps.positions import among_neighbours
 from model.placement.placer import Placer, place_all
 
 
@@ -86,7 +86,7 @@ def test_lof_of_a_new_object_is_that_of_a_graph_with_it(placer):
 
 def test_the_geometric_median_takes_no_place_between_two_groups():
     places = np.array([[0, 0], [0.1, 0], [0, 0.1], [0.1, 0.1], [9, 9], [9, 9.1]])
-    place = among_neighbours(places, np.arange(1.0, 7.0))
+    (place,) = among_neighbours(places[None], np.arange(1.0, 7.0)[None])
     assert np.hypot(*(place - 0.05)) < 0.1
 
 
