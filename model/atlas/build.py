@@ -20,6 +20,7 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from data.arrays import FloatArray
 from data.atomic import partial_folder
@@ -42,7 +43,7 @@ from model.atlas.flow_fit import fit_flow
 from model.atlas.maps.fitting import map_maker
 from model.atlas.neighbours import Neighbours, find_neighbours
 from model.atlas.properties import KnownProperty, learn_properties, property_columns
-from model.atlas.score_record import score_records
+from model.atlas.score_record import BESIDE, score_records
 from model.atlas.scores import SCORES
 from model.atlas.stage import kept
 from model.atlas.survey_reasons import explain_strangest
@@ -151,7 +152,9 @@ class _Builder:
                 self.folder / "neighbours.npz"
             )
         if self.progress:
-            sys.stderr.write(f"{verdict(float(encoded['chi2_red'].median())).text}\n")
+            sys.stderr.write(
+                f"{verdict(float(np.nanmedian(encoded['chi2_red'].to_numpy()))).text}\n"
+            )
 
     def _support(self) -> Support:
         """Return where the survey's latents lie, before any is refined."""
@@ -208,7 +211,10 @@ class _Builder:
             "notes": notes,
         }
         about["properties"] = {name: item.calibration.to_dict() for name, item in known.items()}
-        records = score_records(pd.read_parquet(self.folder / "catalog.parquet"), SCORES)
+        needed = [*(score.column for score in SCORES), *BESIDE]
+        path = self.folder / "catalog.parquet"
+        there = [name for name in needed if name in pq.read_schema(path).names]
+        records = score_records(pd.read_parquet(path, columns=list(dict.fromkeys(there))), SCORES)
         about["score_records"] = {name: record.to_dict() for name, record in records.items()}
         if support is not None:
             about["refinement"] = {"support": support.to_dict(), "steps": N_STEP}

@@ -7,9 +7,11 @@ goes on where it was, and memory is that of one block however large the survey.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from data.arrays import FloatArray
@@ -67,25 +69,35 @@ def encode_source(
         ValueError: The model does not fit the survey, or gives latents that are not finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    blocks = []
+    gathered: dict[str, NDArray[Any]] = {}
     with tqdm(total=len(source), desc="encode", unit="spectra", disable=not progress) as bar:
         for part in source.parts:
             rows = max(1, BLOCK_PIXELS // (128 * part.grid.n_pixel)) * 128
             for start in range(part.start, part.stop, rows):
                 stop = min(start + rows, part.stop)
                 block = folder / f"{start:09d}.parquet"
-                blocks.append(
-                    kept(
-                        block,
-                        make=lambda start=start, stop=stop, block=block: _encode(
-                            source, model, start, stop, support, block.with_suffix(".windows.npz")
-                        ),
-                        save=lambda frame, file: frame.to_parquet(file, index=False),
-                        load=pd.read_parquet,
-                    )
+                frame = kept(
+                    block,
+                    make=lambda start=start, stop=stop, block=block: _encode(
+                        source, model, start, stop, support, block.with_suffix(".windows.npz")
+                    ),
+                    save=lambda frame, file: frame.to_parquet(file, index=False),
+                    load=pd.read_parquet,
                 )
+                _gather(gathered, frame, start, len(source))
                 bar.update(stop - start)
-    return pd.concat(blocks, ignore_index=True)
+    return pd.DataFrame(gathered, copy=False)
+
+
+def _gather(
+    columns: dict[str, NDArray[Any]], block: pd.DataFrame, start: int, n_galaxy: int
+) -> None:
+    """Put a block's columns where they belong in those of all objects."""
+    for name in block:
+        values = block[name].to_numpy()
+        if name not in columns:
+            columns[str(name)] = np.empty(n_galaxy, dtype=values.dtype)
+        columns[str(name)][start : start + len(block)] = values
 
 
 def residual_windows(folder: Path) -> list[Path]:

@@ -7,7 +7,7 @@ latents each mapped to a normal distribution by ranks (`model.atlas.marginal`).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -108,12 +108,15 @@ class LatentFlow:
 
     def log_p(self, latents: FloatArray) -> FloatArray:
         """Return log densities per unit latent volume, float64, shape (n_galaxy,)."""
-        values, log_slope = self.mapped(latents)
-        return self._log_density(values) + log_slope
+        return _blockwise(self._log_p, latents)
 
     def log_p_rank(self, latents: FloatArray) -> FloatArray:
         """Return log densities of the mapped latents: how unusual is the combination of ranks."""
-        return self._log_density(self.mapped(latents)[0])
+        return _blockwise(lambda some: self._log_density(self.mapped(some)[0]), latents)
+
+    def _log_p(self, latents: FloatArray) -> FloatArray:
+        values, log_slope = self.mapped(latents)
+        return self._log_density(values) + log_slope
 
     def mapped(self, latents: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return what enters the transforms, shape (n_galaxy, n_latent), and the log Jacobian."""
@@ -183,12 +186,17 @@ class LatentFlow:
         """Return the log of the mean density of the flows, float64, shape (n_galaxy,)."""
         tensor = torch.as_tensor(values, dtype=torch.float32)
         with torch.no_grad():
-            parts = [
-                torch.stack([flow.log_prob(part).double() for flow in self._flows])
-                for part in tensor.split(LOG_P_ROWS)
-            ]
-        together = torch.cat(parts, dim=1).logsumexp(dim=0) - np.log(len(self._flows))
-        return together.numpy()
+            densities = torch.stack([flow.log_prob(tensor).double() for flow in self._flows])
+        return (densities.logsumexp(dim=0) - np.log(len(self._flows))).numpy()
+
+
+def _blockwise(function: Callable[[FloatArray], FloatArray], latents: FloatArray) -> FloatArray:
+    """Return a function of latents, shape (n_galaxy,), computed `LOG_P_ROWS` at a time."""
+    result = np.empty(len(latents))
+    for start in range(0, len(latents), LOG_P_ROWS):
+        rows = slice(start, start + LOG_P_ROWS)
+        result[rows] = function(latents[rows])
+    return result
 
 
 def new_flow(config: FlowConfig, n_latent: int, *, seed: int) -> Flow:

@@ -55,7 +55,10 @@ def fit_flow(
         config, mean=mean, std=np.where(std > 0, std, 1.0), flows=flows,
         marginals=[fit_marginal(column) for column in latents[learnt].T],
     )  # fmt: skip
-    values = torch.as_tensor(fitted.mapped(latents)[0], dtype=torch.float32)
+    values = torch.empty(latents.shape, dtype=torch.float32)
+    for start in range(0, len(latents), LOG_P_ROWS):
+        rows = slice(start, start + LOG_P_ROWS)
+        values[rows] = torch.as_tensor(fitted.mapped(latents[rows])[0])
     train, valid = values[learnt], values[held_out]
     with _one_thread():
         steps = sum(

@@ -89,8 +89,16 @@ def outlier_factor_of_new(
 
 def _factor(neighbours: Neighbours) -> FloatArray:
     farthest = neighbours.distances[:, -1].astype(np.float64)
-    density = _density(neighbours.distances, farthest[neighbours.indices])
-    return (density[neighbours.indices].mean(axis=1) / density).astype(np.float32)
+    blocks = [
+        slice(start, start + ROWS_AT_ONCE) for start in range(0, len(neighbours), ROWS_AT_ONCE)
+    ]
+    density = np.concatenate([
+        _density(neighbours.distances[rows], farthest[neighbours.indices[rows]]) for rows in blocks
+    ])  # fmt: skip
+    return np.concatenate([
+        (density[neighbours.indices[rows]].mean(axis=1) / density[rows]).astype(np.float32)
+        for rows in blocks
+    ])  # fmt: skip
 
 
 def _density(distances: FloatArray, farthest: FloatArray) -> FloatArray:

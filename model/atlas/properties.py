@@ -38,6 +38,7 @@ COVERED = 0.6827
 """Share of the objects that an interval holds: that of one standard deviation."""
 MIN_KNOWN = 100
 """Objects with a known value, fewer tell nothing."""
+ROWS_AT_ONCE = 16_384
 MOST_LEFT_OUT = 5000
 """Known objects left out, one by one, to calibrate the intervals."""
 
@@ -106,8 +107,13 @@ class KnownProperty:
 
     def estimate_known(self, latents: FloatArray, light: FloatArray | None = None) -> Estimate:
         """Return the property of objects of which some are known; those are left out."""
-        rows = _others(self.tree, latents.astype(np.float64), self.calibration.n_neighbour)
-        return self._of(self.values[rows], light)
+        parts = []
+        for start in range(0, len(latents), ROWS_AT_ONCE):
+            some = slice(start, start + ROWS_AT_ONCE)
+            points = latents[some].astype(np.float64)
+            rows = _others(self.tree, points, self.calibration.n_neighbour)
+            parts.append(self._of(self.values[rows], None if light is None else light[some]))
+        return Estimate(*map(np.concatenate, zip(*parts, strict=True)))
 
     def _of(self, around: FloatArray, light: FloatArray | None) -> Estimate:
         """Return what neighbours' values, shape (n_galaxy, k), say."""

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from data.arrays import FloatArray
 from data.json_file import write_json
@@ -21,6 +23,8 @@ from model.atlas.flow import LatentFlow
 from model.atlas.latent_scores import LOF_NEIGHBOURS
 from model.atlas.scores import SCORES
 
+GROUP_ROWS = 131_072
+"""Rows of a row group of the catalogue, what is converted at a time."""
 LIBRARIES = ("numpy", "torch", "nflows", "umap-learn", "openTSNE", "scipy")
 
 
@@ -104,9 +108,12 @@ def _about(name: str, settings: EmbeddingConfig) -> dict[str, Any]:
 
 
 def _save_catalog(catalog: pd.DataFrame, path: Path) -> None:
-    """Write a catalogue; numbers byte by byte, which compresses them to two thirds."""
+    """Write a catalogue, some rows at a time; numbers byte by byte: that makes them two thirds."""
     numbers = [name for name in catalog if catalog[name].dtype.kind == "f"]
     others = [name for name in catalog if name not in numbers]
-    catalog.to_parquet(
-        path, index=False, compression="zstd", use_byte_stream_split=numbers, use_dictionary=others
-    )
+    schema = pa.Schema.from_pandas(catalog, preserve_index=False)
+    options: dict[str, Any] = {"use_byte_stream_split": numbers, "use_dictionary": others}
+    with pq.ParquetWriter(path, schema, compression="zstd", **options) as writer:
+        for start in range(0, len(catalog), GROUP_ROWS):
+            some = catalog.iloc[start : start + GROUP_ROWS]
+            writer.write_table(pa.Table.from_pandas(some, schema=schema, preserve_index=False))
