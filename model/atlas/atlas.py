@@ -26,10 +26,12 @@ from model.atlas.neighbours import Neighbours
 from model.atlas.scores import Score
 from model.atlas.strangeness import Strangeness
 from model.interface import SpectrumModel
+from model.store.catalog import check_columns, read_catalog
 from model.store.storage import load_model
 
 T = TypeVar("T")
 
+MOST_LATENTS = 1000
 REASONS = "reasons.json"
 SCHEMA_VERSION = 1
 """Version of the files of an atlas, in atlas.json."""
@@ -67,8 +69,11 @@ class Atlas:
         try:
             self.embeddings = tuple(_read(Embedding, item) for item in self.info["embeddings"])
             self.scores = tuple(_read(Score, item) for item in self.info["scores"])
-            self._latent_columns = latent_columns(int(self.info["model"]["n_latent"]))
+            n_latent = int(self.info["model"]["n_latent"])
             self._n_object = int(self.info["n_object"])
+            if not 0 < n_latent <= MOST_LATENTS:
+                raise ValueError(f"n_latent must lie in 1..{MOST_LATENTS}, got {n_latent}")
+            self._latent_columns = latent_columns(n_latent)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{self.path / 'atlas.json'} is damaged: {error!r}") from error
         self.catalog = self._read_catalog()
@@ -159,27 +164,22 @@ class Atlas:
 
     def _read_catalog(self) -> pd.DataFrame:
         path = self.path / "catalog.parquet"
-        try:
-            catalog = pd.read_parquet(path)
-        except FileNotFoundError as error:
-            raise ValueError(f"{self.path} is incomplete: it has no {path.name}") from error
-        except (OSError, ValueError) as error:  # pyarrow's errors are subclasses of these
-            raise ValueError(f"{path} can not be read: {error}") from error
+        catalog = read_catalog(path, n_object=self._n_object)
         axes = [axis for item in self.embeddings for axis in (item.x, item.y)]
         scores = [score.column for score in self.scores]
-        needed = ["object_id", "z", *self._latent_columns, *axes, *scores]
-        missing = [column for column in needed if column not in catalog]
-        if missing:
-            raise ValueError(f"{path} must have the columns {missing}; build the atlas again")
-        if len(catalog) != self._n_object:
-            raise ValueError(
-                f"{path} has {len(catalog)} rows, atlas.json says {self._n_object}; "
-                "copy the whole folder again"
-            )
+        check_columns(catalog, path, latents=self._latent_columns, axes=axes, scores=scores)
         return catalog
 
 
 def _read(cls: type[T], values: dict[str, Any]) -> T:
-    """Build a dataclass from the entries it knows; an atlas may say more than this one reads."""
-    known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
-    return cls(**{key: value for key, value in values.items() if key in known})
+    """Build a dataclass from the entries it knows; an atlas may say more than this one reads.
+
+    Raises:
+        TypeError: An entry has another type, or is missing.
+    """
+    types = {item.name: item.type for item in fields(cls)}  # type: ignore[arg-type]
+    entries = {key: value for key, value in values.items() if key in types}
+    for key, value in entries.items():
+        if type(value).__name__ != types[key]:
+            raise TypeError(f"{key} must be {types[key]}, got {value!r:.40}")
+    return cls(**entries)

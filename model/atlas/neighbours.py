@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from scipy.spatial import KDTree
 from tqdm import tqdm
 
 from data.arrays import BoolArray, FloatArray, IntArray
+from model.store.catalog import check_swelling
 
 BLOCK_ROWS = 65_536
 """Rows queried at a time: bounds the float64 arrays the k-d tree returns."""
@@ -39,6 +40,14 @@ class Neighbours:
                 "indices and distances must have one shape (n_galaxy, k), "
                 f"got {self.indices.shape} and {self.distances.shape}"
             )
+        whole = np.issubdtype(self.indices.dtype, np.integer)
+        if not whole or not np.issubdtype(self.distances.dtype, np.floating):
+            raise ValueError(
+                "indices must be whole numbers and distances numbers, "
+                f"got {self.indices.dtype} and {self.distances.dtype}"
+            )
+        if self.indices.size and not 0 <= self.indices.min() <= self.indices.max() < len(self):
+            raise ValueError(f"indices must be rows, 0 to {len(self) - 1}")
 
     def __len__(self) -> int:
         """Return the number of objects."""
@@ -78,6 +87,8 @@ class Neighbours:
             ValueError: The file is missing, or not such a file.
         """
         try:
+            with ZipFile(path) as archive:
+                check_swelling(path, sum(item.file_size for item in archive.infolist()))
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return cls(arrays["indices"], arrays["distances"])
         except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:

@@ -7,6 +7,8 @@ import time
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from data.survey import Survey
@@ -128,6 +130,14 @@ def edit(**changes):
     return damage
 
 
+def put(name, values):
+    def damage(atlas):
+        path = atlas / "catalog.parquet"
+        pd.read_parquet(path).assign(**{name: values}).to_parquet(path)
+
+    return damage
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
@@ -141,12 +151,62 @@ def edit(**changes):
         (truncate, "catalog.parquet can not be read"),
         (drop_column, r"must have the columns \['umap_x', 'lof'\]"),
         (drop_rows, "has 50 rows, atlas.json says 120"),
+        (edit(embeddings=[{"name": "umap", "label": {}, "x": "umap_x", "y": "umap_y"}]), "label"),
+        (edit(model={"n_latent": 10**12}), "n_latent must lie in 1..1000"),
+        (put("z", "far"), "z must be numbers, got"),
+        (put("z", [0.1] * 119 + [np.nan]), "z must be finite, and is not for 1 objects.* row 119"),
+        (put("latent_1", [np.inf] * 120), "latent_1 must be finite, and is not for 120"),
+        (put("umap_y", True), "umap_y must be numbers, got bool"),
+        (put("lof", [-np.inf] + [1.0] * 119), "lof must not be infinite.* in row 0"),
+        (put("object_id", np.arange(120) / 2), "must be text or whole numbers.* floating"),
+        (put("object_id", ["a"] * 119 + [None]), "object_id must be text or whole numbers"),
+        (put("object_id", [["a"]] * 120), "object_id must be text or whole numbers"),
     ],
 )
 def test_damaged_atlas_says_what_is_wrong(own, damage, says):
     damage(own / "atlas")
     with pytest.raises(ValueError, match=says):
         Atlas(own / "atlas")
+
+
+def test_places_and_scores_may_be_missing(own):
+    for name in ("umap_x", "lof"):
+        put(name, [np.nan] * 3 + [1.0] * 117)(own / "atlas")
+    assert np.isnan(Atlas(own / "atlas").catalog["lof"]).sum() == 3
+
+
+@pytest.mark.parametrize("column", [
+    {"z": pa.array([0.1]), "rows": 80_000_000},
+    {"object_id": pa.array(["a" * 500_000]), "rows": 20_000},
+], ids=["numbers", "text"])  # fmt: skip
+def test_a_small_file_that_would_fill_the_memory_is_not_read(own, column):
+    """Equal values are stored once, so that gigabytes fit into some kilobytes."""
+    n_row = column.pop("rows")
+    ((name, values),) = column.items()
+    codes = pa.array(np.zeros(n_row, np.int8))
+    table = pa.table({name: pa.DictionaryArray.from_arrays(codes, values)})
+    path = own / "atlas" / "catalog.parquet"
+    pq.write_table(table, path, store_schema=False, compression="zstd", data_page_size=2**28)
+    edit(n_object=n_row)(own / "atlas")
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(ValueError, match="would take .* GB of memory"):
+        Atlas(own / "atlas")
+
+
+def test_a_graph_that_leads_nowhere_is_refused(own):
+    path = own / "atlas" / "neighbours.npz"
+    right = dict(np.load(path))
+    for indices, says in (
+        (right["indices"] + 1, "indices must be rows, 0 to 119"),
+        (right["indices"].astype(float), "whole numbers"),
+        (right["indices"][:, :2], "one shape"),
+    ):
+        np.savez(path, indices=indices, distances=right["distances"])
+        with pytest.raises(ValueError, match=says):
+            _ = Atlas(own / "atlas").neighbours
+    np.savez_compressed(path, indices=np.zeros((80_000_000, 2), np.int32), distances=[0.0])
+    with pytest.raises(ValueError, match="would take .* GB of memory"):
+        _ = Atlas(own / "atlas").neighbours
 
 
 def test_damaged_parts_say_what_is_wrong_when_asked_for(own):
