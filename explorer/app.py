@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -48,9 +49,46 @@ def share_processors() -> None:
 
 def serve_page(arguments: Sequence[str]) -> pn.viewable.Viewable:
     """Return the page of one session: of the atlas named, or of the embedded demo."""
-    path = Path(arguments[0]).expanduser().resolve() if arguments else DEMO
+    path = DEMO
     try:
+        options = read_arguments(arguments)
+        if options.atlas is not None:
+            path = options.atlas.expanduser().resolve()
         dataset = pn.state.as_cached(f"atlas {path}", partial(open_dataset, path))
     except (ValueError, OSError) as error:
         return error_page(path, error)
-    return build_page(dataset)
+    return build_page(dataset, may_write=options.may_write(pn.state.user))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions:
+    """What follows `--args` of `panel serve launch.py`.
+
+    Attributes:
+        atlas: Folder of the atlas; None = the embedded demo.
+        labellers: Names of the logins that may label and save tracks; None = everybody.
+    """
+
+    atlas: Path | None = None
+    labellers: tuple[str, ...] | None = None
+
+    def may_write(self, user: str | None) -> bool:
+        """Return whether somebody may label, by the name of the login; None = no login."""
+        return self.labellers is None or user in self.labellers
+
+
+def read_arguments(arguments: Sequence[str]) -> ServeOptions:
+    """Read the arguments of the app: `[ATLAS] [--labellers NAME ...]`.
+
+    Raises:
+        ValueError: There are others.
+    """
+    names = list(arguments)
+    labellers = None
+    if "--labellers" in names:
+        at = names.index("--labellers")
+        names, labellers = names[:at], tuple(names[at + 1 :])
+    wrong = [name for name in (*names, *(labellers or ())) if name.startswith("--")] + names[1:]
+    if wrong:
+        raise ValueError(f"after --args come [ATLAS] [--labellers NAME ...], got {wrong[0]!r}")
+    return ServeOptions(atlas=Path(names[0]) if names else None, labellers=labellers)

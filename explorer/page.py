@@ -36,8 +36,13 @@ ADDRESS_DELAY = 400
 """How long the view must rest before the address follows it, milliseconds."""
 
 
-def build_page(dataset: Dataset) -> pmui.Page:
-    """Return the page of one browser session."""
+def build_page(dataset: Dataset, *, may_write: bool = True) -> pmui.Page:
+    """Return the page of one browser session.
+
+    Args:
+        dataset: The atlas.
+        may_write: Whether this person may label objects and save tracks.
+    """
     document = pn.state.curdoc
     if document is not None:
         document.theme = FIGURE_THEME
@@ -46,7 +51,7 @@ def build_page(dataset: Dataset) -> pmui.Page:
         hold_locks()
         keep_order()
         cut_echoes(document)
-    session = Session(dataset)
+    session = Session(dataset, may_write=may_write)
     state = session.state
     defaults = {parameter: getattr(state, parameter) for parameter in NAMES.values()}
     counts = line(counts_text(state), width=320, margin=(0, 12))

@@ -36,9 +36,9 @@ class Session:
         tabs: What stands at its right; empty before `start`.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, *, may_write: bool = True) -> None:
         """Make the map."""
-        self.state = ExplorerState(dataset)
+        self.state = ExplorerState(dataset, may_write=may_write)
         self.map = MapView(self.state)
         self.controls = pn.Column(sizing_mode="stretch_width", margin=0)
         self._makers = tab_makers(self.state)

@@ -16,8 +16,7 @@ from explorer.export.export import Exported
 from explorer.labels.bar import LabelBar
 from explorer.labels.label import Label
 from explorer.labels.news import LabelNews
-from explorer.labels.place import open_labels
-from explorer.labels.store import LabelStore
+from explorer.labels.place import shared_labels
 from explorer.labels.writer import LabelWriter
 from explorer.map.key import format_value
 from explorer.outliers.contact_sheet import PER_PAGE, ContactSheet, card
@@ -37,6 +36,7 @@ _LEGEND = (
     "(Inspect shows single pixels)."
 )
 TABLE_ROWS = 24
+READ_ONLY = "You may look at labels; whoever serves this page chooses who gives them."
 _COLOURS = ("paper", "text", "faint", "model", "highlight")
 
 
@@ -49,14 +49,19 @@ class OutliersView(pn.viewable.Viewer):
         self._state = state
         self._drawing = Latest()
         self._thumbnails = Thumbnails.of(state.dataset)
-        self._store, self._notice = _open_store(state)
+        self._store, self._notice = shared_labels(state.dataset)
         self.queue = OutlierQueue(state, self._store)
         self.sheet = ContactSheet(self._pick)
         self.table = OutlierTable(self._pick)
         writer = state.dataset.keep(("label writer",), LabelWriter)
         news = state.dataset.keep(("label news",), LabelNews)
         store = self._store
-        self.bar = LabelBar(state, store, writer, news, self._labelled) if store else None
+        self.bar = None
+        if store is not None and state.may_write:
+            self.bar = LabelBar(state, store, writer, news, self._labelled)
+        elif store is not None:
+            self._notice = READ_ONLY
+            news.subscribe(self._labelled)
         self._make_widgets()
         self.queue.param.watch(lambda *_: self._show_list(), "ranking")
         self.queue.param.watch(lambda *_: self._draw(), ["page", "per_page"])
@@ -262,13 +267,3 @@ def mark_of(label: Label | None) -> str:
     if label is None or label.empty:
         return ""
     return " ".join(filter(None, [str(label.grade) if label.grade is not None else "", label.kind]))
-
-
-def _open_store(state: ExplorerState) -> tuple[LabelStore | None, str]:
-    """Return the labels all sessions share, and what to say about their place."""
-    dataset = state.dataset
-    try:
-        store = dataset.keep(("labels",), lambda: open_labels(dataset.atlas.path))
-    except (OSError, ValueError) as error:
-        return None, f"Labels can not be kept: {error}"
-    return store, store.notice

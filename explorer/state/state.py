@@ -148,6 +148,10 @@ class ExplorerState(param.Parameterized):
         default=[], objects=list(OPTIONS), doc="What the list of outliers leaves out or puts last."
     )  # type: ignore[assignment]
 
+    may_write: bool = param.Boolean(
+        True, constant=True, doc="Whether this person may label objects and save tracks."
+    )  # type: ignore[assignment]
+
     # The page.
     tab: str = param.String("Inspect", doc="Title of the open tab.")  # type: ignore[assignment]
     dark: bool = param.Boolean(False, doc="Dark theme.")  # type: ignore[assignment]
@@ -155,7 +159,7 @@ class ExplorerState(param.Parameterized):
     def __init__(self, dataset: Dataset, **params: Any) -> None:  # noqa: ANN401
         """Start a session on an atlas; `params` are first choices."""
         embeddings = [item.name for item in dataset.atlas.embeddings] + [LATENTS]
-        super().__init__(dataset=dataset.for_session())
+        super().__init__(dataset=dataset.for_session(), may_write=params.pop("may_write", True))
         self.param["embedding"].objects = embeddings
         colours = self.param["colour"].objects = self._colours()
         scores = [score.column for score in dataset.atlas.scores]

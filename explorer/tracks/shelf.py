@@ -45,6 +45,7 @@ class TrackShelf(pn.viewable.Viewer):
         self.message = line(self.store.notice)
         self.save.on_click(lambda _event: self.keep())
         self.open.on_click(lambda _event: self.load())
+        self.save.visible = self.title.visible = state.may_write
         self._list()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -61,6 +62,8 @@ class TrackShelf(pn.viewable.Viewer):
         name = self.title.value.strip()
         track = self._current(name)
         try:
+            if not self._state.may_write:
+                raise ValueError("you may look only: whoever serves this page chooses who saves")
             if track is None:
                 raise ValueError("there is no track yet; draw or make one")
             self.store.save(track)

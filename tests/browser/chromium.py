@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -57,15 +57,22 @@ def _free_port() -> int:
 
 @contextmanager
 def serving(
-    *arguments: str, log: Path, script: str = "launch.py", port: int | None = None
+    *arguments: str,
+    log: Path,
+    script: str = "launch.py",
+    port: int | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[str]:
-    """Serve a script on a port, or on a free one; yields the address of its page.
+    """Serve a script on a port, or on a free one, with options of `panel serve`.
+
+    Yields:
+        The address of its page.
 
     Raises:
         AssertionError: The server did not start, or logged an error while it ran.
     """
     port = port or _free_port()
-    command = [sys.executable, "-m", "panel", "serve", script, "--port", str(port)]
+    command = [sys.executable, "-m", "panel", "serve", script, "--port", str(port), *options]
     command += ["--args", *arguments] if arguments else []
     with log.open("w") as output:
         server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)

@@ -9,17 +9,19 @@ import panel as pn
 import pytest
 
 from explorer.about import AboutView, judge
-from explorer.app import serve_page
+from explorer.app import ServeOptions, read_arguments, serve_page
 from explorer.components.screen import beside_map
 from explorer.export.menu import CHOICES, TakeAway
 from explorer.map.image import MapRequest
 from explorer.map.raster import Viewport
 from explorer.map.view import MapView
 from explorer.notebook import Explorer
+from explorer.outliers.view import READ_ONLY, OutliersView
 from explorer.page import build_page
 from explorer.server.latest import Latest
 from explorer.session import Session
 from explorer.start_page import error_page
+from explorer.state.state import ExplorerState
 from explorer.table import TableView, summary, table_frame
 from tests.fixtures.explorer import catalog_of, new_state, open_tiny
 
@@ -55,6 +57,31 @@ def test_every_tab_opens(tiny_atlas_path: Path) -> None:
         session.tabs.get_root()
     session.tabs.active = 0
     assert session.state.tab == "Inspect"
+
+
+def test_arguments_name_the_atlas_and_who_labels() -> None:
+    assert read_arguments([]) == ServeOptions()
+    assert read_arguments([]).may_write(None)
+    options = read_arguments(["atlas", "--labellers", "vera", "ada"])
+    assert (options.atlas, options.labellers) == (Path("atlas"), ("vera", "ada"))
+    assert options.may_write("ada")
+    assert not options.may_write("guest")
+    assert not options.may_write(None)
+    assert not read_arguments(["--labellers"]).may_write("vera")
+    for wrong in (["a", "b"], ["--read"], ["--labellers", "--all"]):
+        with pytest.raises(ValueError, match="after --args come"):
+            read_arguments(wrong)
+    assert "after --args come" in texts(serve_page(["a", "b"]))
+
+
+def test_who_may_only_look_can_neither_label_nor_save(own_atlas: Path) -> None:
+    state = ExplorerState(open_tiny(own_atlas), may_write=False)
+    outliers = OutliersView(state)
+    assert outliers.bar is None
+    assert READ_ONLY in texts(outliers.__panel__())
+    with pytest.raises(TypeError, match="Constant parameter"):
+        state.may_write = True
+    assert not (own_atlas / "labels.sqlite").exists()
 
 
 def test_no_atlas_opens_the_demo() -> None:

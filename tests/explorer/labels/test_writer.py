@@ -1,11 +1,16 @@
 """Writes are done in order, each until it succeeds, off the event loop."""
 
 import asyncio
+import sqlite3
 import threading
+from pathlib import Path
 from typing import Any
 
+import pytest
 from bokeh.document import Document
 
+from explorer.labels import database
+from explorer.labels.store import LabelStore
 from explorer.labels.writer import LabelWriter
 from tests.fixtures.server import Browser, run, until
 
@@ -85,3 +90,31 @@ def test_a_failing_callback_does_not_stop_the_next_write() -> None:
     writer.submit(lambda: disk.write("b"), done=lambda _text: written.set(), failed=print)
     assert written.wait(60)
     assert disk.written == ["a", "b"]
+
+
+def test_a_label_that_meets_a_locked_database_is_kept_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program holds the file for longer than a statement waits."""
+    monkeypatch.setattr(database, "TIMEOUT", 0.01)
+    path = tmp_path / "labels.sqlite"
+    store = LabelStore(path)
+    store.put("first", who="ada", grade=1)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    told: list[str] = []
+    written = threading.Event()
+    writer = LabelWriter(pauses=(0.001,))
+    writer.submit(
+        lambda: store.put("second", who="ada", grade=5),
+        done=lambda _label: written.set(),
+        failed=lambda error: told.append(str(error)),
+    )
+    assert told
+    assert "locked" in told[0]
+    assert not written.is_set()
+    other.execute("ROLLBACK")
+    other.close()
+    assert written.wait(60)
+    assert {name: label.grade for name, label in store.all().items()} == {"first": 1, "second": 5}
+    store.close()

@@ -1,0 +1,49 @@
+"""A group behind logins: labels carry the login's name, who may only look can not label."""
+
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from explorer.outliers.view import READ_ONLY
+from tests.browser.chromium import PATIENCE, VIEWPORT, own_copy, serving
+
+pytestmark = pytest.mark.ui
+
+
+def test_logins_name_the_labels_and_divide_the_roles(
+    browser: Any, tiny_atlas_path: Path, tmp_path: Path
+) -> None:
+    path = own_copy(tiny_atlas_path, tmp_path)
+    logins = {"vera": "rubin", "guest": "look"}
+    (tmp_path / "logins.json").write_text(json.dumps(logins))
+    options = [
+        "--basic-auth", str(tmp_path / "logins.json"), "--cookie-secret", "not a secret",
+        "--plugins", "explorer.server.health",
+    ]  # fmt: skip
+    arguments = [str(path), "--labellers", "vera"]
+    with serving(*arguments, log=tmp_path / "server.log", options=options) as address:
+        server = address.rpartition("/")[0]
+        with urllib.request.urlopen(f"{server}/health", timeout=60) as answer:  # without a login
+            assert json.load(answer)["status"] == "ok"
+        for user, password in logins.items():
+            visitor = browser.new_context(**VIEWPORT)
+            page = visitor.new_page()
+            page.set_default_timeout(1000 * PATIENCE)
+            page.goto(f"{address}?tab=Outliers")
+            page.locator("input[name=username]").fill(user)
+            page.locator("input[name=password]").fill(password)
+            page.locator("input[name=password]").press("Enter")
+            page.wait_for_url("**/launch?tab=Outliers")
+            page.locator(".card").first.wait_for()
+            if user == "vera":
+                name = page.get_by_label("your name")
+                assert name.input_value() == "vera"
+                assert name.is_disabled()
+            else:
+                page.get_by_text(READ_ONLY).wait_for()
+                assert page.get_by_label("your name").count() == 0
+            page.goto("about:blank")  # the server ends first
+            visitor.close()
