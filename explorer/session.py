@@ -16,6 +16,7 @@ from explorer.guests.view import GuestsView
 from explorer.latents.view import LatentsView
 from explorer.map.view import MapView
 from explorer.outliers.view import OutliersView
+from explorer.samp.view import SampView
 from explorer.spectrum.axis import WavelengthAxis
 from explorer.spectrum.facts import FactsView
 from explorer.spectrum.reasons import ReasonsView
@@ -55,11 +56,13 @@ class Session:
     def start(self) -> None:
         """Make the controls and the open tab; what is in others is made when first opened."""
         self._started = True
+        guests = GuestsView(self.state)
         self.controls.append(
             ControlsView(
                 self.state,
-                GuestsView(self.state),
+                guests,
                 TakeAway(self.state, self.map.on_screen),
+                SampView(self.state, guests.bring),
             )
         )
         self._follow_state()

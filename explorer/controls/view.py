@@ -10,8 +10,6 @@ import panel_material_ui as pmui
 from explorer.controls.compact import COMPACT, HEADING
 from explorer.controls.expressions import ExpressionsView
 from explorer.controls.filters import FiltersView
-from explorer.export.menu import TakeAway
-from explorer.guests.view import GuestsView
 from explorer.state.dataset import LATENTS
 from explorer.state.state import ExplorerState
 from explorer.theme.colour import PALETTES
@@ -20,11 +18,24 @@ from explorer.theme.colour import PALETTES
 class ControlsView(pn.viewable.Viewer):
     """Widgets that write what the map shows to the state."""
 
-    def __init__(self, state: ExplorerState, guests: GuestsView, take_away: TakeAway) -> None:
-        """Make the widgets."""
+    def __init__(
+        self,
+        state: ExplorerState,
+        guests: pn.viewable.Viewer,
+        take_away: pn.viewable.Viewer,
+        samp: pn.viewable.Viewer,
+    ) -> None:
+        """Make the widgets.
+
+        Args:
+            state: The session.
+            guests: Takes spectra that the user brings.
+            take_away: Saves what is shown.
+            samp: Links the page to other programs.
+        """
         super().__init__()
         self._state = state
-        self._guests, self._take_away = guests, take_away
+        self._guests, self._take_away, self._samp = guests, take_away, samp
         self.filters = FiltersView(state)
         self.expressions = ExpressionsView(state)
         self.map_widgets = self._map_widgets()
@@ -89,5 +100,5 @@ class ControlsView(pn.viewable.Viewer):
         return pn.Column(
             heading("Map"), *self.map_widgets, heading("Filters"), self.filters, self.expressions,
             heading("Bring your own"), self._guests, heading("Take away"), self._take_away,
-            sizing_mode="stretch_width", margin=0,
+            self._samp, sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
