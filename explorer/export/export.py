@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -15,6 +16,7 @@ from astropy.units import Unit
 from data.arrays import IndexArray
 from data.columns import column
 from explorer.state.dataset import Dataset
+from explorer.state.guest import Guest
 
 MAX_SPECTRA = 5000
 """More spectra than this are better read from the survey itself."""
@@ -76,7 +78,7 @@ def export_table(dataset: Dataset, rows: IndexArray, kind: str) -> Exported:
         ValueError: Another kind was asked for.
     """
     table = as_table(dataset, rows)
-    name = f"{_stem(dataset)}_{len(rows)}_objects"
+    name = f"{stem_of(dataset)}_{len(rows)}_objects"
     if kind == "csv":
         text = table.to_pandas().to_csv(index=False)
         return Exported(f"{name}.csv", "text/csv", text.encode())
@@ -97,6 +99,18 @@ def export_table(dataset: Dataset, rows: IndexArray, kind: str) -> Exported:
         document.to_xml(out)
         return Exported(f"{name}.vot", "application/x-votable+xml", out.getvalue())
     raise ValueError(f"kind must be 'csv', 'fits', 'votable' or 'ecsv', got {kind!r}")
+
+
+def export_guests(guests: Sequence[Guest]) -> Exported:
+    """Write where spectra that the user brought lie, as `python -m model place --out` does.
+
+    Raises:
+        ValueError: There are none.
+    """
+    if not guests:
+        raise ValueError("no spectra were brought: drop files on the page first")
+    table = pd.DataFrame([guest.facts | guest.placed.row for guest in guests])
+    return Exported("placed.csv", "text/csv", table.to_csv(index=False).encode())
 
 
 def export_spectra(dataset: Dataset, rows: IndexArray) -> Exported:
@@ -122,7 +136,7 @@ def export_spectra(dataset: Dataset, rows: IndexArray) -> Exported:
     out = BytesIO()
     fits.HDUList(hdus).writeto(out, checksum=True)
     return Exported(
-        f"{_stem(dataset)}_{len(rows)}_spectra.fits", "application/fits", out.getvalue()
+        f"{stem_of(dataset)}_{len(rows)}_spectra.fits", "application/fits", out.getvalue()
     )
 
 
@@ -195,5 +209,6 @@ def _ascii(text: str) -> str:
     )
 
 
-def _stem(dataset: Dataset) -> str:
+def stem_of(dataset: Dataset) -> str:
+    """Return the atlas's name as the beginning of a file's name."""
     return "".join(c if c.isascii() and c.isalnum() else "_" for c in dataset.name)[:40] or "atlas"

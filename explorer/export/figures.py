@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
 
@@ -33,7 +34,13 @@ LABEL_WIDTH = 1000.0
 
 
 def map_figure(
-    dataset: Dataset, request: MapRequest, viewport: Viewport, *, selected: int | None, kind: str
+    dataset: Dataset,
+    request: MapRequest,
+    viewport: Viewport,
+    *,
+    selected: int | None,
+    kind: str,
+    marked: Sequence[tuple[float, float]] = (),
 ) -> Exported:
     """Draw the map with axes, colour bar or class key.
 
@@ -42,6 +49,7 @@ def map_figure(
         request: What is drawn.
         viewport: Part of the plane; its shape in pixels sets the figure's.
         selected: Row to mark.
+        marked: Points of the plane to mark besides.
         kind: `png` or `svg`.
     """
     scale = max(1.0, 1400 / viewport.width)
@@ -56,8 +64,10 @@ def map_figure(
     extent = (viewport.x0, viewport.x1, viewport.y0, viewport.y1)
     axes.imshow(pixels, origin="lower", extent=extent, aspect="auto", interpolation="antialiased")
     axes.set(xlabel=request.plane.x_label, ylabel=request.plane.y_label)
+    rings = [*marked]
     if selected is not None:
-        position = request.plane.x[selected], request.plane.y[selected]
+        rings.append((float(request.plane.x[selected]), float(request.plane.y[selected])))
+    for position in rings:
         axes.plot(*position, "o", ms=11, mfc="none", mec="k", mew=1.4)
     _add_key(figure, axes, dataset, request, image.scale)
     return _write(figure, f"map_{request.plane.key}_{request.colour}".replace(":", "_"), kind)

@@ -9,14 +9,16 @@ import panel as pn
 import panel_material_ui as pmui
 
 from explorer.export.download import Download
-from explorer.export.export import Exported, export_spectra, export_table
+from explorer.export.export import Exported, export_guests, export_spectra, export_table
 from explorer.export.figures import map_figure, spectrum_figure
+from explorer.export.report import ReportSettings, report_page
+from explorer.labels.place import shared_labels
 from explorer.map.image import MapRequest
 from explorer.map.raster import Viewport
 from explorer.server.latest import Latest
 from explorer.server.notices import report
 from explorer.spectrum.inspection import inspect
-from explorer.state.guest import Guest
+from explorer.state.guest import Guest, place_on
 from explorer.state.state import ExplorerState
 
 CHOICES = {
@@ -29,6 +31,9 @@ CHOICES = {
     "Map as SVG": "map svg",
     "Spectrum as PNG": "spectrum png",
     "Spectrum as SVG": "spectrum svg",
+    "Report of the object": "report object",
+    "Report of all labelled": "report labelled",
+    "Spectra I brought as CSV": "guests",
 }
 
 
@@ -83,6 +88,10 @@ class TakeAway(pn.viewable.Viewer):
             return partial(map_figure, state.dataset, *shown, selected=state.selected, kind=form)
         if what == "spectrum":
             return self._spectrum(form)
+        if what == "report":
+            return self._report(labelled=form == "labelled")
+        if what == "guests":
+            return partial(export_guests, tuple(state.guests))
         rows = state.rows()
         if what == "spectra":
             if state.subset is None and state.shown is None and state.selected is not None:
@@ -103,5 +112,34 @@ class TakeAway(pn.viewable.Viewer):
             name = chosen.name if isinstance(chosen, Guest) else dataset.ids[chosen]
             title = f"{name}   z = {item.z:.5f}"
             return spectrum_figure(item, title=title, kind=form, **options)
+
+        return make
+
+    def _report(self, *, labelled: bool) -> Callable[[], Exported]:
+        """Return what makes a report of the object inspected, or of all that have a label."""
+        state, dataset, shown = self._state, self._state.dataset, self._on_screen()
+        store, notice = shared_labels(dataset)
+        labels = {} if store is None else store.all()
+        labels = {name: label for name, label in labels.items() if not label.empty}
+        chosen: list[int | Guest] = []
+        if labelled:
+            order = sorted(labels.values(), key=lambda label: -(label.grade or 0))
+            rows = (dataset.row(label.object_id) for label in order)
+            chosen = [row for row in rows if row is not None]
+            if not chosen:
+                raise ValueError(notice or "no object has a label yet: give some under Outliers")
+        elif state.chosen is None:
+            raise ValueError("no object is selected; click one on the map first")
+        else:
+            chosen = [state.chosen]
+        settings = ReportSettings(frame=state.frame, lines=state.lines, smoothing=state.smoothing)
+        plane = state.plane
+        places = [place_on(plane, item) for item in chosen]
+
+        def make() -> Exported:
+            picture = None
+            if shown is not None:
+                picture = map_figure(dataset, *shown, selected=None, kind="png", marked=places)
+            return report_page(dataset, chosen, settings, labels=labels, map_image=picture)
 
         return make

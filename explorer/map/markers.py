@@ -9,7 +9,7 @@ from data.columns import SUMMARY
 from explorer.map.geometry import TOLERANCE
 from explorer.map.key import format_value
 from explorer.map.marks import MapMarks
-from explorer.state.guest import Guest
+from explorer.state.guest import Guest, place_on
 from explorer.state.state import ExplorerState
 
 
@@ -68,12 +68,7 @@ class MapMarkers:
 
 def place_of(state: ExplorerState) -> tuple[float, float] | tuple[()]:
     """Return where what is inspected lies on the plane shown; empty without it."""
-    plane, chosen = state.plane, state.chosen
-    if chosen is None:
-        return ()
-    if isinstance(chosen, Guest):
-        return chosen.position(plane)
-    return float(plane.x[chosen]), float(plane.y[chosen])
+    return () if state.chosen is None else place_on(state.plane, state.chosen)
 
 
 def guest_at(

@@ -30,9 +30,8 @@ def guest_html(dataset: Dataset, guest: Guest) -> str:
         f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer">{escape(name)}</a>'
         for name, address in page_links(guest.name, ra=ra, dec=dec)
     )
-    own = [(dataset.label(name), fact(guest.facts.get(name), name)) for name in _FACTS]
     parts = (
-        ("", own),
+        ("", guest_facts(dataset, guest)),
         ("Scores, and how much of the atlas has at least that", scores(dataset, guest)),
         ("What the neighbours tell", estimates(guest)),
         ("Nearest in the latents, marked on the map", nearest(dataset, guest)),
@@ -42,6 +41,11 @@ def guest_html(dataset: Dataset, guest: Guest) -> str:
         f"</div><p>Yours, from {escape(guest.file)}; not part of the atlas, forgotten when this "
         "page closes.</p>" + "".join(_listed(title, pairs) for title, pairs in parts)
     )
+
+
+def guest_facts(dataset: Dataset, guest: Guest) -> list[tuple[str, str]]:
+    """Return label and value of what its file tells."""
+    return [(dataset.label(name), fact(guest.facts.get(name), name)) for name in _FACTS]
 
 
 def scores(dataset: Dataset, guest: Guest) -> list[tuple[str, str]]:

@@ -41,3 +41,10 @@ class Guest:
         """Return where it lies on a plane of the map."""
         x, y = (float(self.placed.row[name]) for name in plane.columns)
         return x, y
+
+
+def place_on(plane: Plane, chosen: int | Guest) -> tuple[float, float]:
+    """Return where a row, or what the user brought, lies on a plane of the map."""
+    if isinstance(chosen, Guest):
+        return chosen.position(plane)
+    return float(plane.x[chosen]), float(plane.y[chosen])
