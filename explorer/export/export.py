@@ -195,6 +195,10 @@ def _with_vo_units(table: Any) -> Any:  # noqa: ANN401 - a Table
     """Return the table with units that VOUnit lacks or deprecates moved to the description."""
     plain = table.copy()
     for name in plain.colnames:
+        if plain[name].dtype.kind == "U" and plain[name].dtype.itemsize <= np.dtype("U1").itemsize:
+            about = plain[name].description
+            plain[name] = plain[name].astype("U2")  # a single letter has no length of its own
+            plain[name].description = about
         unit = plain[name].unit
         if unit is not None and str(unit) not in VO_UNITS:
             plain[name].unit = None

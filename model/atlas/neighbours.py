@@ -46,8 +46,6 @@ class Neighbours:
                 "indices must be whole numbers and distances numbers, "
                 f"got {self.indices.dtype} and {self.distances.dtype}"
             )
-        if self.indices.size and not 0 <= self.indices.min() <= self.indices.max() < len(self):
-            raise ValueError(f"indices must be rows, 0 to {len(self) - 1}")
 
     def __len__(self) -> int:
         """Return the number of objects."""
@@ -90,7 +88,12 @@ class Neighbours:
             with ZipFile(path) as archive:
                 check_swelling(path, sum(item.file_size for item in archive.infolist()))
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return cls(arrays["indices"], arrays["distances"])
+                graph = cls(arrays["indices"], arrays["distances"])
+            if graph.indices.size and not 0 <= graph.indices.min() <= graph.indices.max() < len(
+                graph
+            ):
+                raise ValueError(f"indices must be rows, 0 to {len(graph) - 1}")
+            return graph
         except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
             raise ValueError(f"{path} is not a readable neighbour graph: {error}") from error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -85,12 +86,11 @@ def _check_size(file: pq.ParquetFile, path: Path, n_object: int) -> None:
 
 def _text_size(path: Path, name: str) -> int:
     """Return the bytes that a column of text takes, each row with a copy of its own."""
-    n_byte = 0
+    n_byte, compute = 0, cast("Any", pc)  # whose functions are made when it is imported
     for batch in pq.ParquetFile(path, read_dictionary=[name]).iter_batches(columns=[name]):
         column = batch.column(0)
-        lengths = pc.fill_null(pc.binary_length(column.dictionary), 0)
-        codes = pc.drop_null(column.indices)
-        n_byte += pc.sum(lengths.take(codes)).as_py() or 0
+        lengths = compute.fill_null(compute.binary_length(column.dictionary), 0)
+        n_byte += compute.sum(lengths.take(compute.drop_null(column.indices))).as_py() or 0
     return n_byte
 
 
@@ -116,7 +116,7 @@ def check_columns(
         raise ValueError(f"{path} must have the columns {missing}; {REBUILD}")
     if list(catalog.columns) != list(dict.fromkeys(catalog.columns)):
         raise ValueError(f"{path} has two columns of one name; {REBUILD}")
-    _check_ids(catalog["object_id"], path)
+    _check_ids(cast("pd.Series", catalog["object_id"]), path)
     for name in dict.fromkeys(needed[1:]):
         column = catalog[name]
         is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
