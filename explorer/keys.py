@@ -27,6 +27,8 @@ KEYS = (
     ("f", "observed or rest frame"),
     ("l", "lines: major, all, none"),
     ("[ ]", "smooth less, more"),
+    ("i", "invert the selection"),
+    ("Ctrl+Z Ctrl+Y", "undo, redo steps of selecting and filtering"),
     ("0 1 2 3 4 5", "Outliers: grade the object; c class, n note, u undo"),
     ("PgUp PgDn", "Outliers: page of the contact sheet; the arrows walk its list"),
     ("Esc", "drop the box or lasso, then marks, then the object"),

@@ -13,6 +13,7 @@ from explorer.attention.view import AttentionView
 from explorer.controls.view import ControlsView
 from explorer.export.menu import TakeAway
 from explorer.guests.view import GuestsView
+from explorer.labels.columns import LabelColumns
 from explorer.latents.view import LatentsView
 from explorer.map.view import MapView
 from explorer.outliers.view import OutliersView
@@ -22,6 +23,7 @@ from explorer.spectrum.facts import FactsView
 from explorer.spectrum.reasons import ReasonsView
 from explorer.spectrum.view import SpectrumView
 from explorer.state.dataset import Dataset
+from explorer.state.history import History
 from explorer.state.state import ExplorerState
 from explorer.table import TableView
 from explorer.tracks.view import TracksView
@@ -40,6 +42,7 @@ class Session:
     def __init__(self, dataset: Dataset, *, may_write: bool = True) -> None:
         """Make the map."""
         self.state = ExplorerState(dataset, may_write=may_write)
+        self.history = History(self.state)
         self.map = MapView(self.state)
         self.controls = pn.Column(sizing_mode="stretch_width", margin=0)
         self._makers = tab_makers(self.state)
@@ -56,10 +59,13 @@ class Session:
     def start(self) -> None:
         """Make the controls and the open tab; what is in others is made when first opened."""
         self._started = True
+        self.history.forget()
+        self._labels = LabelColumns(self.state)
         guests = GuestsView(self.state)
         self.controls.append(
             ControlsView(
                 self.state,
+                self.history,
                 guests,
                 TakeAway(self.state, self.map.on_screen),
                 SampView(self.state, guests.bring),

@@ -33,14 +33,19 @@ const taken = (event) => {
   return target.closest('[role=combobox]') !== null && /^Arrow(Up|Down)$/.test(event.key)
 }
 
+const nameOf = (event) => {
+  if (!event.ctrlKey && !event.metaKey) return event.key
+  return `Ctrl+${event.shiftKey ? 'Shift+' : ''}${event.key.toLowerCase()}`
+}
+
 export function render({model, el}) {
   const heard = (event) => {
     const onScreen = el.getClientRects().length > 0 // of an element in a closed tab there are none
-    if (!onScreen || taken(event) || event.altKey || event.metaKey || event.ctrlKey) return
-    if (!model.keys.includes(event.key)) return
+    const key = nameOf(event)
+    if (!onScreen || taken(event) || event.altKey || !model.keys.includes(key)) return
     event.preventDefault()
     if (model.first) event.stopImmediatePropagation()
-    model.send_msg({key: event.key})
+    model.send_msg({key})
   }
   // Enter and Esc leave a field, once that has dealt with them: quick keys are heard again.
   const leave = (event) => {
@@ -70,7 +75,7 @@ class Keyboard(JSComponent):
         """Call `keys[name]()` when the key of that name (`KeyboardEvent.key`) is pressed.
 
         Args:
-            keys: Name -> action.
+            keys: Name -> action. With the control or command key: `Ctrl+z`, `Ctrl+Shift+z`.
             first: Keep these keys from keyboards that are not `first`: for a tab that uses keys
                 that mean something else on the rest of the page.
         """

@@ -27,6 +27,7 @@ class ExpressionsView(pn.viewable.Viewer):
             label="condition or name = \N{HORIZONTAL ELLIPSIS}",
             placeholder="z < 0.1 and log10(snr) > 1",
         )
+        self.fields: dict[str, ExpressionField] = {}
         self.columns = pn.Column(sizing_mode="stretch_width", margin=0)
         state.param.watch(lambda *_: self._follow(), "columns")
         self._follow()
@@ -63,20 +64,21 @@ class ExpressionsView(pn.viewable.Viewer):
 
     def _follow(self) -> None:
         columns = self._state.columns
-        rows = {row.name: row for row in self.columns}
-        for name in columns.keys() - rows.keys():
-            rows[name] = self._row(name)
+        self.fields = {name: self.fields.get(name) or self._field(name) for name in columns}
         for name, text in columns.items():
-            rows[name][0].value = text
-        self.columns[:] = [rows[name] for name in columns]
+            self.fields[name].fill(text)
+        if [row.name for row in self.columns] != list(columns):
+            self.columns[:] = [self._row(name, field) for name, field in self.fields.items()]
 
-    def _row(self, name: str) -> pn.Row:
+    def _field(self, name: str) -> ExpressionField:
         state = self._state
 
         def change(text: str) -> Callable[[], None]:
             return self._define({**state.columns, name: text.strip()})
 
-        field = ExpressionField(change, text=state.columns[name], label=f"{name[:24]} =")
+        return ExpressionField(change, text=state.columns[name], label=f"{name[:24]} =")
+
+    def _row(self, name: str, field: ExpressionField) -> pn.Row:
         button = pmui.IconButton(
             icon="close", size="small", margin=(4, 0), on_click=partial(self._remove, name),
             description=f"Remove the column {escape(name)}",

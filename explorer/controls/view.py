@@ -10,7 +10,9 @@ import panel_material_ui as pmui
 from explorer.controls.compact import COMPACT, HEADING
 from explorer.controls.expressions import ExpressionsView
 from explorer.controls.filters import FiltersView
+from explorer.controls.selections import SelectionsView
 from explorer.state.dataset import LATENTS
+from explorer.state.history import History
 from explorer.state.state import ExplorerState
 from explorer.theme.colour import PALETTES
 
@@ -21,6 +23,7 @@ class ControlsView(pn.viewable.Viewer):
     def __init__(
         self,
         state: ExplorerState,
+        history: History,
         guests: pn.viewable.Viewer,
         take_away: pn.viewable.Viewer,
         samp: pn.viewable.Viewer,
@@ -29,6 +32,7 @@ class ControlsView(pn.viewable.Viewer):
 
         Args:
             state: The session.
+            history: Undoes and redoes its selections.
             guests: Takes spectra that the user brings.
             take_away: Saves what is shown.
             samp: Links the page to other programs.
@@ -37,6 +41,7 @@ class ControlsView(pn.viewable.Viewer):
         self._state = state
         self._guests, self._take_away, self._samp = guests, take_away, samp
         self.filters = FiltersView(state)
+        self.selections = SelectionsView(state, history)
         self.expressions = ExpressionsView(state)
         self.map_widgets = self._map_widgets()
 
@@ -99,6 +104,7 @@ class ControlsView(pn.viewable.Viewer):
 
         return pn.Column(
             heading("Map"), *self.map_widgets, heading("Filters"), self.filters, self.expressions,
-            heading("Bring your own"), self._guests, heading("Take away"), self._take_away,
-            self._samp, sizing_mode="stretch_width", margin=0,
+            heading("Selection"), self.selections, heading("Bring your own"), self._guests,
+            heading("Take away"), self._take_away, self._samp,
+            sizing_mode="stretch_width", margin=0,
         )  # fmt: skip

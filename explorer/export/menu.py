@@ -12,7 +12,7 @@ from explorer.export.download import Download
 from explorer.export.export import Exported, export_guests, export_spectra, export_table
 from explorer.export.figures import map_figure, spectrum_figure
 from explorer.export.report import ReportSettings, report_page
-from explorer.labels.place import shared_labels
+from explorer.labels.shared import shared_labels
 from explorer.map.image import MapRequest
 from explorer.map.raster import Viewport
 from explorer.server.latest import Latest

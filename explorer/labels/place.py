@@ -13,7 +13,6 @@ from platformdirs import user_data_path
 
 from data.atomic import replacing
 from explorer.labels.store import LabelStore
-from explorer.state.dataset import Dataset
 
 FILE = "labels.sqlite"
 _PROGRAM = "latent-space-explorer"
@@ -39,15 +38,6 @@ def open_labels(atlas: Path) -> LabelStore:
         _copy(beside, path)
     notice = f"The atlas folder {atlas} can not be written; labels go to {path}"
     return LabelStore(path, notice=notice + (", with those of the atlas." if copied else "."))
-
-
-def shared_labels(dataset: Dataset) -> tuple[LabelStore | None, str]:
-    """Return the labels that all sessions on an atlas share, and what to say about their place."""
-    try:
-        store = dataset.keep(("labels",), lambda: open_labels(dataset.atlas.path))
-    except (OSError, ValueError) as error:
-        return None, f"Labels can not be kept: {error}"
-    return store, store.notice
 
 
 def _in_data_folder(atlas: Path) -> Path:

@@ -52,7 +52,7 @@ class MapMarkers:
         rows = [state.dataset.row(pin) for pin in state.pins]
         self._mark("pins", [row for row in rows if row is not None])
         region = state.region
-        here = region is not None and region["plane"] == key
+        here = region is not None and region.get("plane") == key
         x, y = (list(region["x"]), list(region["y"])) if region and here else ([], [])
         self._marks.put("region", np.array(x + x[:1]), np.array(y + y[:1]))
         path = state.path

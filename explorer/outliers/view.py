@@ -15,8 +15,7 @@ from explorer.export.download import Download
 from explorer.export.export import Exported
 from explorer.labels.bar import LabelBar
 from explorer.labels.label import Label
-from explorer.labels.news import LabelNews
-from explorer.labels.place import shared_labels
+from explorer.labels.shared import label_news, shared_labels
 from explorer.labels.writer import LabelWriter
 from explorer.map.key import format_value
 from explorer.outliers.contact_sheet import PER_PAGE, ContactSheet, card
@@ -54,7 +53,7 @@ class OutliersView(pn.viewable.Viewer):
         self.sheet = ContactSheet(self._pick)
         self.table = OutlierTable(self._pick)
         writer = state.dataset.keep(("label writer",), LabelWriter)
-        news = state.dataset.keep(("label news",), LabelNews)
+        news = label_news(state.dataset)
         store = self._store
         self.bar = None
         if store is not None and state.may_write:

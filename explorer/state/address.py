@@ -18,6 +18,7 @@ from explorer.state.state import ExplorerState
 
 NAMES = {
     "columns": "columns",
+    "sets": "selections",
     "map": "embedding",
     "lx": "latent_x",
     "ly": "latent_y",
@@ -91,7 +92,7 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
         text, before = query[name], getattr(state, parameter)
         try:
             is_text = isinstance(getattr(state, parameter), str)
-            value = text if is_text else json.loads(text)
+            value: Any = text if is_text else json.loads(text)
             if parameter == "path":
                 value = _to_path(state.dataset, value)
             elif parameter == "columns":
@@ -99,6 +100,9 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
                 continue
             elif parameter == "pins":
                 _check_pins(state.dataset, value)
+            elif parameter == "selections":
+                state.name_selections(value)
+                continue
             elif parameter == "filters":
                 passing(state.dataset, value)
             elif parameter in ("clip", "view", "window") and value is not None:
@@ -126,13 +130,15 @@ def restore(
         Messages as of `from_query`.
     """
     with param.parameterized.batch_call_watchers(state):
-        if "columns" not in query:
+        if "sets" not in query and state.selections:
+            state.name_selections({})
+        if "columns" not in query and state.columns:
             state.calculate_columns({})
         state.param.update(
             {
                 name: value
                 for name, value in defaults.items()
-                if value != getattr(state, name) and name != "columns"
+                if value != getattr(state, name) and name not in ("columns", "selections")
             }
         )
         if "id" not in query:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,11 +90,14 @@ def calculate_all(
     Raises:
         ValueError: A name means something else, or an expression can not be computed.
     """
-    trial = dataset.for_session()
+    trial = dataset.trial()
+    trial.conditions = {}  # selections follow from columns, not columns from selections
     for name in replacing:
         trial.remove(name)
     for name, text in columns.items():
         check_name(trial, name)
+        if name in dataset.conditions:
+            raise ValueError(f"{name!r} is a selection; choose another name")
         try:
             trial.add(name, calculate(trial, text).values, meaning=text)
         except ValueError as error:
@@ -122,6 +126,8 @@ def check_name(dataset: Dataset, name: str) -> None:
         raise ValueError(f"{name!r} means something else here; choose another name")
     if name in dataset.added:
         raise ValueError(f"{name!r} is there already; choose another name")
+    if name in dataset.catalog:
+        raise ValueError(f"{name!r} is a column of the atlas; choose another name")
 
 
 def _column(dataset: Dataset, name: str) -> Value:
@@ -131,7 +137,7 @@ def _column(dataset: Dataset, name: str) -> Value:
     if name in dataset.class_columns:
         classes = dataset.classes(name)
         return words(classes.codes.astype(np.int64), classes.names)
-    column = dataset.catalog[name]
+    column: Any = dataset.catalog[name]
     is_text = not pd.api.types.is_numeric_dtype(column) or name in dataset.identifier_columns
     if is_text:
         return words(*dataset.keep(("words", name), lambda: _codes(column)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,6 +43,9 @@ N_CALCULATED = 16
 """Expressions of a session whose values are remembered, 8 MB each at a million objects."""
 EXACT_FLOAT32, EXACT_FLOAT64 = 2**24, 2**53
 """Whole numbers from here on lose digits as floating-point numbers."""
+
+
+_new_version = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -128,10 +132,15 @@ class Dataset:
 
     def for_session(self) -> Dataset:
         """Return a dataset that shares everything with this one but the columns added to it."""
+        own = self.trial()
+        own._calculated, own._calculating = LRUCache(N_CALCULATED), RLock()  # noqa: SLF001
+        return own
+
+    def trial(self) -> Dataset:
+        """Return a dataset for one computation: columns added to it are not added to this one."""
         _ = self.numeric_columns, self.class_columns, self.left_out, self.identifier_columns
         own = copy.copy(self)
-        own.kept, own.calculated = Cache(), LRUCache(N_CALCULATED)
-        own.calculating, own.versions = RLock(), dict(self.versions)
+        own._own, own._versions = Cache(), dict(self._versions)  # noqa: SLF001
         return own
 
     def add(self, name: str, values: FloatArray | NDArray[np.object_], *, meaning: str) -> None:
@@ -147,7 +156,7 @@ class Dataset:
         self.kept.forget(name)
         self.catalog = self.catalog.assign(**{name: values})
         self.added = {**self.added, name: meaning}
-        self.versions[name] = self.versions.get(name, 0) + 1
+        self._versions[name] = next(_new_version)
 
     def remove(self, name: str) -> None:
         """Remove a column that was added, if it is there."""
@@ -161,7 +170,7 @@ class Dataset:
         """Let expressions call a mask by a name; None = no longer."""
         others = {item: known for item, known in self.conditions.items() if item != name}
         self.conditions = others if mask is None else {**others, name: mask}
-        self.versions[name] = self.versions.get(name, 0) + 1
+        self._versions[name] = next(_new_version)
 
     def remember(self, text: str, columns: tuple[str, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
         """Return what an expression of some columns gives: computed, or remembered from lately.
@@ -345,6 +354,22 @@ class Dataset:
             )
 
         return self.keep(("plane", key), make)
+
+    def column_plane(self, x: str, y: str) -> Plane:
+        """Return the plane of two columns of numbers.
+
+        Raises:
+            ValueError: One of them is not there.
+        """
+        for name in (x, y):
+            if name not in self.numeric_columns:
+                raise ValueError(f"there is no column of numbers {name[:40]!r}")
+
+        def make() -> Plane:
+            across, upwards = (self.numeric(name).astype(np.float32) for name in (x, y))
+            return Plane(f"{x} {y}", self.label(x), self.label(y), across, upwards)
+
+        return self.keep(("columns", x, y), make)
 
     @cached_property
     def _rows(self) -> dict[str, int]:

@@ -63,6 +63,15 @@ def applies(dataset: Dataset, column: str, wanted: Any) -> bool:  # noqa: ANN401
     return True
 
 
+def region_applies(dataset: Dataset, region: Mapping[str, Any]) -> bool:
+    """Return whether a dataset has what a region needs."""
+    if "condition" in region:
+        return applies(dataset, str(region["condition"]), True)
+    key = region.get("plane")
+    columns = [region["column"]] if "column" in region else key if isinstance(key, list) else []
+    return set(columns) <= set(dataset.numeric_columns)
+
+
 def _is_range(wanted: Any) -> bool:  # noqa: ANN401 - whatever an address holds
     return (
         isinstance(wanted, (list, tuple))
@@ -72,31 +81,58 @@ def _is_range(wanted: Any) -> bool:  # noqa: ANN401 - whatever an address holds
     )
 
 
-def plane_of(dataset: Dataset, key: str) -> Plane:
-    """Return the plane with that key (`Plane.key`)."""
-    name, *latents = key.split(":")
+def plane_of(dataset: Dataset, key: Any) -> Plane:  # noqa: ANN401 - whatever an address holds
+    """Return the plane with that key (`Plane.key`), or that of a pair of columns.
+
+    Raises:
+        ValueError: There is no such plane.
+    """
+    if isinstance(key, (list, tuple)):
+        return dataset.column_plane(*map(str, key[:2]))
+    name, *latents = str(key).split(":")
     if name == LATENTS and len(latents) == 2 and all(item.isdecimal() for item in latents):
         return dataset.plane(LATENTS, latent_x=int(latents[0]), latent_y=int(latents[1]))
     return dataset.plane(name)
 
 
 def inside_region(dataset: Dataset, region: Mapping[str, Any]) -> BoolArray:
-    """Return which objects lie inside a polygon.
+    """Return which objects lie inside a region, or outside if it has `outside`: True.
 
     Args:
         dataset: The atlas.
-        region: `plane` (its key), `x` and `y` (the vertices, at least 3).
+        region: A polygon: `plane` (its key, or two columns), `x` and `y` (the vertices, at least
+            3); a range of a column: `column`, `low`, `high`; or a `condition`, as
+            `calculated.calculate` reads it.
 
     Raises:
-        ValueError: The polygon has fewer than 3 vertices, or one that is not finite.
+        ValueError: It is none of these, or a number of it is not finite.
     """
+    if "condition" in region:
+        inside = calculate(dataset, str(region["condition"])).passes
+    elif "column" in region:
+        limits = (region["low"], region["high"])
+        inside = passing(dataset, {str(region["column"]): limits})
+        assert inside is not None
+    else:
+        inside = _inside_polygon(dataset, region)
+    return ~inside if region.get("outside") else inside
+
+
+def _inside_polygon(dataset: Dataset, region: Mapping[str, Any]) -> BoolArray:
     x, y = (np.asarray(region[axis], dtype=float) for axis in "xy")
     if len(x) < 3 or len(x) != len(y) or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError(f"a region needs at least 3 finite vertices, got {len(x)}")
-    plane = plane_of(dataset, str(region["plane"]))
-    near = (plane.x >= x.min()) & (plane.x <= x.max()) & (plane.y >= y.min()) & (plane.y <= y.max())
-    rows = np.flatnonzero(near)
-    polygon = shapely.make_valid(shapely.Polygon(np.column_stack([x, y])))
-    shapely.prepare(polygon)
-    near[rows] = shapely.contains_xy(polygon, plane.x[rows], plane.y[rows])
-    return near
+    key = region["plane"]
+    columns = tuple(map(str, key)) if isinstance(key, (list, tuple)) else ()
+
+    def make() -> BoolArray:
+        plane = plane_of(dataset, key)
+        near = (plane.x >= x.min()) & (plane.x <= x.max())
+        near &= (plane.y >= y.min()) & (plane.y <= y.max())
+        rows = np.flatnonzero(near)
+        polygon = shapely.make_valid(shapely.Polygon(np.column_stack([x, y])))
+        shapely.prepare(polygon)
+        near[rows] = shapely.contains_xy(polygon, plane.x[rows], plane.y[rows])
+        return near
+
+    return dataset.remember(f"{key} {x.tolist()} {y.tolist()}", columns, make)

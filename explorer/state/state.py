@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,13 @@ import param
 from numpy.typing import NDArray
 
 from data.arrays import BoolArray, FloatArray, IndexArray
-from explorer.state.calculated import calculate_all
+from explorer.state.calculated import calculate_all, check_name
 from explorer.state.dataset import DENSITY, LATENTS, Dataset, Plane
 from explorer.state.guest import Guest
+from explorer.state.named import COLUMN, masks_of, membership
 from explorer.state.outlier_options import OPTIONS
 from explorer.state.path import Path
-from explorer.state.selection import applies, inside_region, passing
+from explorer.state.selection import applies, inside_region, passing, region_applies
 from explorer.theme.colour import PALETTES
 
 MOST_PINS = 6
@@ -58,6 +59,9 @@ class ExplorerState(param.Parameterized):
     columns: dict[str, str] = param.Dict(
         {}, doc="Name -> expression of the columns calculated; written by `calculate_columns`."
     )  # type: ignore[assignment]
+    selections: dict[str, dict[str, Any]] = param.Dict(
+        {}, doc="Name -> filters and region of a named selection; written by `name_selections`."
+    )  # type: ignore[assignment]
     added: int = param.Integer(
         0, doc="Grows when columns are added to `dataset`, removed or changed. Derived."
     )  # type: ignore[assignment]
@@ -73,7 +77,7 @@ class ExplorerState(param.Parameterized):
         {}, doc="What passes, by column (see `selection.passing`); other objects are hidden."
     )  # type: ignore[assignment]
     region: dict[str, Any] | None = param.Dict(
-        None, allow_None=True, doc="Box or lasso: {plane, x, y}, a polygon on that plane."
+        None, allow_None=True, doc="What is selected: see `selection.inside_region`."
     )  # type: ignore[assignment]
     shown: BoolArray | None = param.ClassSelector(
         class_=np.ndarray, default=None, doc="Mask of what passes the filters; None = all. Derived."
@@ -238,7 +242,91 @@ class ExplorerState(param.Parameterized):
             dataset.remove(name)
         for name, text in columns.items():
             dataset.add(name, calculated[name], meaning=text)
-        self._follow_added(columns=dict(columns))
+        self._follow_added(columns=dict(columns), selections=self._select_again())
+
+    def name_selections(
+        self, selections: Mapping[str, Mapping[str, Any]], *, new: BoolArray | None = None
+    ) -> None:
+        """Set the named selections; what is asked of one that is gone is forgotten.
+
+        Args:
+            selections: Name -> `filters` and `region`, see `named.masks_of`.
+            new: The objects of the last one, if the others are there already.
+
+        Raises:
+            ValueError: A name is taken, or a selection is none; nothing changes then.
+        """
+        dataset = self.dataset
+        if new is None:
+            masks = masks_of(dataset, selections, replacing=self.selections)
+        else:
+            check_name(dataset, [*selections][-1])
+            masks = {**dataset.conditions, [*selections][-1]: new}
+        for name in self.selections.keys() - selections.keys():
+            dataset.name_condition(name, None)
+        for name, mask in masks.items():
+            dataset.name_condition(name, mask)
+        self._tell_membership()
+        self._follow_added(selections={name: dict(it) for name, it in selections.items()})
+
+    def restore(
+        self,
+        *,
+        columns: Mapping[str, str],
+        selections: Mapping[str, Mapping[str, Any]],
+        filters: Mapping[str, Any],
+        region: Mapping[str, Any] | None,
+    ) -> None:
+        """Set all that says which objects are looked at, in one step."""
+        with param.parameterized.batch_call_watchers(self):
+            self.calculate_columns(columns)
+            if selections != self.selections:
+                self.name_selections(selections)
+            self.param.update(filters=dict(filters), region=None if region is None else {**region})
+
+    def selection(self) -> dict[str, Any]:
+        """Return what is selected now, as `named.masks_of` reads it."""
+        now = {"filters": dict(self.filters), "region": self.region}
+        return {name: value for name, value in now.items() if value}
+
+    def add_columns(
+        self, columns: Mapping[str, tuple[Any, str]], *, replacing: Iterable[str] = ()
+    ) -> None:
+        """Add columns of this session; what is calculated from them is calculated anew.
+
+        Args:
+            columns: Name -> values and what they are.
+            replacing: Names of columns added before, which these take the place of.
+        """
+        dataset = self.dataset
+        for name in {*replacing} - columns.keys():
+            dataset.remove(name)
+        for name, (values, meaning) in columns.items():
+            if name in dataset.added or name not in dataset.catalog:
+                dataset.add(name, values, meaning=meaning)
+        kept = _that_work(
+            self.columns, lambda some: calculate_all(dataset, some, replacing=self.columns)
+        )
+        self.calculate_columns(kept)
+
+    def _select_again(self) -> dict[str, dict[str, Any]]:
+        """Find the objects of the named selections anew; return those that still can be found."""
+        dataset, before = self.dataset, self.selections
+        kept = _that_work(before, lambda some: masks_of(dataset, some, replacing=before))
+        masks = masks_of(dataset, kept, replacing=before)
+        for name in before:
+            dataset.name_condition(name, masks.get(name))
+        self._tell_membership()
+        return kept
+
+    def _tell_membership(self) -> None:
+        """Keep the column of text that says in which selections an object is."""
+        dataset = self.dataset
+        if not dataset.conditions:
+            dataset.remove(COLUMN)
+        elif COLUMN in dataset.added or COLUMN not in dataset.catalog:
+            values = membership(dataset.conditions, len(dataset))
+            dataset.add(COLUMN, values, meaning="Named selections that hold the object")
 
     def _follow_added(self, **changes: Any) -> None:  # noqa: ANN401 - parameters
         """Offer the columns that there are now, and forget what is asked of others."""
@@ -250,6 +338,8 @@ class ExplorerState(param.Parameterized):
             filters = {name: it for name, it in self.filters.items() if applies(dataset, name, it)}
             if len(filters) < len(self.filters):
                 changes["filters"] = filters
+            if self.region is not None and not region_applies(dataset, self.region):
+                changes["region"] = None
             self.param.update(added=self.added + 1, **changes)
 
     def _colours(self) -> list[str]:
@@ -258,7 +348,7 @@ class ExplorerState(param.Parameterized):
     @param.depends("added", watch=True)
     def _derive_again(self) -> None:
         known = {*self.dataset.numeric_columns, *self.dataset.class_columns} - {*self.dataset.added}
-        if not known.issuperset(self.filters):
+        if self.region is not None or not known.issuperset(self.filters):
             self._derive_masks()
 
     @param.depends("selected", watch=True)
@@ -273,3 +363,17 @@ class ExplorerState(param.Parameterized):
         if shown is not None and subset is not None:
             subset = subset & shown
         self.param.update(shown=shown, subset=subset)
+
+
+def _that_work(
+    items: Mapping[str, Any], compute: Callable[[dict[str, Any]], Any]
+) -> dict[str, Any]:
+    """Return the items that can be computed, each of which may use those before it."""
+    kept: dict[str, Any] = {}
+    for name, item in items.items():
+        try:
+            compute({**kept, name: item})
+        except ValueError:
+            continue
+        kept[name] = item
+    return kept

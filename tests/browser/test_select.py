@@ -44,3 +44,49 @@ def test_expressions_filter_colour_and_stay_in_the_address(
     again.page.go_back()
     again.wait_for("get('map colour bar').title === 'ratio'")
     again.page.get_by_text(f"120 objects \N{MIDDLE DOT} {n_passing} shown", exact=True).wait_for()
+
+
+def drag_box(view: Watched, catalog: pd.DataFrame) -> None:
+    """Select everything right of the middle of the map by the box tool."""
+    view.page.locator(".bk-tool-icon-box-select").first.click()
+    x, y = catalog["umap_x"], catalog["umap_y"]
+    start = view.pixel("map", x.median(), y.min() - 0.02 * (y.max() - y.min()))
+    end = view.pixel("map", x.max() + 0.02 * (x.max() - x.min()), y.max() + 0.02)
+    view.page.mouse.move(*start)
+    view.page.mouse.down()
+    view.page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+    view.page.mouse.move(*end)
+    view.page.mouse.up()
+
+
+def test_selections_are_named_combined_inverted_and_undone(
+    visit: Any, catalog: pd.DataFrame
+) -> None:
+    view = visit("tab=Table")
+
+    def selected(count: int) -> None:
+        view.page.get_by_text(f"120 objects \N{MIDDLE DOT} {count} selected", exact=True).wait_for()
+
+    drag_box(view, catalog)
+    view.page.get_by_text(" selected").first.wait_for()
+    press(view, "keep")
+    view.page.get_by_role("button", name="Forget selection A").wait_for()
+    enter(view, "z < 0.15")
+    n_near = int((catalog["z"] < 0.15).sum())
+    press(view, "Clear selection and filters")
+    view.page.get_by_text("120 objects", exact=True).wait_for()
+    enter(view, "z < 0.15")
+    view.page.get_by_text(f"120 objects \N{MIDDLE DOT} {n_near} shown", exact=True).wait_for()
+    press(view, "keep")
+    view.page.get_by_role("button", name="Forget selection B").wait_for()
+    press(view, "Clear selection and filters")
+    press(view, "select")
+    right = catalog["umap_x"] > catalog["umap_x"].median()
+    n_either = int((right | (catalog["z"] < 0.15)).sum())
+    selected(n_either)
+    view.page.keyboard.press("i")
+    selected(120 - n_either)
+    view.page.keyboard.press("Control+z")
+    selected(n_either)
+    view.page.keyboard.press("Control+y")
+    selected(120 - n_either)

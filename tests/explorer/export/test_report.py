@@ -10,7 +10,7 @@ from explorer.export.export import export_guests
 from explorer.export.menu import TakeAway
 from explorer.export.report import MOST_REPORTED, ReportSettings, report_page
 from explorer.guests.placing import Upload, place_uploads
-from explorer.labels.place import shared_labels
+from explorer.labels.shared import shared_labels
 from explorer.state.state import ExplorerState
 from tests.browser.chromium import HOSTILE
 from tests.fixtures.brought import as_file, table_of

@@ -1,0 +1,69 @@
+"""Labels as columns: grade, class and note of each object, to colour, filter and list by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from explorer.labels.label import Label
+from explorer.labels.shared import label_news, label_store
+from explorer.server.latest import Latest
+from explorer.state.dataset import Dataset
+from explorer.state.state import ExplorerState
+
+GRADE, CLASS, NOTE = "label_grade", "label_class", "label_note"
+
+
+class LabelColumns:
+    """Adds the labels to a session's columns, once there are any, and keeps them up to date."""
+
+    def __init__(self, state: ExplorerState) -> None:
+        """Read the labels off the event loop; without a readable file there are no columns."""
+        self._state = state
+        self._reading = Latest()
+        self._labels: dict[str, Label] = {}
+        label_news(state.dataset).subscribe(self._heard)
+        self._reading.submit(lambda: _read(state.dataset), self._show)
+
+    def _heard(self, label: Label) -> None:
+        self._show({label.object_id: label})
+
+    def _show(self, labels: Mapping[str, Label]) -> None:
+        self._labels.update(labels)
+        if self._labels:
+            columns = columns_of(self._state.dataset, self._labels)
+            self._state.add_columns(columns, replacing=(GRADE, CLASS, NOTE))
+
+
+def columns_of(dataset: Dataset, labels: Mapping[str, Label]) -> dict[str, tuple[Any, str]]:
+    """Return the columns that labels make: name -> values of each object, and what they are."""
+    grade = np.full(len(dataset), np.nan)
+    kind, note = (np.full(len(dataset), None, dtype=object) for _ in range(2))
+    for object_id, label in labels.items():
+        row = dataset.row(object_id)
+        if row is not None:
+            grade[row] = np.nan if label.grade is None else label.grade
+            kind[row], note[row] = label.kind or None, label.note or None
+    columns: dict[str, tuple[Any, str]] = {}
+    if np.isfinite(grade).any():
+        columns[GRADE] = grade, "Grade given, 0 to 5"
+    for name, values, meaning in (
+        (CLASS, kind, "Class given"), (NOTE, note, "Note given")
+    ):  # fmt: skip
+        if any(value is not None for value in values[[*_rows(dataset, labels)]]):
+            columns[name] = values, meaning
+    return columns
+
+
+def _rows(dataset: Dataset, labels: Mapping[str, Label]) -> list[int]:
+    rows = (dataset.row(object_id) for object_id in labels)
+    return [row for row in rows if row is not None]
+
+
+def _read(dataset: Dataset) -> dict[str, Label]:
+    try:
+        return label_store(dataset).all()
+    except (OSError, ValueError):
+        return {}  # the Outliers tab says why

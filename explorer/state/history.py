@@ -1,0 +1,77 @@
+"""Undo and redo of what is selected, filtered, named and calculated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import param
+
+from explorer.state.state import ExplorerState
+
+FOLLOWED = ("columns", "selections", "filters", "region")
+MOST = 100
+"""Steps that can be undone."""
+
+
+class History(param.Parameterized):
+    """The steps of one session.
+
+    Attributes:
+        n_undo: Steps that can be undone.
+        n_redo: Steps undone that can be done again.
+    """
+
+    n_undo: int = param.Integer(0)  # type: ignore[assignment]
+    n_redo: int = param.Integer(0)  # type: ignore[assignment]
+
+    def __init__(self, state: ExplorerState) -> None:
+        """Follow a state from now on."""
+        super().__init__()
+        self._state = state
+        self._past: list[dict[str, Any]] = []
+        self._future: list[dict[str, Any]] = []
+        self._now = self._look()
+        self._moving = False
+        state.param.watch(lambda *_: self._remember(), list(FOLLOWED))
+
+    def undo(self) -> None:
+        """Take the last step back."""
+        self._move(self._past, self._future)
+
+    def redo(self) -> None:
+        """Do the last step that was taken back again."""
+        self._move(self._future, self._past)
+
+    def forget(self) -> None:
+        """Begin here: nothing before can be undone."""
+        self._now = self._look()
+        self._past.clear()
+        self._future.clear()
+        self._count()
+
+    def _look(self) -> dict[str, Any]:
+        return {name: getattr(self._state, name) for name in FOLLOWED}
+
+    def _remember(self) -> None:
+        now = self._look()
+        if self._moving or now == self._now:
+            return
+        self._past = [*self._past, self._now][-MOST:]
+        self._now = now
+        self._future.clear()
+        self._count()
+
+    def _move(self, source: list[dict[str, Any]], target: list[dict[str, Any]]) -> None:
+        if not source:
+            return
+        target.append(self._now)
+        self._now = source.pop()
+        self._moving = True
+        try:
+            self._state.restore(**self._now)
+        finally:
+            self._moving = False
+        self._count()
+
+    def _count(self) -> None:
+        self.param.update(n_undo=len(self._past), n_redo=len(self._future))

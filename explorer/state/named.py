@@ -1,0 +1,71 @@
+"""Named selections: what was selected, kept under a name that filters and expressions may use."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.arrays import BoolArray
+from explorer.state.calculated import check_name
+from explorer.state.dataset import Dataset
+from explorer.state.selection import inside_region, passing
+
+COLUMN = "selection"
+"""Column of text that says in which selections an object is."""
+MOST = 12
+"""Named selections of a session."""
+
+
+def masks_of(
+    dataset: Dataset, selections: Mapping[str, Mapping[str, Any]], *, replacing: Iterable[str] = ()
+) -> dict[str, BoolArray]:
+    """Return which objects each selection holds.
+
+    Args:
+        dataset: Of the session; it stays as it is.
+        selections: Name -> `filters` (see `selection.passing`) and `region` (see
+            `selection.inside_region`), both may be absent. One may use those before it.
+        replacing: Names of selections that these take the place of.
+
+    Raises:
+        ValueError: A name means something else, or a selection is none.
+    """
+    trial, masks = dataset.trial(), dict[str, BoolArray]()
+    trial.remove(COLUMN)  # it follows from the selections
+    if len(selections) > MOST:
+        raise ValueError(f"at most {MOST} selections can have a name")
+    for name in replacing:
+        trial.name_condition(name, None)
+    for name, selection in selections.items():
+        check_name(trial, name)
+        mask = passing(trial, selection.get("filters") or {})
+        region = selection.get("region")
+        inside = None if region is None else inside_region(trial, region)
+        parts = [part for part in (mask, inside) if part is not None]
+        masks[name] = np.logical_and.reduce([np.ones(len(dataset), dtype=bool), *parts])
+        trial.name_condition(name, masks[name])
+    return masks
+
+
+def next_name(dataset: Dataset) -> str:
+    """Return the first letter that is no name yet."""
+    taken = {*dataset.conditions, *map(str, dataset.catalog.columns)}
+    names = (f"{letter}{number}" for number in ("", 2, 3) for letter in string.ascii_uppercase)
+    return next(name for name in names if name not in taken)
+
+
+def membership(masks: Mapping[str, BoolArray], n_object: int) -> NDArray[np.object_]:
+    """Return the names of the selections that each object is in (`A B`), None where in none."""
+    code = np.zeros(n_object, dtype=np.int64)
+    for bit, mask in enumerate(masks.values()):
+        code |= mask.astype(np.int64) << bit
+    there, index = np.unique(code, return_inverse=True)
+    words = [
+        " ".join(name for bit, name in enumerate(masks) if value >> bit & 1) or None
+        for value in there.tolist()
+    ]
+    return np.array(words, dtype=object)[index]
