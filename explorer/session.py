@@ -17,6 +17,7 @@ from explorer.labels.columns import LabelColumns
 from explorer.latents.view import LatentsView
 from explorer.map.view import MapView
 from explorer.outliers.view import OutliersView
+from explorer.plots.view import PlotsView
 from explorer.samp.view import SampView
 from explorer.spectrum.axis import WavelengthAxis
 from explorer.spectrum.facts import FactsView
@@ -106,6 +107,7 @@ def tab_makers(state: ExplorerState) -> dict[str, Callable[[], Any]]:
     return {
         "Inspect": inspect,
         "Table": lambda: TableView(state),
+        "Plots": lambda: PlotsView(state),
         "Tracks": lambda: TracksView(state),
         "Outliers": lambda: OutliersView(state),
         "Latents": lambda: LatentsView(state),

@@ -79,7 +79,8 @@ class ClassFilter(pn.viewable.Viewer):
             short = f"{name[:24]}  {count:,}"
             options[f"{name}  {count:,}" if short in options else short] = name
         if self._rare:
-            n_rare, n_object = len(self._rare), int(counts[1 + SHOWN_CLASSES :].sum())
+            n_rare = classes.n_value - SHOWN_CLASSES
+            n_object = int(counts[1 + SHOWN_CLASSES :].sum())
             options[f"{n_rare} rarer classes  {n_object:,}"] = OTHERS
         if (classes.codes < 0).any():
             options[f"no value  {counts[0]:,}"] = NO_VALUE

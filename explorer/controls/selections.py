@@ -46,7 +46,7 @@ class SelectionsView(pn.viewable.Viewer):
             **(COMPACT | {"margin": (5, 2, 5, 10)}),
         )  # fmt: skip
         self.keep = pmui.Button(
-            label="keep", variant="outlined", description="Keep what is selected under this name",
+            label="keep", variant="outlined",
             on_click=lambda _event: self.keep_as(self.name_field.value),
             **(_SMALL | {"margin": (5, 10)}),
         )  # fmt: skip
@@ -152,7 +152,7 @@ class SelectionsView(pn.viewable.Viewer):
     def _select(self, name: str) -> Any:  # noqa: ANN401 - a Button
         return pmui.Button(
             label=name, variant="outlined", sizing_mode="stretch_width", size="small",
-            margin=(2, 10), description=f"Select {escape(name)}", sx={"textTransform": "none"},
+            margin=(2, 10), sx={"textTransform": "none"},
             on_click=lambda _event: self._state.param.update(region={"condition": name}),
         )  # fmt: skip
 

@@ -103,7 +103,7 @@ def class_rows(classes: Classes, mask: BoolArray | None) -> list[tuple[str, int,
     named = min(len(classes.names), len(CLASS_COLOURS))
     colours = class_colours(classes.names)
     rows = [(classes.names[rank], int(counts[rank + 1]), colours[rank]) for rank in range(named)]
-    n_other = len(classes.names) - named
+    n_other = classes.n_value - named
     if n_other:
         rows.append((f"{n_other} others", int(counts[1 + named :].sum()), OTHER))
     if counts[0]:

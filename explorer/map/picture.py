@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from bokeh.models import ColumnDataSource
@@ -10,7 +11,7 @@ from explorer.map.image import MapImage, MapRequest, draw_map, initial_images
 from explorer.map.key import MapKey
 from explorer.map.raster import Viewport
 from explorer.server.latest import Latest
-from explorer.state.dataset import DENSITY
+from explorer.state.dataset import DENSITY, Plane
 from explorer.state.state import ExplorerState
 from explorer.theme.colour import readable_palette
 from explorer.theme.theme import ink, inner_size
@@ -26,18 +27,33 @@ class MapPicture:
 
     Attributes:
         source: The image on the figure.
-        key: Colour bar or class key.
+        key: Colour bar or class key; None on a plane of one's own.
     """
 
-    def __init__(self, state: ExplorerState, figure: Any) -> None:  # noqa: ANN401 - Bokeh's figure
-        """Put an empty image on a figure."""
+    def __init__(
+        self,
+        state: ExplorerState,
+        figure: Any,  # noqa: ANN401 - Bokeh's figure
+        *,
+        plane: Callable[[], Plane] | None = None,
+        name: str = "map image",
+    ) -> None:
+        """Put an empty image on a figure.
+
+        Args:
+            state: The session.
+            figure: Where to draw.
+            plane: Returns what to show; None = what the map shows, with a key below.
+            name: Of the image's data source.
+        """
         self._state, self._figure = state, figure
+        self._plane = plane or (lambda: state.plane)
         self._drawing = Latest()
         self.source: Any = ColumnDataSource(
-            {name: [] for name in ("image", "x", "y", "dw", "dh")}, name="map image"
+            {part: [] for part in ("image", "x", "y", "dw", "dh")}, name=name
         )
         figure.image_rgba("image", "x", "y", "dw", "dh", source=self.source)
-        self.key = MapKey(figure)
+        self.key = MapKey(figure) if plane is None else None
         self._asked: tuple[str, Viewport] | None = None
         self._opening: tuple[str, Viewport] | None = None
         self._drawn: MapImage | None = None
@@ -50,7 +66,7 @@ class MapPicture:
         x0, x1, y0, y1 = view
         viewport = Viewport(x0=x0, x1=x1, y0=y0, y1=y1, width=size[0], height=size[1])
         request = MapRequest(
-            plane=state.plane, colour=state.colour, colour_scale=state.colour_scale,
+            plane=self._plane(), colour=state.colour, colour_scale=state.colour_scale,
             clip=state.clip, palette=state.palette, shown=state.shown, subset=state.subset,
             dark=state.dark,
         )  # fmt: skip
@@ -64,7 +80,7 @@ class MapPicture:
             again: Also if these limits were asked for last.
         """
         asked = self.on_screen(view)
-        key = None if asked is None else (self._state.plane.key, asked[1])
+        key = None if asked is None else (self._plane().key, asked[1])
         if not again and key in (None, self._asked):
             return
         self._opening = None
@@ -81,6 +97,8 @@ class MapPicture:
             "image": [image.pixels], "x": [view.x0], "y": [view.y0],
             "dw": [view.x1 - view.x0], "dh": [view.y1 - view.y0],
         }  # fmt: skip
+        if self.key is None:
+            return
         if image.scale is not None:
             label = state.dataset.label(state.colour)
             title = "objects per pixel" if state.colour == DENSITY else label
@@ -96,13 +114,13 @@ class MapPicture:
 
     def open(self, image: MapImage) -> None:
         """Show an initial image before the figure is on a screen."""
-        self._asked = self._opening = (self._state.plane.key, image.viewport)
+        self._asked = self._opening = (self._plane().key, image.viewport)
         self.display(image)
 
     def opened(self, view: View) -> bool:
         """Return whether the image of `open` is what belongs within some limits."""
         asked = self.on_screen(view)
-        return asked is not None and self._opening == (self._state.plane.key, asked[1])
+        return asked is not None and self._opening == (self._plane().key, asked[1])
 
     def leave(self) -> None:
         """Keep the image for the next session, if nothing is filtered or zoomed."""
@@ -115,7 +133,7 @@ class MapPicture:
     def _looks(self) -> tuple[object, ...]:
         state = self._state
         return (
-            state.plane.key, state.colour, state.colour_scale, state.clip, state.palette,
+            self._plane().key, state.colour, state.colour_scale, state.clip, state.palette,
             state.dark,
         )  # fmt: skip
 

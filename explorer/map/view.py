@@ -44,6 +44,7 @@ class MapView(pn.viewable.Viewer):
         self.image = self.picture.source
         self.marks = MapMarks(self.figure)
         self._markers = MapMarkers(state, self.marks)
+        assert self.picture.key is not None
         self.key = self.picture.key
         self._limits: View = (0.0, 1.0, 0.0, 1.0)
         self._tools = MapTools(self.figure)

@@ -134,8 +134,8 @@ def _column(dataset: Dataset, name: str) -> Value:
     """Return a column in double precision, or a text as codes."""
     if name in dataset.conditions:
         return Value(CONDITION, dataset.conditions[name].astype(float))
-    if name in dataset.class_columns:
-        classes = dataset.classes(name)
+    classes = dataset.classes(name) if name in dataset.class_columns else None
+    if classes is not None and classes.n_value == len(classes.names):
         return words(classes.codes.astype(np.int64), classes.names)
     column: Any = dataset.catalog[name]
     is_text = not pd.api.types.is_numeric_dtype(column) or name in dataset.identifier_columns

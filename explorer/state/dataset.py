@@ -31,7 +31,9 @@ LATENTS = "latents"
 DENSITY = "density"
 """The colour choice that shows counts only."""
 MAX_CLASSES = 200
-"""A text column with more values than this is no class to colour or filter by."""
+"""Of a text column with more values than this, the rarer ones are one class."""
+OTHER_VALUES = "\N{BULLET} other values"
+"""Name of that class."""
 
 CAVEATS = {
     "neg_log_p": "Take it qualitatively: few data train the encoder and the flow there, so a low "
@@ -89,14 +91,16 @@ class Classes:
     """A text column as codes, the most frequent value first.
 
     Attributes:
-        names: The values, most frequent first.
+        names: The values, most frequent first; the last may be `OTHER_VALUES`.
         codes: Index into `names`, -1 where missing, int16, shape (n_object,).
-        counts: Objects of each value.
+        counts: Objects of each name.
+        n_value: Different values.
     """
 
     names: tuple[str, ...]
     codes: NDArray[np.int16]
     counts: tuple[int, ...]
+    n_value: int
 
 
 class Dataset:
@@ -272,25 +276,28 @@ class Dataset:
 
     @cached_property
     def class_columns(self) -> list[str]:
-        """Columns of words with few enough values to be classes."""
-        names = []
-        for name in self.catalog.columns:
-            column = self.catalog[name]
-            words = not pd.api.types.is_numeric_dtype(column) and name != "object_id"
-            if words and 0 < len(column.dropna().unique()) <= MAX_CLASSES:
-                names.append(str(name))
-        return names
+        """Columns of words that are classes: some objects share a value, or there are few."""
+        return [name for name in self._n_values if name not in self.left_out]
 
     @cached_property
     def left_out(self) -> dict[str, int]:
-        """Columns of words that are no classes, and how many different words each has."""
+        """Columns of words that are names of single objects, and how many values each has."""
+        return {
+            name: count
+            for name, count in self._n_values.items()
+            if count > MAX_CLASSES and count == int(self.catalog[name].notna().sum())
+        }
+
+    @cached_property
+    def _n_values(self) -> dict[str, int]:
+        """Number of different values of each column of words that has one."""
         words = [
             str(name)
             for name in self.catalog.columns
             if not pd.api.types.is_numeric_dtype(self.catalog[name]) and name != "object_id"
         ]
-        counts = {name: len(self.catalog[name].dropna().unique()) for name in words}
-        return {name: count for name, count in counts.items() if count > MAX_CLASSES}
+        counts = {name: int(self.catalog[name].nunique()) for name in words}
+        return {name: count for name, count in counts.items() if count}
 
     def numeric(self, column: str) -> FloatArray:
         """Return a column of numbers, NaN where missing, shape (n_object,).
@@ -312,10 +319,16 @@ class Dataset:
 
         def make() -> Classes:
             text = self.catalog[column].astype("string").str.strip().replace("", pd.NA)
-            counts = text.value_counts()
-            names = tuple(str(name) for name in counts.index)
-            codes = pd.Categorical(text, categories=list(counts.index)).codes
-            return Classes(names, codes.astype(np.int16), tuple(int(n) for n in counts))
+            all_counts = text.value_counts()
+            counts = all_counts.iloc[:MAX_CLASSES]
+            names = [str(name) for name in counts.index]
+            codes = pd.Index(names, dtype="string").get_indexer(pd.Index(text)).astype(np.int16)
+            numbers = [int(n) for n in counts]
+            if len(all_counts) > MAX_CLASSES:
+                codes[(codes < 0) & text.notna().to_numpy()] = len(names)
+                names.append(OTHER_VALUES)
+                numbers.append(int(all_counts.iloc[MAX_CLASSES:].sum()))
+            return Classes(tuple(names), codes, tuple(numbers), len(all_counts))
 
         return self.keep(("classes", column), make)
 

@@ -138,6 +138,18 @@ class ExplorerState(param.Parameterized):
         "Hα", doc="What attention is asked about: a line, `D4000`, `window` or `off`."
     )  # type: ignore[assignment]
 
+    # The plots.
+    plot: str = param.Selector(
+        default="histogram", objects=["histogram", "scatter", "compare"], doc="Plot shown."
+    )  # type: ignore[assignment]
+    histogram: str = param.String("", doc="Column of the histogram; empty = that of the colour.")  # type: ignore[assignment]
+    scatter: list[str] = param.List(
+        [], item_type=str, doc="Columns of the scatter plot: across, upwards; empty = usual ones."
+    )  # type: ignore[assignment]
+    compared: list[str] = param.List(
+        [], item_type=str, doc="Names of the two groups compared; empty = usual ones."
+    )  # type: ignore[assignment]
+
     # The latents.
     slider_latents: list[float] | None = param.List(
         None, allow_None=True, doc="Latents that the sliders were moved to; None = not moved."

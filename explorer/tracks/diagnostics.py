@@ -9,7 +9,7 @@ import pandas as pd
 import panel as pn
 from bokeh.models import ColumnDataSource, Range1d
 
-from data.arrays import FloatArray
+from data.lines.bpt import kauffmann, kewley
 from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
 from explorer.theme.text import line
@@ -23,16 +23,6 @@ PLANES = {
     "age": ("d4000", "hdelta_a", "D4000", "HδA [Å], absorption positive"),
 }
 BPT_LIMITS = (-2.0, 0.8, -1.4, 1.4)
-
-
-def kauffmann(log_nii: FloatArray) -> FloatArray:
-    """Return log [O III]/Hβ of the empirical star-forming limit (Kauffmann+2003, equation 1)."""
-    return 0.61 / (log_nii - 0.05) + 1.3
-
-
-def kewley(log_nii: FloatArray) -> FloatArray:
-    """Return log [O III]/Hβ of the extreme starburst limit (Kewley+2001, equation 5)."""
-    return 0.61 / (log_nii - 0.47) + 1.19
 
 
 _LEGEND = (

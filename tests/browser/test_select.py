@@ -90,3 +90,23 @@ def test_selections_are_named_combined_inverted_and_undone(
     selected(n_either)
     view.page.keyboard.press("Control+y")
     selected(120 - n_either)
+
+
+def test_plots_are_linked_with_the_map(visit: Any, catalog: pd.DataFrame) -> None:
+    view = visit("tab=Plots&of=z")
+    view.wait_for("get('histogram').data.shown.reduce((a, b) => a + b, 0) > 100")
+    low, high = catalog["z"].quantile([0.2, 0.6])
+    start, end = view.pixel("histogram figure", low, 1), view.pixel("histogram figure", high, 1)
+    view.page.mouse.move(start[0], start[1] - 60)
+    view.page.mouse.down()
+    view.page.mouse.move((start[0] + end[0]) / 2, start[1] - 70)
+    view.page.mouse.move(end[0], start[1] - 80)
+    view.page.mouse.up()
+    view.page.get_by_text(" selected").first.wait_for()
+    view.wait_for("get('histogram').data.selected.reduce((a, b) => a + b, 0) > 20")
+    press(view, "scatter")
+    view.wait_for("get('scatter image').data.image.length === 1")
+    press(view, "compare")
+    view.wait_for("get('group difference').data.flux.length > 100")
+    view.page.get_by_role("row", name="redshift z").wait_for()
+    view.page.wait_for_url("**plot=compare**")

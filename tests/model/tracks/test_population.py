@@ -1,0 +1,60 @@
+"""Groups of spectra: quantiles, and the error of a difference."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.atlas.atlas import Atlas
+from model.tracks.population import difference, quantiles, read_populations
+from model.tracks.stack import stack_rest
+
+
+def test_quantiles_leave_out_what_was_not_observed(rng: np.random.Generator) -> None:
+    flux = rng.normal(0, 1, (50, 3)).astype(np.float32)
+    weight = np.ones_like(flux)
+    weight[:20, 1] = 0
+    weight[:, 2] = 0
+    flux[:20, 1] = 99
+    result = quantiles(torch.tensor(flux), torch.tensor(weight))
+    np.testing.assert_allclose(result[:, 0], np.quantile(flux[:, 0], [0.16, 0.5, 0.84]), rtol=1e-5)
+    np.testing.assert_allclose(
+        result[:, 1], np.quantile(flux[20:, 1], [0.16, 0.5, 0.84]), rtol=1e-5
+    )
+    assert np.isnan(result[:, 2]).all()
+
+
+def test_error_of_a_difference_is_its_scatter(rng: np.random.Generator) -> None:
+    n_pixel, n_first, n_second = 4000, 40, 25
+    wave = np.linspace(4000, 5000, n_pixel)
+    stacks = [
+        stack_rest(
+            torch.tensor(rng.normal(mean, sigma, (n, n_pixel))), torch.ones(n, n_pixel), wave=wave
+        )
+        for mean, sigma, n in ((1.5, 0.3, n_first), (1.0, 0.6, n_second))
+    ]
+    gap, error = difference(*stacks)
+    expected = np.hypot(0.3 / np.sqrt(n_first), 0.6 / np.sqrt(n_second))
+    # Mean and scatter of 4000 independent pixels are known to 1 / sqrt(4000) and 1 / sqrt(8000).
+    assert abs(gap.mean() - 0.5) < 5 * expected / np.sqrt(n_pixel)
+    assert abs(gap.std() / expected - 1) < 5 / np.sqrt(2 * n_pixel)
+    pull = (gap - 0.5) / error
+    assert abs(pull.std() - 1) < 0.1  # of 25 objects each error scatters by 14 %
+
+
+def test_groups_are_read_once_and_each_is_its_own(tiny_atlas_path: Path) -> None:
+    atlas = Atlas(tiny_atlas_path)
+    rows = {"a": np.arange(20), "b": np.arange(10, 60)}
+    made = read_populations(atlas.source, atlas.model, rows, most=30)
+    alone = read_populations(atlas.source, atlas.model, {"b": rows["b"]}, most=50)["b"]
+    assert (made["a"].n_object, made["b"].n_object) == (20, 50)
+    assert (made["a"].stack.n_object, made["b"].stack.n_object) == (20, 30)
+    seen = made["a"].stack.count == 20
+    low, middle, high = made["a"].quantiles[:, seen]
+    assert (low <= middle).all()
+    assert (middle <= high).all()
+    again = read_populations(atlas.source, atlas.model, {"b": rows["b"]}, most=50)["b"]
+    np.testing.assert_array_equal(alone.stack.flux, again.stack.flux)
+    with pytest.raises(ValueError, match="c holds no object"):
+        read_populations(atlas.source, atlas.model, {"c": np.arange(0)})
