@@ -63,9 +63,8 @@ def membership(masks: Mapping[str, BoolArray], n_object: int) -> NDArray[np.obje
     code = np.zeros(n_object, dtype=np.int64)
     for bit, mask in enumerate(masks.values()):
         code |= mask.astype(np.int64) << bit
-    there, index = np.unique(code, return_inverse=True)
     words = [
         " ".join(name for bit, name in enumerate(masks) if value >> bit & 1) or None
-        for value in there.tolist()
+        for value in range(2 ** len(masks))
     ]
-    return np.array(words, dtype=object)[index]
+    return np.array(words, dtype=object)[code]
