@@ -30,6 +30,7 @@ class Preset:
     calculated: dict[str, str] = field(default_factory=dict)
 
 
+_BPT = ("log_nii_halpha", "log_oiii_hbeta")
 _LINES = ("nii", "halpha", "oiii", "hbeta")
 
 
@@ -37,7 +38,7 @@ def _bpt(kind: str) -> Preset:
     needs = tuple(f"{kind}_{name}" for name in _LINES)
     nii, halpha, oiii, hbeta = needs
     return Preset(
-        "BPT" if kind == "flux" else "BPT by widths", "log_nii_halpha", "log_oiii_hbeta", needs,
+        "BPT" if kind == "flux" else "BPT by widths", *_BPT, needs,
         {
             "log_nii_halpha": f"log10({nii} / {halpha})",
             "log_oiii_hbeta": f"log10({oiii} / {hbeta})",
@@ -48,15 +49,18 @@ def _bpt(kind: str) -> Preset:
 PRESETS = (
     Preset("mass, sSFR", "log_mass", "log_ssfr", ("log_mass", "log_ssfr")),
     Preset("D4000, HδA", "d4000", "hdelta_a", ("d4000", "hdelta_a")),
+    Preset("BPT", *_BPT, _BPT),
     _bpt("flux"),
     _bpt("ew"),
 )
-"""Ratios of equivalent widths are near those of fluxes for lines that lie beside each other."""
+"""Ratios that the atlas has measured come first. Those of equivalent widths are near those of
+fluxes, for lines that lie beside each other."""
 
 
 def available(dataset: Dataset) -> list[Preset]:
-    """Return the presets of which the atlas has all columns; BPT by fluxes rather than widths."""
-    there = [item for item in PRESETS if set(item.needs) <= set(dataset.numeric_columns)]
+    """Return the presets of which the atlas has all columns; of BPT the first."""
+    columns = set(dataset.numeric_columns) - set(dataset.added)
+    there = [item for item in PRESETS if set(item.needs) <= columns]
     return list({(item.x, item.y): item for item in reversed(there)}.values())[::-1]
 
 

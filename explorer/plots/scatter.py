@@ -14,7 +14,7 @@ from bokeh.models import ColumnDataSource, Range1d
 from explorer.map.geometry import home_view, nearest_object
 from explorer.map.picture import MapPicture
 from explorer.map.tools import MapTools
-from explorer.plots.presets import PRESETS, Preset, available, curves
+from explorer.plots.presets import Preset, available, curves
 from explorer.server.latest import Latest
 from explorer.server.messages import together
 from explorer.server.notices import report
@@ -105,11 +105,11 @@ class ScatterView(pn.viewable.Viewer):
         """Show the columns, the objects and the selection of the state."""
         dataset, (x, y) = self._state.dataset, self.columns
         options = {dataset.label(name): name for name in dataset.numeric_columns}
-        presets = {OWN: OWN} | {item.name: item.name for item in available(dataset)}
-        chosen = next((item.name for item in PRESETS if (item.x, item.y) == (x, y)), OWN)
+        presets = available(dataset)
+        chosen = next((item.name for item in presets if (item.x, item.y) == (x, y)), OWN)
         self.x.param.update(options=options, value=x)
         self.y.param.update(options=options, value=y)
-        self.preset.param.update(options=presets, value=chosen if chosen in presets else OWN)
+        self.preset.param.update(options=[OWN, *(item.name for item in presets)], value=chosen)
         plane = self.plane
         if plane is not self._plane:
             self._plane = plane
@@ -150,7 +150,8 @@ class ScatterView(pn.viewable.Viewer):
             self._state.scatter = pair
 
     def _take(self, name: str | None) -> None:
-        preset = next((item for item in PRESETS if item.name == name), None)
+        there = available(self._state.dataset)
+        preset = next((item for item in there if item.name == name), None)
         if preset is None or (preset.x, preset.y) == self.columns:
             return
         try:
@@ -212,6 +213,7 @@ class ScatterView(pn.viewable.Viewer):
 
 def _calculate(state: ExplorerState, preset: Preset) -> None:
     """Add the columns that a preset calculates, where they are not there yet."""
-    new = {name: text for name, text in preset.calculated.items() if name not in state.columns}
+    there = state.dataset.catalog
+    new = {name: text for name, text in preset.calculated.items() if name not in there}
     if new:
         state.calculate_columns({**state.columns, **new})

@@ -380,7 +380,7 @@ class Dataset:
 
         def make() -> Plane:
             across, upwards = (self.numeric(name).astype(np.float32) for name in (x, y))
-            return Plane(f"{x} {y}", self.label(x), self.label(y), across, upwards)
+            return Plane(f"{x} {y}", self.label(x), self.label(y), across, upwards, (x, y))
 
         return self.keep(("columns", x, y), make)
 
