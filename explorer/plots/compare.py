@@ -181,7 +181,7 @@ class CompareView(pn.viewable.Viewer):
         self._draw()
 
     def _draw(self) -> None:
-        self.spectra.show(self._populations, kind=str(self.kind.value))
+        self.spectra.draw(self._populations, kind=str(self.kind.value))
 
 
 def _same(groups: Groups, others: Groups | None) -> bool:

@@ -87,7 +87,7 @@ class HistogramView(pn.viewable.Viewer):
         )
         brush = BoxSelectTool(dimensions="width", persistent=False, continuous=False)
         self.figure: Any = new_figure(
-            name="histogram figure", x_range=Range1d(start=0, end=1), y_range=Range1d(0, 1),
+            name="histogram figure", x_range=Range1d(start=0, end=1), y_range=Range1d(start=0, end=1),
             tools=[brush], min_height=220, toolbar_location=None,
         )  # fmt: skip
         self.figure.toolbar.active_drag = brush

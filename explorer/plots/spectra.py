@@ -42,8 +42,8 @@ class StackedSpectra(pn.viewable.Viewer):
         self.above = self._figure("flux / norm", min_height=200)
         self.below = self._figure("difference", min_height=130)
         for source, role in zip(self.groups, ROLES, strict=True):
-            self._draw(self.above, source, role, spread=0.13)
-        self._draw(self.below, self.gap, "text", spread=0.35)
+            self._add(self.above, source, role, spread=0.13)
+        self._add(self.below, self.gap, "text", spread=0.35)
         zero = Span(location=0, dimension="width", line_width=1)
         self._inks.add(zero, line_color="faint")
         self.below.add_layout(zero)
@@ -72,14 +72,14 @@ class StackedSpectra(pn.viewable.Viewer):
             self._inks.add(marks, line_color=kind)
         return made
 
-    def _draw(self, fig: Any, source: Any, role: str, *, spread: float) -> None:  # noqa: ANN401
+    def _add(self, fig: Any, source: Any, role: str, *, spread: float) -> None:  # noqa: ANN401
         band = Band(base="wave", lower="low", upper="high", source=source, fill_alpha=spread)
         fig.add_layout(band)
         drawn = fig.line("wave", "flux", source=source, line_width=1.4)
         self._inks.add(band, fill_color=role)
         self._inks.add(drawn, line_color=role)
 
-    def show(self, populations: list[Population], *, kind: str) -> None:
+    def draw(self, populations: list[Population], *, kind: str) -> None:
         """Show two groups, or one without a difference.
 
         Args:

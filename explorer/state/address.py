@@ -13,7 +13,7 @@ import param
 
 from explorer.state.dataset import Dataset
 from explorer.state.path import Path
-from explorer.state.selection import passing, plane_of
+from explorer.state.selection import inside_region, passing, plane_of
 from explorer.state.state import ExplorerState
 
 NAMES = {
@@ -109,6 +109,8 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
                 continue
             elif parameter == "filters":
                 passing(state.dataset, value)
+            elif parameter == "region" and value is not None:
+                inside_region(state.dataset, value)
             elif parameter in ("clip", "view", "window") and value is not None:
                 value = _limits(value)
             setattr(state, parameter, value)

@@ -285,7 +285,7 @@ class Dataset:
         return {
             name: count
             for name, count in self._n_values.items()
-            if count > MAX_CLASSES and count == int(self.catalog[name].notna().sum())
+            if count > MAX_CLASSES and count == np.count_nonzero(self.catalog[name].notna())
         }
 
     @cached_property
@@ -296,7 +296,7 @@ class Dataset:
             for name in self.catalog.columns
             if not pd.api.types.is_numeric_dtype(self.catalog[name]) and name != "object_id"
         ]
-        counts = {name: int(self.catalog[name].nunique()) for name in words}
+        counts = {name: len(self.catalog[name].dropna().unique()) for name in words}
         return {name: count for name, count in counts.items() if count}
 
     def numeric(self, column: str) -> FloatArray:
