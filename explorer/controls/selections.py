@@ -146,7 +146,8 @@ class SelectionsView(pn.viewable.Viewer):
         self.join.visible = len(names) > 1
         for menu, usual in ((self.first, 0), (self.second, 1)):
             if menu.options != names:
-                value = menu.value if menu.value in names else (names[usual:] or [None])[0]
+                known = menu.value in names and len(menu.options) > 1
+                value = menu.value if known else (names[usual:] or [None])[0]
                 menu.param.update(options=names, value=value)
 
     def _select(self, name: str) -> Any:  # noqa: ANN401 - a Button

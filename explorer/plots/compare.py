@@ -111,6 +111,7 @@ class CompareView(pn.viewable.Viewer):
         super().__init__()
         self._state = state
         self._comparing, self._stacking = Latest(), Latest()
+        self._filling = False
         self._populations: list[Population] = []
         self._stacked: Groups | None = None
         self.first = pmui.Select(label="these", options=[], width=150, **SMALL)
@@ -123,7 +124,7 @@ class CompareView(pn.viewable.Viewer):
         self.columns = Html("", stylesheets=[_STYLE], margin=(4, 8), sizing_mode="stretch_width")
         for widget in (self.first, self.second):
             widget.param.watch(lambda *_: self._choose(), "value")
-        self.classes_of.param.watch(lambda *_: self.follow(), "value")
+        self.classes_of.param.watch(lambda *_: self._filling or self.follow(), "value")
         self.kind.param.watch(lambda *_: self._draw(), "value")
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -151,12 +152,14 @@ class CompareView(pn.viewable.Viewer):
         """Compare the groups of the state."""
         state, dataset, (first, second) = self._state, self._state.dataset, self.groups
         there = group_names(state)
+        self._filling = True
         self.first.param.update(options=there, value=first)
         self.second.param.update(options=[NOTHING, *there], value=second)
         of_words = dataset.class_columns
         column = self.classes_of.value if self.classes_of.value in of_words else ""
         column = column or ("class" if "class" in of_words else (of_words or [""])[0])
         self.classes_of.param.update(options=of_words, value=column or None)
+        self._filling = False
         one = second == NOTHING
         masks = (group(state, first), group(state, first if one else second))
         groups = Groups((first, "" if one else second), masks)
@@ -168,7 +171,7 @@ class CompareView(pn.viewable.Viewer):
 
     def _choose(self) -> None:
         pair = [self.first.value, self.second.value]
-        if None not in pair and pair != list(self.groups):
+        if None not in pair and not self._filling:
             self._state.compared = pair
 
     def _show_tables(self, made: tuple[str, str]) -> None:

@@ -78,6 +78,7 @@ class HistogramView(pn.viewable.Viewer):
         super().__init__()
         self._state = state
         self._counting = Latest(inline_if_fast=True)
+        self._filling = False
         self._inks = Inks(state)
         self.column = pmui.Select(label="histogram of", options=[], width=230, **SMALL)
         self.share = pmui.Checkbox(label="as shares", value=False, **SMALL)
@@ -87,8 +88,8 @@ class HistogramView(pn.viewable.Viewer):
         )
         brush = BoxSelectTool(dimensions="width", persistent=False, continuous=False)
         self.figure: Any = new_figure(
-            name="histogram figure", x_range=Range1d(start=0, end=1), y_range=Range1d(start=0, end=1),
-            tools=[brush], min_height=220, toolbar_location=None,
+            name="histogram figure", x_range=Range1d(start=0, end=1),
+            y_range=Range1d(start=0, end=1), tools=[brush], min_height=220, toolbar_location=None,
         )  # fmt: skip
         self.figure.toolbar.active_drag = brush
         for name, role, alpha in (("shown", "faint", 0.5), ("selected", "model", 0.8)):
@@ -119,14 +120,16 @@ class HistogramView(pn.viewable.Viewer):
         name = state.histogram if state.histogram in dataset.numeric_columns else ""
         name = name or (state.colour if state.colour in dataset.numeric_columns else "")
         name = name or dataset.numeric_columns[0]
+        self._filling = True
         self.column.param.update(options=options, value=name)
+        self._filling = False
         shown, subset = state.shown, state.subset
         self._counting.submit(
             lambda: (name, histogram(dataset, name, shown=shown, subset=subset)), self._show
         )
 
     def _choose(self, event: Any) -> None:  # noqa: ANN401 - param's event
-        if event.new and event.new != self._state.histogram:
+        if event.new and not self._filling:
             self._state.histogram = event.new
 
     def _show(self, result: tuple[str, Histogram]) -> None:

@@ -35,6 +35,7 @@ class ScatterView(pn.viewable.Viewer):
         super().__init__()
         self._state = state
         self._finding = Latest()
+        self._filling = False
         self._inks = Inks(state)
         self._limits = (0.0, 1.0, 0.0, 1.0)
         self._plane: Plane | None = None
@@ -107,9 +108,11 @@ class ScatterView(pn.viewable.Viewer):
         options = {dataset.label(name): name for name in dataset.numeric_columns}
         presets = available(dataset)
         chosen = next((item.name for item in presets if (item.x, item.y) == (x, y)), OWN)
+        self._filling = True
         self.x.param.update(options=options, value=x)
         self.y.param.update(options=options, value=y)
         self.preset.param.update(options=[OWN, *(item.name for item in presets)], value=chosen)
+        self._filling = False
         plane = self.plane
         if plane is not self._plane:
             self._plane = plane
@@ -146,13 +149,13 @@ class ScatterView(pn.viewable.Viewer):
 
     def _choose(self) -> None:
         pair = [self.x.value, self.y.value]
-        if None not in pair and pair != list(self.columns):
+        if None not in pair and not self._filling:
             self._state.scatter = pair
 
     def _take(self, name: str | None) -> None:
         there = available(self._state.dataset)
         preset = next((item for item in there if item.name == name), None)
-        if preset is None or (preset.x, preset.y) == self.columns:
+        if self._filling or preset is None or (preset.x, preset.y) == self.columns:
             return
         try:
             _calculate(self._state, preset)

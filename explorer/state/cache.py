@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from threading import RLock
 from typing import Any
+
+from cachetools import LRUCache
+
+N_CALCULATED = 16
+"""Expressions of a session whose values are remembered, 8 MB each at a million objects."""
+_new_version = itertools.count(1)
 
 
 class Cache:
@@ -31,3 +38,27 @@ class Cache:
             for key in [key for key in self._locks if part in key]:
                 del self._locks[key]
                 self._kept.pop(key, None)
+
+
+class Remembered:
+    """What was computed lately from columns that have versions; safe to use from threads.
+
+    Versions are unique in the process, so a copy of the versions may share what is remembered.
+    """
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._results: LRUCache[Any, Any] = LRUCache(N_CALCULATED)
+        self._lock = RLock()
+
+    def get(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """Return what `make` gave for this key, if that was lately."""
+        with self._lock:
+            if key not in self._results:
+                self._results[key] = make()
+            return self._results[key]
+
+
+def new_version() -> int:
+    """Return a number that nothing has had before."""
+    return next(_new_version)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from cachetools import LRUCache
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from data import columns
 from data.arrays import BoolArray, FloatArray, IndexArray
 from data.parts import wave_range
-from explorer.state.cache import Cache
+from explorer.state.cache import Cache, Remembered, new_version
 
 if TYPE_CHECKING:
     from model.atlas.atlas import Atlas
@@ -41,13 +38,8 @@ CAVEATS = {
     "(Liang+2023, 5.1).",
 }
 """Score -> how far it can be trusted."""
-N_CALCULATED = 16
-"""Expressions of a session whose values are remembered, 8 MB each at a million objects."""
 EXACT_FLOAT32, EXACT_FLOAT64 = 2**24, 2**53
 """Whole numbers from here on lose digits as floating-point numbers."""
-
-
-_new_version = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -115,6 +107,9 @@ class Dataset:
         ids: `object_id` of each row, as text.
         added: Name of each column added -> what it is, in words.
         conditions: Name -> mask: what an expression may call by that name.
+        kept: What was computed from columns added.
+        remembered: What expressions gave lately.
+        versions: Name of a column or condition added -> a number that changes with it.
     """
 
     def __init__(self, atlas: Atlas) -> None:
@@ -125,10 +120,8 @@ class Dataset:
         self.added: dict[str, str] = {}
         self.conditions: dict[str, BoolArray] = {}
         self._shared = Cache()
-        self.kept = Cache()
-        self.calculated: LRUCache[Any, Any] = LRUCache(N_CALCULATED)
-        self.calculating = RLock()
-        self.versions: dict[str, int] = {}  # of what was added, by name
+        self.kept, self.remembered = Cache(), Remembered()
+        self.versions: dict[str, int] = {}
 
     def __len__(self) -> int:
         """Return the number of objects."""
@@ -137,14 +130,14 @@ class Dataset:
     def for_session(self) -> Dataset:
         """Return a dataset that shares everything with this one but the columns added to it."""
         own = self.trial()
-        own._calculated, own._calculating = LRUCache(N_CALCULATED), RLock()  # noqa: SLF001
+        own.remembered = Remembered()
         return own
 
     def trial(self) -> Dataset:
         """Return a dataset for one computation: columns added to it are not added to this one."""
         _ = self.numeric_columns, self.class_columns, self.left_out, self.identifier_columns
         own = copy.copy(self)
-        own._own, own._versions = Cache(), dict(self._versions)  # noqa: SLF001
+        own.kept, own.versions = Cache(), dict(self.versions)
         return own
 
     def add(self, name: str, values: FloatArray | NDArray[np.object_], *, meaning: str) -> None:
@@ -160,7 +153,7 @@ class Dataset:
         self.kept.forget(name)
         self.catalog = self.catalog.assign(**{name: values})
         self.added = {**self.added, name: meaning}
-        self._versions[name] = next(_new_version)
+        self.versions[name] = new_version()
 
     def remove(self, name: str) -> None:
         """Remove a column that was added, if it is there."""
@@ -174,7 +167,7 @@ class Dataset:
         """Let expressions call a mask by a name; None = no longer."""
         others = {item: known for item, known in self.conditions.items() if item != name}
         self.conditions = others if mask is None else {**others, name: mask}
-        self._versions[name] = next(_new_version)
+        self.versions[name] = new_version()
 
     def remember(self, text: str, columns: tuple[str, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
         """Return what an expression of some columns gives: computed, or remembered from lately.
@@ -185,10 +178,7 @@ class Dataset:
             make: Computes it.
         """
         key = (text, *(self.versions.get(name, 0) for name in columns))
-        with self.calculating:
-            if key not in self.calculated:
-                self.calculated[key] = make()
-            return self.calculated[key]
+        return self.remembered.get(key, make)
 
     def _list(self, name: str, *, among_numbers: bool, among_words: bool) -> None:
         for attribute, there in (

@@ -19,6 +19,7 @@ def test_selections_are_kept_combined_inverted_and_forgotten(tiny_atlas_path: Pa
     assert view.name_field.value == "B"
     state.region = {"condition": "snr > 5"}
     view.keep.clicks += 1
+    assert (view.first.value, view.second.value) == ("A", "B")
     near, bright = state.dataset.conditions.values()
     view.how.value = "without"
     view.combine()

@@ -52,6 +52,8 @@ def test_a_brush_selects_and_is_drawn(tiny_atlas_path: Path) -> None:
     view._brush(geometry(type="rect", x0=0.1, x1=0.2, y0=0, y1=9))
     np.testing.assert_array_equal(state.subset, state.dataset.catalog["z"].between(0.1, 0.2))
     assert view.brushed.visible
+    state.colour = "a_v"
+    assert view.column.value == "a_v"  # until one is chosen
     view.column.value = "snr"
     assert state.histogram == "snr"
     assert not view.brushed.visible
