@@ -73,7 +73,9 @@ class StackedSpectra(pn.viewable.Viewer):
         return made
 
     def _add(self, fig: Any, source: Any, role: str, *, spread: float) -> None:  # noqa: ANN401
-        band = Band(base="wave", lower="low", upper="high", source=source, fill_alpha=spread)
+        band = Band(
+            base="wave", lower="low", upper="high", source=source, fill_alpha=spread, line_alpha=0
+        )
         fig.add_layout(band)
         drawn = fig.line("wave", "flux", source=source, line_width=1.4)
         self._inks.add(band, fill_color=role)
