@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import panel as pn
 
 from explorer.controls.expression_field import ExpressionField
 from explorer.controls.expressions import ExpressionsView
 from explorer.controls.filters import FiltersView
 from explorer.controls.view import ControlsView
-from explorer.export.menu import TakeAway
-from explorer.guests.view import GuestsView
 from explorer.state.history import History
 from tests.fixtures.explorer import new_state
 
@@ -75,7 +74,8 @@ def test_what_is_wrong_stands_beside_the_field_until_it_is_mended(tiny_atlas_pat
 
 def test_menus_offer_a_new_column(tiny_atlas_path: Path) -> None:
     state = new_state(tiny_atlas_path)
-    controls = ControlsView(state, History(state), GuestsView(state), TakeAway(state, lambda: None))
+    rest = [pn.Spacer() for _ in range(3)]
+    controls = ControlsView(state, History(state), *rest)
     state.calculate_columns({"ratio": "snr / z"})
     assert "ratio" in controls.map_widgets[2].options.values()
     assert "ratio" in controls.filters.add.options.values()
