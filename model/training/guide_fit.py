@@ -54,6 +54,7 @@ def fit_guide(
     *,
     losses: LossSettings,
     seed: int,
+    weight_rest: Tensor | None = None,
     max_galaxy: int = MAX_GALAXY,
     limit: float = math.inf,
     progress: bool = False,
@@ -66,6 +67,7 @@ def fit_guide(
         rows: Spectra to learn from; with fewer than 30 nothing is done.
         losses: The similarity loss that the latents shall have.
         seed: Of everything random.
+        weight_rest: As for `Objective`.
         max_galaxy: Spectra to learn from at most.
         limit: Seconds that its steps may take.
         progress: Show bars.
@@ -94,7 +96,11 @@ def fit_guide(
     rows, likelihood = rows[finite], likelihood.only(finite)
     if len(rows) < MIN_GALAXY:
         return None  # the training names the spectra at fault
-    guide = _fit_together(model, pca, likelihood, source, rows, losses, seed, limit, progress)
+    if weight_rest is None:
+        weight_rest = rest_weight(torch.tensor(model.wave_rest, dtype=torch.float32))
+    guide = _fit_together(
+        model, pca, likelihood, source, rows, losses, seed, weight_rest, limit, progress
+    )
     for line_spread in model.line_spreads.values():
         assert isinstance(line_spread, LineSpread)
         line_spread.start_sharp()  # the decoder was fitted to spectra that are blurred already
@@ -109,6 +115,7 @@ def _fit_together(
     rows: IntArray,
     losses: LossSettings,
     seed: int,
+    weight_rest: Tensor,
     limit: float,
     progress: bool,
 ) -> Guide:
@@ -125,7 +132,8 @@ def _fit_together(
             for item in spectra
         ]
     )
-    _Fit(model, guide, head, likelihood, coefficients, losses, seed).run(limit, progress)
+    fit = _Fit(model, guide, head, likelihood, coefficients, losses, seed, weight_rest)
+    fit.run(limit, progress)
     _set_last_layer(model, head, pca)
     return guide
 
@@ -142,6 +150,7 @@ class _Fit:
         coefficients: Tensor,
         losses: LossSettings,
         seed: int,
+        weight_rest: Tensor,
     ) -> None:
         self.guide, self.losses = guide, losses
         self.likelihood, self.coefficients = likelihood, coefficients
@@ -151,9 +160,10 @@ class _Fit:
         shuffled = torch.randperm(len(likelihood), generator=self.generator)
         n_held = round(HELD_OUT * len(likelihood))
         self.held_out, self.learn = shuffled[:n_held], shuffled[n_held:]
-        weight = rest_weight(torch.tensor(model.wave_rest, dtype=torch.float32))
         axes = guide.pca.components * guide.pca.variance.sqrt()[:, None]
-        metric = (axes * (weight / len(weight))) @ axes.T  # |x'_i - x'_j|^2 by coefficients
+        metric = (
+            axes * (weight_rest / len(weight_rest))
+        ) @ axes.T  # |x'_i - x'_j|^2 by coefficients
         self.root = torch.linalg.cholesky(
             metric + 1e-6 * metric.diagonal().max() * torch.eye(len(metric))
         )

@@ -36,7 +36,13 @@ class Objective(nn.Module):
     weight_rest: Tensor
 
     def __init__(
-        self, model: Spender, grid: WaveGrid, settings: LossSettings, guide: Guide | None = None
+        self,
+        model: Spender,
+        grid: WaveGrid,
+        settings: LossSettings,
+        guide: Guide | None = None,
+        *,
+        weight_rest: Tensor | None = None,
     ) -> None:
         """Hold the model.
 
@@ -45,11 +51,14 @@ class Objective(nn.Module):
             grid: Observed-frame grid of the batches.
             settings: Weights and constants of the losses.
             guide: Gives target latents at the beginning of the training.
+            weight_rest: Weight of rest-frame pixels in the similarity loss, shape (n_rest,); None =
+                the Gaussian of `rest_weight`.
         """
         super().__init__()
         self.model, self.grid, self.settings, self.guide = model, grid, settings, guide
-        weight = rest_weight(torch.as_tensor(model.wave_rest.copy(), dtype=torch.float32))
-        self.register_buffer("weight_rest", weight, persistent=False)
+        if weight_rest is None:
+            weight_rest = rest_weight(torch.tensor(model.wave_rest, dtype=torch.float32))
+        self.register_buffer("weight_rest", weight_rest, persistent=False)
 
     def forward(
         self,

@@ -97,6 +97,12 @@ class LossSettings:
     k0: float = setting(default=CONTRAST, help="contrast of the similarity loss")
     k1: float = setting(default=SLOPE, help="highest slope of the similarity loss")
     k1_cycles: int = setting(default=N_CYCLE, help="times that the slope rises from 0")
+    similarity_weight: str = setting(
+        default="gaussian",
+        choices=("gaussian", "ivar"),
+        help="w' of rest-frame pixels in the similarity loss: a Gaussian in wavelength, as in the "
+        "authors' code, or their mean inverse variance, as in the paper (Liang+2023, equation 4)",
+    )
     mmd: float = setting(
         default=-1.0,
         help="lambda of an infovae, weight of the discrepancy from the prior; -1 = the paper's",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from torch import Tensor
 
 from data.grid import INSTRUMENTS, WaveGrid
 from data.parts import OnePart
@@ -32,6 +33,7 @@ from model.training.run import (
     make_accelerator,
     settle_optimizer,
 )
+from model.training.similarity_weight import similarity_weight
 from model.training.trained import Trained
 from model.training.trainer import Trainer
 
@@ -50,12 +52,15 @@ def train_spender(config: TrainConfig, source: SpectrumSource, splits: Splits) -
     most = GPU_BATCH if accelerator.device.type == "cuda" else CPU_BATCH
     batch_size = config.reading.batch_size or choose_batch_size(len(splits.train), most)
     train, valid = loaders(config, source, splits, accelerator, batch_size)
-    model, guide = _start(config, source, splits, accelerator)
+    weight = similarity_weight(
+        config.losses.similarity_weight, config.network.rest_grid(source.grid), source, splits.train
+    )
+    model, guide = _start(config, source, splits, weight, accelerator)
     settled = _settled(config, n_train=len(splits.train), n_batch=len(train))
     spent = guide.seconds if guide else 0.0
     n_step, limit = length(config.schedule, len(train), spent)
     trainer = Trainer(
-        Objective(model, source.grid, settled.losses, guide),
+        Objective(model, source.grid, settled.losses, guide, weight_rest=weight),
         config=settled,
         accelerator=accelerator,
         train_batches=train,
@@ -82,7 +87,11 @@ def train_spender(config: TrainConfig, source: SpectrumSource, splits: Splits) -
 
 
 def _start(
-    config: TrainConfig, source: SpectrumSource, splits: Splits, accelerator: Accelerator
+    config: TrainConfig,
+    source: SpectrumSource,
+    splits: Splits,
+    weight: Tensor,
+    accelerator: Accelerator,
 ) -> tuple[Spender, Guide | None]:
     """Return the model that the training starts from, and its guide if it has one."""
     own = source.part.name if isinstance(source, OnePart) else "survey"
@@ -92,7 +101,7 @@ def _start(
         train_only(model, source.grid)
         return model, None
     if config.warm_start:
-        return model, _start_from_data(config, model, source, splits, accelerator)
+        return model, _start_from_data(config, model, source, splits, weight, accelerator)
     return model, None
 
 
@@ -122,6 +131,7 @@ def _start_from_data(
     model: Spender,
     source: SpectrumSource,
     splits: Splits,
+    weight: Tensor,
     accelerator: Accelerator,
 ) -> Guide | None:
     """Fit decoder and guide; a training that goes on reads its guide from the disk."""
@@ -137,6 +147,7 @@ def _start_from_data(
         splits.train,
         losses=config.losses,
         seed=config.seed,
+        weight_rest=weight,
         max_galaxy=min(max(most, 1000), MAX_GALAXY),
         limit=START_SHARE * 60 * config.schedule.minutes or math.inf,
         progress=accelerator.is_main_process,
