@@ -18,6 +18,7 @@ from model.networks.config import SpenderConfig
 from model.networks.decoder import Activation
 from model.networks.spender import Spender
 from model.networks.weights import load_weights
+from model.similarity_weight import similarity_weight
 from model.splits import Splits
 from model.training.config import CHECKPOINT, GUIDE, TrainConfig
 from model.training.guide import Guide
@@ -33,7 +34,6 @@ from model.training.run import (
     make_accelerator,
     settle_optimizer,
 )
-from model.training.similarity_weight import similarity_weight
 from model.training.trained import Trained
 from model.training.trainer import Trainer
 

@@ -11,10 +11,10 @@ from model.__main__ import main
 from model.losses import rest_weight
 from model.networks.config import SpenderConfig
 from model.networks.spender import Spender
+from model.similarity_weight import rest_inverse_variance, similarity_weight
 from model.store.storage import read_model_info
 from model.training.objective import Objective
 from model.training.settings import LossSettings, NetworkSettings
-from model.training.similarity_weight import rest_inverse_variance, similarity_weight
 from tests.fixtures.atlas import COARSE, write_survey
 
 REST = NetworkSettings(rest_pixels=300).rest_grid(COARSE)
