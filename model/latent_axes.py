@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
-from data.arrays import FloatArray
+from data.arrays import BoolArray, FloatArray
 
 
 def middle(latents: FloatArray) -> FloatArray:
@@ -72,3 +74,33 @@ def combine(latents: FloatArray, weights: Mapping[int, float], *, rotated: bool)
     axes = principal_axes(latents) if rotated else np.eye(n_latent)
     direction = sum(factor * axes[index] for index, factor in weights.items())
     return (latents - latents.mean(axis=0)) @ np.asarray(direction)
+
+
+def rising_along(latents: FloatArray, values: FloatArray, keep: BoolArray) -> FloatArray:
+    """Return the position of objects in the direction of latent space in which a quantity rises.
+
+    The direction is that of a least-squares fit of the quantity by the latents, each value replaced
+    by the normal score of its rank, so that no long tail decides.
+
+    Args:
+        latents: Shape (n_galaxy, n_latent).
+        values: The quantity, NaN where unknown, shape (n_galaxy,).
+        keep: Objects to fit; shape (n_galaxy,).
+
+    Returns:
+        Shape (n_galaxy,), in normal scores; NaN for objects that are not kept.
+
+    Raises:
+        ValueError: Too few objects are kept and known.
+    """
+    known = keep & np.isfinite(values)
+    n_known, n_latent = int(known.sum()), latents.shape[1]
+    if n_known < n_latent + 2:
+        raise ValueError(
+            f"a direction of {n_latent} latents needs {n_latent + 2} objects with a value, got "
+            f"{n_known}; widen the classes or the filters"
+        )
+    scores = ndtri((rankdata(values[known]) - 0.5) / n_known)
+    centred = latents - latents[known].mean(axis=0, dtype=float)
+    direction = np.linalg.lstsq(centred[known], scores)[0]
+    return np.where(keep, centred @ direction, np.nan)

@@ -12,14 +12,15 @@ import panel_material_ui as pmui
 from explorer.latents.basis import RAW, ROTATED
 from explorer.state.state import ExplorerState
 from explorer.theme.text import SMALL
+from explorer.tracks.classes import ALL, choices, rows_of
 from explorer.tracks.drawing import DrawingTools
-from explorer.tracks.presets import OWN, PRESETS, percentiles_of, weights_of
+from explorer.tracks.presets import FORMER, OWN, PRESETS, percentiles_of, presets_of, weights_of
+from explorer.tracks.purity import name_ends
 from explorer.tracks.result import track_maker
-from model.latent_axes import combine
+from model.latent_axes import combine, rising_along
 from model.tracks.track import Track
 
 DRAW, CENTROIDS, PATH, LATENT = "draw", "binned centroids", "shortest path", "one latent"
-ALL = "all"
 _GIVEN = {
     CENTROIDS: ("quantity", "weights", "percentiles", "classes"),
     PATH: (),
@@ -100,6 +101,9 @@ class TrackRecipes(pn.viewable.Viewer):
         recipe = track.get("recipe")
         if recipe not in (CENTROIDS, PATH, LATENT):
             raise ValueError(f"there is no recipe {str(recipe)[:40]!r} for tracks")
+        if recipe == CENTROIDS:
+            named = track.get("quantity")
+            track = track | {"quantity": FORMER.get(str(named), named)}
         for name in _GIVEN[recipe]:
             widget, value = getattr(self, name), track.get(name)
             options = getattr(widget, "options", None)
@@ -129,8 +133,7 @@ class TrackRecipes(pn.viewable.Viewer):
 
     def _make_centroids(self) -> None:
         dataset = self._state.dataset
-        n_latent = dataset.atlas.latents.shape[1]
-        presets = [name for name, item in PRESETS.items() if max(item.weights) < n_latent]
+        presets = presets_of(dataset)
         options = {name: name for name in presets}
         options |= {OWN: OWN}
         options |= {dataset.label(name): name for name in dataset.numeric_columns}
@@ -140,21 +143,21 @@ class TrackRecipes(pn.viewable.Viewer):
         )  # fmt: skip
         self.weights = pmui.TextInput(label="axes", value="PC1", width=120, **SMALL)
         self.weights.visible = self.quantity.param.value.rx() == OWN
-        first = PRESETS[presets[0]].percentiles if presets else "0 20 40 60 80 100"
         self.percentiles = pmui.TextInput(
-            label="edges [percentiles]", value=first, width=155, **SMALL
+            label="edges [percentiles]", value="0 20 40 60 80 100", width=155, **SMALL
         )
-        names = list(dataset.classes("class").names) if "class" in dataset.class_columns else []
         self.classes = pmui.Select(
-            label="class", options=[ALL, *names], value=ALL, width=95, **SMALL
+            label="class", options=choices(dataset), value=ALL, width=150, **SMALL
         )
         self.go_centroids = self._button("make", self.make_centroids)
         self.quantity.param.watch(self._preset, "value")
+        self._preset()
 
     def _preset(self, *_events: object) -> None:
         preset = PRESETS.get(str(self.quantity.value))
         if preset is not None:
             self.percentiles.value = preset.percentiles
+            self.classes.value = preset.classes
 
     def make_centroids(self) -> None:
         """Make the track of binned centroids."""
@@ -166,23 +169,23 @@ class TrackRecipes(pn.viewable.Viewer):
             edges = percentiles_of(text)
             keep = np.zeros(len(dataset), dtype=bool)
             keep[among] = True
-            if wanted != ALL:
-                classes = dataset.classes("class")
-                keep &= classes.codes == classes.names.index(wanted)
-            name, weights = quantity, None
-            if quantity in PRESETS:
-                weights = PRESETS[quantity].weights
+            keep &= rows_of(dataset, wanted)
+            name, latents, preset = quantity, dataset.atlas.latents, PRESETS.get(quantity)
+            recipe = {"quantity": name, "class": wanted, "n_object": int(keep.sum())}
+            if preset is not None and preset.column:
+                values = rising_along(latents, dataset.numeric(preset.column), keep)
+            elif preset is not None:
+                values = combine(latents, preset.weights, rotated=True)
             elif quantity == OWN:
-                name, weights = combination, weights_of(combination)
-            values = (
-                combine(dataset.atlas.latents, weights, rotated=True)
-                if weights
-                else dataset.numeric(quantity).astype(float)
-            )
+                name = recipe["quantity"] = combination
+                values = combine(latents, weights_of(combination), rotated=True)
+            else:
+                values = dataset.numeric(quantity).astype(float)
+            if preset is not None and preset.ends:
+                recipe["ends"] = name_ends(dataset, preset.ends, values, edges)
             return track_maker(dataset).centroids(
-                values, name=name, percentiles=edges, keep=keep,
-                recipe={"quantity": name, "class": wanted, "n_object": int(keep.sum())},
-            )  # fmt: skip
+                values, name=name, percentiles=edges, keep=keep, recipe=recipe
+            )
 
         self.remember(CENTROIDS)
         self._on_make(make)

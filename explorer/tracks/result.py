@@ -126,7 +126,9 @@ def knot_text(track: Track, knot: int, observed: Observed | None) -> str:
             text += "; the observed spectrum is the mean of all of them"
         else:
             text += f"; the observed spectrum is the mean of the {n_stacked} nearest to the knot"
-    return text + (f". {lost} of {len(track)} knots are extrapolated." if lost else ".")
+    text += f". {lost} of {len(track)} knots are extrapolated." if lost else "."
+    ends = track.recipe.get("ends")
+    return f"{text} {ends}" if isinstance(ends, str) else text
 
 
 def background(dataset: Dataset) -> pd.DataFrame:

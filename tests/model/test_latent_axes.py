@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.latent_axes import bulk, spread
+from model.latent_axes import bulk, rising_along, spread
 
 
 def test_spread_is_the_standard_deviation_without_the_tail(rng: np.random.Generator) -> None:
@@ -31,3 +31,16 @@ def test_bulk_is_the_percentiles_unless_a_tail_is_long(
 def test_bulk_of_a_column_with_two_values_holds_both() -> None:
     values = np.where(np.arange(100) < 90, 0.0, 1.0)
     np.testing.assert_array_equal(bulk(values, percentiles=(0.1, 99.9), reach=5.0), [0.0, 1.0])
+
+
+def test_objects_are_placed_along_the_direction_in_which_a_quantity_rises() -> None:
+    rng = np.random.default_rng(4)
+    latents = rng.normal(size=(400, 3)).astype(np.float32)
+    along = latents @ np.array([0.6, 0.0, -0.8])
+    keep = rng.random(400) < 0.7
+    values = np.where(rng.random(400) < 0.1, np.nan, np.exp(5 * along))  # a long tail, and gaps
+    found = rising_along(latents, values, keep)
+    assert np.isnan(found[~keep]).all()
+    assert np.corrcoef(found[keep], along[keep])[0, 1] > 0.999
+    with pytest.raises(ValueError, match="needs 5 objects"):
+        rising_along(latents, values, np.arange(400) < 3)

@@ -492,3 +492,29 @@ def test_nonsense_for_a_path_is_told(own_atlas: Path, path: str) -> None:
     (complaint,) = from_query(state, {"path": path})
     assert complaint.startswith("the address asks for path=")
     assert state.path is None
+
+
+def test_a_preset_follows_what_is_measured_and_says_what_its_ends_hold(view: TracksView) -> None:
+    recipes = view.recipes
+    assert str(recipes.quantity.value).startswith("star formation")
+    assert recipes.classes.value == "quiescent | emission-line"
+    recipes.recipe.value = CENTROIDS
+    recipes.percentiles.value = "0 10 40 70 100"
+    recipes.make_centroids()
+    assert view.decoded is not None
+    assert (np.diff(view.decoded.trends["ew_halpha"]) > 0).all()
+    shares = [int(n) for n in re.findall(r"(\d+) %", view.message.object)]
+    assert "% quiescent" in view.message.object
+    assert min(shares) >= 80
+    kept = dict(parse_qsl(to_query(view._state)))["track"]
+    assert "ends" not in kept
+
+
+def test_presets_of_before_are_found_by_their_names(view: TracksView) -> None:
+    view.recipes.follow({
+        "recipe": CENTROIDS, "quantity": "star formation (PC 1)", "weights": "PC1",
+        "percentiles": "0 50 100", "classes": "all",
+    })  # fmt: skip
+    assert view.recipes.quantity.value == "PC 1 (Portillo's S)"
+    assert view.recipes.percentiles.value == "0 50 100"
+    assert view.decoded is not None
