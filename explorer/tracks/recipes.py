@@ -153,11 +153,15 @@ class TrackRecipes(pn.viewable.Viewer):
         self.quantity.param.watch(self._preset, "value")
         self._preset()
 
-    def _preset(self, *_events: object) -> None:
+    def _preset(self, *events: Any) -> None:  # noqa: ANN401 - param's events
+        """Take over bins and mask of a preset; its mask goes when another quantity is chosen."""
         preset = PRESETS.get(str(self.quantity.value))
         if preset is not None:
-            self.percentiles.value = preset.percentiles
-            self.classes.value = preset.classes
+            self.percentiles.value, self.classes.value = preset.percentiles, preset.classes
+            return
+        former = PRESETS.get(str(events[0].old)) if events else None
+        if former is not None and self.classes.value == former.classes:
+            self.classes.value = ALL
 
     def make_centroids(self) -> None:
         """Make the track of binned centroids."""
