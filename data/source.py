@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data.first_mock.survey import MockSurvey as FirstMockSurvey
 from data.json_file import read_json
 from data.mock.survey import RECIPE, MockSurvey
 from data.spectra import SpectrumSource
@@ -86,11 +85,9 @@ def atlas_reference(
 def _open_mock(settings: dict[str, Any]) -> SpectrumSource:
     """Open a mock survey by the recipe that made it; references of recipe 1 do not name it."""
     recipe = settings.pop("recipe", 1)
-    if recipe == 1:
-        return FirstMockSurvey(**settings)
-    if recipe == RECIPE:
-        return MockSurvey(**settings)
-    raise ValueError(
-        f"the spectra are mocks of recipe {recipe}, this version makes recipes 1 and {RECIPE}; "
-        "make the mock survey and the atlas again, or use the version they were made with"
-    )
+    if recipe != RECIPE:
+        raise ValueError(
+            f"the spectra are mocks of recipe {recipe}, this version makes recipe {RECIPE}; make "
+            "the mock survey and the atlas again, or use the version they were made with"
+        )
+    return MockSurvey(**settings)

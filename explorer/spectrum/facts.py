@@ -114,8 +114,8 @@ class FactsView(pn.viewable.Viewer):
 
 
 def position(dataset: Dataset, row: int) -> tuple[float, float]:
-    """Return right ascension and declination (degrees), NaN where the atlas has none."""
-    if not {"ra", "dec"} <= set(dataset.numeric_columns):
+    """Return right ascension and declination (degrees), NaN where there is no such place."""
+    if made_up(dataset) or not {"ra", "dec"} <= set(dataset.numeric_columns):
         return np.nan, np.nan
     record = dataset.catalog.iloc[row]
     return float(record["ra"]), float(record["dec"])
@@ -129,12 +129,22 @@ def release_facts(dataset: Dataset, row: int) -> list[str]:
     """Return texts that may name the release an object is of: its cells, the files ingested."""
     record = dataset.catalog.iloc[row]
     cells = [str(record[name]) for name in RELEASE_FACTS if isinstance(record.get(name), str)]
+    return [*cells, *map(str, _provenance(dataset).get("inputs", []))]
+
+
+def made_up(dataset: Dataset) -> bool:
+    """Return whether the objects were drawn by a program: nothing in the sky is theirs."""
+    mock = dataset.atlas.info["source"].get("kind") == "mock"
+    return mock or "made_by" in _provenance(dataset)
+
+
+def _provenance(dataset: Dataset) -> dict[str, Any]:
+    """Return what the survey knows of its making; nothing where it cannot be opened."""
     try:
         source = dataset.atlas.source
     except (ValueError, OSError):  # what is wrong with the spectra is told where they are shown
-        return cells
-    provenance = getattr(source, "info", {}).get("provenance", {})
-    return [*cells, *map(str, provenance.get("inputs", []))]
+        return {}
+    return getattr(source, "info", {}).get("provenance", {})
 
 
 def meaning(dataset: Dataset, name: str) -> str:

@@ -1,8 +1,13 @@
 """Links to other services: the release of a DESI spectrum is the data's."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from explorer.spectrum.facts import made_up, position
 from explorer.spectrum.links import desi_release, page_links
+from tests.fixtures.explorer import new_state
 
 TARGET = "39627640566453451"
 
@@ -31,3 +36,12 @@ def test_each_page_with_the_spectrum_is_offered() -> None:
     assert pages("fuji") == [f"{viewer}/edr/targetid{TARGET}"]
     assert pages() == [f"{viewer}/{name}/targetid{TARGET}" for name in ("dr1", "edr")]
     assert pages("loa") == []  # no viewer shows it yet
+
+
+def test_nothing_in_the_sky_is_a_mock_galaxy_s(tiny_atlas_path: Path) -> None:
+    dataset = new_state(tiny_atlas_path).dataset
+    assert not made_up(dataset)
+    assert np.isfinite(position(dataset, 3)).all()
+    dataset.atlas.source.info["provenance"] = {"made_by": "python -m data mock"}
+    assert made_up(dataset)
+    assert np.isnan(position(dataset, 3)).all()
