@@ -74,14 +74,9 @@ def test_survey_opens(old: Path) -> None:
     np.testing.assert_allclose(spectra.z, expected["z"], atol=1e-7)
 
 
-def test_reference_of_a_mock_survey_opens() -> None:
-    expected = EXPECTED["mock"]
-    source = open_source(expected["reference"])
-    assert source.reference() == expected["reference"]
-    spectra = source.read(ROWS)
-    assert source.catalog["object_id"].iloc[ROWS].tolist() == expected["ids"]
-    np.testing.assert_allclose(spectra.z, expected["z"], atol=1e-7)
-    _assert_same(spectra.flux[:, ::300], expected["flux"])
+def test_mocks_of_another_recipe_are_refused_with_the_reason() -> None:
+    with pytest.raises(ValueError, match="mocks of recipe 1, this version makes recipe"):
+        open_source(EXPECTED["mock"]["reference"])
 
 
 @pytest.mark.parametrize("name", ["pca", "spender"])
