@@ -23,6 +23,7 @@ from explorer.server.latest import Latest, watch_activity
 from explorer.server.notices import warn
 from explorer.server.panel_echoes import cut_echoes
 from explorer.server.panel_locks import hold_locks
+from explorer.server.panel_names import name_controls
 from explorer.server.panel_page import cut_busy_tie, serve_own_files
 from explorer.server.panel_writes import keep_order
 from explorer.session import Session
@@ -52,6 +53,8 @@ def build_page(dataset: Dataset, *, may_write: bool = True) -> pmui.Page:
         keep_order()
         cut_echoes(document)
     session = Session(dataset, may_write=may_write)
+        name_controls(document)
+    session = Session(dataset)
     state = session.state
     defaults = {parameter: getattr(state, parameter) for parameter in NAMES.values()}
     counts = line(counts_text(state), width=320, margin=(0, 12))

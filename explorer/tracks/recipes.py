@@ -56,7 +56,9 @@ class TrackRecipes(pn.viewable.Viewer):
         self.recipe = pmui.RadioButtonGroup(
             label="", options=[DRAW, CENTROIDS, PATH, LATENT], value=DRAW, **SMALL
         )
-        self.n_knot = pmui.IntInput.from_param(state.param.n_knot, label="knots", width=80, **SMALL)
+        self.n_knot = pmui.IntInput.from_param(
+            state.param.n_knot, label="knots", width=80, description="", **SMALL
+        )
         self.n_knot.visible = self.recipe.param.value.rx() != CENTROIDS
         self.drawing = DrawingTools(state)
         self._make_centroids()
