@@ -52,9 +52,8 @@ def build_page(dataset: Dataset, *, may_write: bool = True) -> pmui.Page:
         hold_locks()
         keep_order()
         cut_echoes(document)
-    session = Session(dataset, may_write=may_write)
         name_controls(document)
-    session = Session(dataset)
+    session = Session(dataset, may_write=may_write)
     state = session.state
     defaults = {parameter: getattr(state, parameter) for parameter in NAMES.values()}
     counts = line(counts_text(state), width=320, margin=(0, 12))

@@ -58,7 +58,7 @@ _STYLE = """
   box-shadow: 0 6px 24px rgba(0, 0, 0, .25); font-size: 13px; line-height: 1.45}
 .tour-card p {margin: 0 0 10px}
 .tour-card div {display: flex; gap: 8px; align-items: center}
-.tour-card span {flex: 1; opacity: .6}
+.tour-card span {flex: 1; opacity: .75}
 .tour-card button {font: inherit; padding: 3px 9px; border-radius: 5px; cursor: pointer;
   border: 1px solid rgba(128, 128, 128, .6); background: none; color: inherit}
 .tour-card button:last-child {background: var(--panel-primary-color); border-color: transparent;

@@ -2,7 +2,8 @@
 
 Works around what panel-material-ui 0.16.6 leaves out: the busy bar, the arrows of number fields,
 a menu without a label (its placeholder is its name), and tooltips and handles that carry a name
-but no role that may have one. Without the patch such controls are read out as "button".
+but no role that may have one. Without the patch such controls are read out as "button", and keys do
+not scroll a column that holds no control.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ const name = (element, text) => { if (text) element.setAttribute('aria-label', t
 const words = {ArrowDropUp: 'more', KeyboardArrowUp: 'more', Add: 'more',
                ArrowDropDown: 'less', KeyboardArrowDown: 'less', Remove: 'less'}
 function mend(element) {
+  if (element.matches('.scrollable-vertical:not([tabindex])')) element.tabIndex = 0
   if (element.matches('.MuiLinearProgress-root:not([aria-label])')) name(element, 'busy')
   const role = (query, is) => { if (element.matches(query)) element.setAttribute('role', is) }
   role('[aria-label^="Resize "]:not([role])', 'separator')

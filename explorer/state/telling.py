@@ -36,8 +36,9 @@ def telling_object(dataset: Dataset) -> int:
         spectra = model.decode(np.asarray(dataset.atlas.latents[rows], dtype=np.float32))
         width = measured_trends(model.wave_rest, spectra)["ew_halpha"].to_numpy(float)
         width = np.where(np.isfinite(width), width, -np.inf)
-        strong = np.flatnonzero(width >= 0.8 * width.max()) if np.isfinite(width).any() else [0]
-        return int(rows[strong[0]])
+        most = width.max()  # below 0 where no object has emission
+        near = width >= most - 0.2 * abs(most) if np.isfinite(most) else width == most
+        return int(rows[np.flatnonzero(near)[0]])
 
     return dataset.keep(("telling object",), make)
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from explorer.state.telling import telling_object
@@ -25,3 +26,14 @@ def test_it_is_ordinary_well_measured_and_has_lines(tiny_atlas_path: Path) -> No
 def test_columns_without_values_do_not_count(tiny_atlas_path: Path, missing: list[str]) -> None:
     dataset = open_tiny(tiny_atlas_path, **dict.fromkeys(missing, np.nan))
     assert 0 <= telling_object(dataset) < len(dataset)
+
+
+@pytest.mark.parametrize("width", [-3.0, 0.0, np.nan])
+def test_there_is_one_where_no_object_has_emission(
+    tiny_atlas_path: Path, monkeypatch: pytest.MonkeyPatch, width: float
+) -> None:
+    def trends(_wave: np.ndarray, spectra: np.ndarray) -> pd.DataFrame:
+        return pd.DataFrame({"ew_halpha": np.full(len(spectra), width)})
+
+    monkeypatch.setattr("explorer.state.telling.measured_trends", trends)
+    assert 0 <= telling_object(open_tiny(tiny_atlas_path)) < 120
