@@ -38,7 +38,7 @@ class PinBar(pn.viewable.Viewer):
             sizing_mode="stretch_width", align_items="center", gap="2px", margin=(0, 0, 0, 6)
         )
         self.pin.on_click(lambda _event: self._toggle())
-        self.clear.on_click(lambda _event: state.param.update(pins=[], stacked=False))
+        self.clear.on_click(lambda _event: self._unpin_all())
         state.param.watch(lambda *_: self._follow(), ["pins", "selected"])
         self._follow()
 
@@ -51,6 +51,12 @@ class PinBar(pn.viewable.Viewer):
             self._state.pin()
         except ValueError as error:
             warn(told(error))
+
+    def _unpin_all(self) -> None:
+        self._state.param.update(pins=[], stacked=False)
+
+    def _select(self, pin: str) -> None:
+        self._state.param.update(guest=None, selected=self._state.dataset.row(pin))
 
     def _follow(self) -> None:
         state = self._state
@@ -71,8 +77,7 @@ class PinBar(pn.viewable.Viewer):
             description="Select this object", align="center",
             sx={"textTransform": "none", "color": colour, "whiteSpace": "nowrap"},
         )  # fmt: skip
-        row = self._state.dataset.row(pin)
-        button.on_click(lambda _event: self._state.param.update(guest=None, selected=row))
+        button.on_click(lambda _event: self._select(pin))
         return button
 
 

@@ -111,7 +111,7 @@ def strangest(
     values = sign * catalog[score].to_numpy(float)
     if cuts:
         values = np.where(paper_cuts(catalog), values, np.nan)
-    rows = ranked_rows(values)[: min(n, int(np.isfinite(values).sum()))]
+    rows = ranked_rows(values)[: min(n, int(np.isfinite(values).sum()))].astype(np.int64)
     names = [name for name in dict.fromkeys([*FACTS, score, *known]) if name in catalog]
     table = catalog[names].iloc[rows].reset_index(drop=True)
     suggested = _words(catalog, "suggested_class", rows)

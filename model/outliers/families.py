@@ -68,13 +68,14 @@ def find_families(atlas: Atlas, rows: IndexArray) -> list[Family]:
         return []
     residuals = _residuals(atlas, rows)
     shapes = [_shapes(residual) for residual in residuals]
-    cosine = [shape @ shape.T for shape in shapes]
+    cosine: list[FloatArray] = [shape @ shape.T for shape in shapes]
     alike = np.maximum(*cosine)
     distance = squareform(1 - alike.clip(-1, 1), checks=False)
     labels = fcluster(linkage(distance, "average"), 1 - ALIKE, criterion="distance")
     waves = (window_waves(rest_range(atlas.model)), window_waves(wave_range(atlas.source)))
     sharp = [_shapes(residual - _smooth(residual)) for residual in residuals]
-    make = partial(_family, rows, residuals, cosine, [part @ part.T for part in sharp], waves)
+    sharp_cosine: list[FloatArray] = [shape @ shape.T for shape in sharp]
+    make = partial(_family, rows, residuals, cosine, sharp_cosine, waves)
     found = [make(np.flatnonzero(labels == label)) for label in np.unique(labels)]
     found = [family for family in found if len(family.rows) >= FEWEST and family.likeness > 0]
     return sorted(found, key=lambda family: -len(family.rows))

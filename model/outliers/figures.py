@@ -118,7 +118,7 @@ def draw_sheet(atlas: Atlas, table: pd.DataFrame, rows: IndexArray, path: Path) 
     rows = rows[:SHEET]
     n_row = -(-max(len(rows), 1) // ACROSS)
     figure = Figure(figsize=(7.5 * ACROSS, 2.3 * n_row), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(n_row, ACROSS)).ravel()
+    panels: list[Axes] = list(np.atleast_1d(figure.subplots(n_row, ACROSS)).ravel())
     for places, spectra in read_parts(atlas.source, rows.tolist()):
         model, inside = atlas.model.reconstruct(
             atlas.latents[rows[places]], spectra.z, spectra.grid
