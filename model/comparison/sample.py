@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class Sample:
 
     source: SpectrumSource
     rows: IndexArray
-    classes: NDArray[np.object_]
+    classes: NDArray[Any]
     snr: FloatArray
     rest_range: tuple[float, float]
     examples: dict[str, int]
@@ -88,7 +89,7 @@ def draw_sample(
     )  # fmt: skip
 
 
-def _typical(rows: IndexArray, classes: NDArray[np.object_], snr: FloatArray) -> dict[str, int]:
+def _typical(rows: IndexArray, classes: NDArray[Any], snr: FloatArray) -> dict[str, int]:
     """Return an object of each class, at a high S/N of its class."""
     found = {}
     for name in CLASSES:
