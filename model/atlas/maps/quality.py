@@ -18,7 +18,7 @@ from scipy.spatial import KDTree
 from data.arrays import FloatArray, IndexArray
 
 N_NEIGHBOUR = 15
-"""k: UMAP's number of neighbours."""
+"""UMAP's number of neighbours."""
 N_OBJECT = 500
 """Objects that are looked at."""
 
