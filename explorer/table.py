@@ -43,8 +43,10 @@ class TableView(pn.viewable.Viewer):
             width=300, margin=(4, 6), description="",
         )  # fmt: skip
         self.more.param.watch(lambda *_: self._fill(), "value")
+        # Tabulator fails where its columns change while it is being built: it starts with them.
+        empty = table_frame(state.dataset, np.arange(0), self._more_columns())
         self.table = pn.widgets.Tabulator(
-            pd.DataFrame({"object_id": pd.Series([], dtype=object)}),
+            empty, titles=self._titles(empty),
             pagination="remote", page_size=PAGE_SIZE, show_index=False, disabled=True,
             selectable=1, sizing_mode="stretch_width", margin=(2, 4), layout="fit_data_fill",
             theme="simple", stylesheets=[_STYLE],
@@ -65,15 +67,20 @@ class TableView(pn.viewable.Viewer):
         state = self._state
         if state.tab != "Table":
             return
-        rows, dataset = state.rows(), state.dataset
-        more = [state.colour, *dataset.added, *self.more.value]
+        rows, dataset, more = state.rows(), state.dataset, self._more_columns()
         self.words.object = summary(state, rows)
         self._making.submit(lambda: table_frame(dataset, rows[:MAX_ROWS], more), self._display)
 
+    def _more_columns(self) -> list[str]:
+        """Return the columns beside the usual ones: what colours the map, and what is asked for."""
+        state = self._state
+        return [state.colour, *state.dataset.added, *self.more.value]
+
+    def _titles(self, frame: pd.DataFrame) -> dict[str, str]:
+        return {str(name): self._state.dataset.label(str(name)) for name in frame.columns}
+
     def _display(self, frame: pd.DataFrame) -> None:
-        dataset = self._state.dataset
-        titles = {str(name): dataset.label(str(name)) for name in frame.columns}
-        self.table.param.update(titles=titles, selection=[], value=frame, page=1)
+        self.table.param.update(titles=self._titles(frame), selection=[], value=frame, page=1)
 
     def _clicked(self, event: Any) -> None:  # noqa: ANN401 - Panel's event
         row = self._state.dataset.row(str(self.table.value["object_id"].iloc[event.row]))
