@@ -232,6 +232,13 @@ COLUMNS: dict[str, Column] = {
     # What the atlas computes; the labels of scores come from the atlas.
     "neg_log_p": Column(label="-log p"),
     "lof": Column(label="local outlier factor"),
+    "neg_log_p_rank": Column(label="-log p of ranks"),
+    "knn_distance": Column(label="neighbour distance"),
+    "isolation": Column(label="isolation forest"),
+    "strangeness": Column(label="strangeness"),
+    "weighted_mse": Column(label="weighted MSE", ucd="stat.fit.chi2"),
+    "double_peaks": Column(label="double peaks"),
+    "line_peak": Column(label="line peak"),
     "chi2_red": Column(label="reduced chi2", short="χ²", ucd="stat.fit.chi2"),
     "chi2_worst": Column(label="chi2_worst", ucd="stat.fit.chi2"),
     "chi2_worst_wave": Column(
