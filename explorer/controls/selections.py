@@ -42,7 +42,7 @@ class SelectionsView(pn.viewable.Viewer):
             "clear": self._button("clear_all", "Clear selection and filters", self.clear),
         }
         self.name_field = pmui.TextInput(
-            label="name", value=next_name(state.dataset), max_length=20,
+            label="keep as", value=next_name(state.dataset), max_length=20,
             **(COMPACT | {"margin": (5, 2, 5, 10)}),
         )  # fmt: skip
         self.keep = pmui.Button(
