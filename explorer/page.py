@@ -46,13 +46,7 @@ def build_page(dataset: Dataset, *, may_write: bool = True) -> pmui.Page:
     """
     document = pn.state.curdoc
     if document is not None:
-        document.theme = FIGURE_THEME
-        serve_own_files(document)
-        keep_style_sheets(document)
-        hold_locks()
-        keep_order()
-        cut_echoes(document)
-        name_controls(document)
+        _prepare(document)
     session = Session(dataset, may_write=may_write)
     state = session.state
     defaults = {parameter: getattr(state, parameter) for parameter in NAMES.values()}
@@ -99,6 +93,17 @@ def build_page(dataset: Dataset, *, may_write: bool = True) -> pmui.Page:
     else:
         session.start()
     return page
+
+
+def _prepare(document: Document) -> None:
+    """Set the theme of figures, and mend what Panel and Bokeh do in a document."""
+    document.theme = FIGURE_THEME
+    serve_own_files(document)
+    keep_style_sheets(document)
+    hold_locks()
+    keep_order()
+    cut_echoes(document)
+    name_controls(document)
 
 
 def _start(session: Session, document: Document, new: AddressBar | None) -> None:

@@ -24,6 +24,7 @@ from explorer.spectrum.inspection import inspect
 from explorer.spectrum.reasons import reasons_html, reasons_of
 from explorer.state.dataset import Dataset
 from explorer.state.guest import Guest
+from model.atlas.scores import share_above
 
 MOST_REPORTED = 100
 """Objects of one report: each takes about 150 kB and half a second."""
@@ -157,7 +158,7 @@ def _ranks(dataset: Dataset, row: int) -> list[tuple[str, str]]:
     for name in dataset.scores:
         values = dataset.numeric(name)
         if np.isfinite(values[row]):
-            share = 100 * float(np.mean(values >= values[row]))
+            share = 100 * share_above(values, values[row])
             pairs.append((dataset.label(name), f"{values[row]:.5g} ({share:.3g} %)"))
     return pairs
 

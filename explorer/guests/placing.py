@@ -19,6 +19,7 @@ from data.ingest.cells import plain_text
 from data.ingest.file_list import COMPANIONS, PLATE_COMPANIONS
 from explorer.state.dataset import Dataset
 from explorer.state.guest import Guest
+from model.atlas.scores import share_above
 from model.placement.files import FoundSpectra, encodable_grids, read_spectra
 from model.placement.placer import Placer
 
@@ -152,7 +153,7 @@ def shared_placer(dataset: Dataset) -> tuple[Placer, Lock]:
 def _shares(dataset: Dataset, row: Mapping[str, Any]) -> dict[str, float]:
     """Return the share of the atlas's objects that have at least as much of each score."""
     return {
-        name: float(np.mean(dataset.numeric(name) >= np.float32(row[name])))
+        name: share_above(dataset.numeric(name), row[name])
         for name in dataset.scores
         if name in row
     }

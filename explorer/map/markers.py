@@ -49,8 +49,7 @@ class MapMarkers:
         """Mark highlighted objects, the box or lasso, and the track."""
         state, key = self._state, self._state.plane.key
         self._mark("highlight", state.highlight)
-        rows = [state.dataset.row(pin) for pin in state.pins]
-        self._mark("pins", [row for row in rows if row is not None])
+        self._mark("pins", state.pinned_rows())
         region = state.region
         here = region is not None and region.get("plane") == key
         x, y = (list(region["x"]), list(region["y"])) if region and here else ([], [])

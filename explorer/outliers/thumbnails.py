@@ -10,7 +10,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from data.arrays import FloatArray, IndexArray
-from data.parts import read_parts, wave_range
+from data.parts import wave_range
 from explorer.state.dataset import Dataset
 
 WIDTH, HEIGHT, RESIDUAL_HEIGHT = 300, 100, 40
@@ -73,9 +73,7 @@ class Thumbnails:
         atlas = self._dataset.atlas
         start, end = wave_limits(self._dataset, frame)
         drawn: dict[int, Thumbnail] = {}
-        for places, spectra in read_parts(atlas.source, rows):
-            latents = atlas.latents[[rows[place] for place in places]]
-            model, inside = atlas.model.reconstruct(latents, spectra.z, spectra.grid)
+        for places, spectra, model, inside in atlas.reconstructions(rows):
             for place, z, flux, ivar, reconstruction, covered in zip(
                 places.tolist(), spectra.z, spectra.flux, spectra.ivar, model, inside, strict=True
             ):

@@ -81,12 +81,6 @@ class PinBar(pn.viewable.Viewer):
         return button
 
 
-def pinned_rows(state: ExplorerState) -> list[int]:
-    """Return the catalogue rows of the pinned objects."""
-    rows = [state.dataset.row(pin) for pin in state.pins]
-    return [row for row in rows if row is not None]
-
-
 def pinned_curves(
     pins: list[RestSpectrum], *, shift: float, width: int, stacked: bool, below: FloatArray
 ) -> dict[str, list[Any]]:

@@ -17,7 +17,7 @@ from explorer.spectrum.inspection import Inspection, RestSpectrum, inspect, rest
 from explorer.spectrum.limits import flux_limits, is_continuum, residual_limit
 from explorer.spectrum.line_marks import line_positions
 from explorer.spectrum.panels import RESIDUAL_HEIGHT, SpectrumPanels
-from explorer.spectrum.pins import PinBar, pinned_curves, pinned_rows
+from explorer.spectrum.pins import PinBar, pinned_curves
 from explorer.spectrum.smoothing import Smoothed, smooth, smoothed
 from explorer.spectrum.toolbar import toolbar
 from explorer.state.state import ExplorerState
@@ -101,7 +101,7 @@ class SpectrumView(pn.viewable.Viewer):
             self.display(None, [], [])
             return
         others = state.near() if state.overplot_neighbours else []
-        pins = pinned_rows(state)
+        pins = state.pinned_rows()
 
         def work() -> tuple[Inspection, list[RestSpectrum], list[RestSpectrum]]:
             dataset = state.dataset

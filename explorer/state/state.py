@@ -218,6 +218,11 @@ class ExplorerState(param.Parameterized):
         else:
             self.pins = [*self.pins, chosen]
 
+    def pinned_rows(self) -> list[int]:
+        """Return the rows of the pinned objects, in the order in which they were pinned."""
+        rows = [self.dataset.row(pin) for pin in self.pins]
+        return [row for row in rows if row is not None]
+
     def near(self) -> list[int]:
         """Return the rows nearest to what is inspected in the latents, nearest first."""
         chosen = self.chosen

@@ -6,6 +6,7 @@ atlas = Atlas("ATLAS"); atlas.catalog, atlas.embeddings, atlas.scores, atlas.sou
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from data.arrays import FloatArray
+from data.arrays import BoolArray, FloatArray, IndexArray
 from data.json_file import read_json
+from data.parts import read_parts
 from data.source import atlas_reference, open_source
-from data.spectra import SpectrumSource
+from data.spectra import Spectra, SpectrumSource
 from model.atlas.embedding import Embedding
 from model.atlas.encoding import latent_columns
 from model.atlas.explainer import Explainer, new_explainer
@@ -131,6 +134,23 @@ class Atlas:
                 "agree row for row; the survey was made again: build the atlas again too"
             )
         return source
+
+    def reconstructions(
+        self, rows: NDArray[Any] | list[int]
+    ) -> Iterator[tuple[IndexArray, Spectra, FloatArray, BoolArray]]:
+        """Yield the spectra of some rows with their reconstructions, grid by grid.
+
+        Args:
+            rows: Row numbers in any order.
+
+        Yields:
+            Positions in `rows`; their spectra; the model's flux on the same grid, and True where
+            its rest range reaches, both of shape (n_galaxy, n_pixel).
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        for places, spectra in read_parts(self.source, rows):
+            latents = self.latents[rows[places]]
+            yield places, spectra, *self.model.reconstruct(latents, spectra.z, spectra.grid)
 
     @cached_property
     def neighbours(self) -> Neighbours:

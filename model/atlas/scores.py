@@ -119,6 +119,11 @@ SCORES: tuple[Score, ...] = (
 """All scores of an atlas, in the order shown."""
 
 
+def share_above(values: FloatArray, value: float) -> float:
+    """Return the share of objects that have at least a value, compared in their precision."""
+    return float(np.mean(values >= values.dtype.type(value)))
+
+
 def spectrum_scores(
     spectra: Spectra, reconstruction: FloatArray, covered: BoolArray
 ) -> dict[str, FloatArray]:

@@ -16,7 +16,7 @@ from scipy.ndimage import median_filter
 from scipy.spatial.distance import squareform
 
 from data.arrays import FloatArray, IndexArray
-from data.parts import read_parts, wave_range
+from data.parts import wave_range
 from model.atlas.atlas import Atlas
 from model.atlas.encoding import rest_range
 from model.residuals.windows import Windows, measure_windows, window_waves
@@ -119,10 +119,7 @@ def _residuals(atlas: Atlas, rows: IndexArray) -> tuple[FloatArray, FloatArray]:
     They are in units of noise and of what the survey tolerates (`model.residuals.patterns`).
     """
     parts: list[tuple[IndexArray, Windows, Windows]] = []
-    for places, spectra in read_parts(atlas.source, rows.tolist()):
-        model, inside = atlas.model.reconstruct(
-            atlas.latents[rows[places]], spectra.z, spectra.grid
-        )
+    for places, spectra, model, inside in atlas.reconstructions(rows):
         rest = measure_windows(spectra, model, inside, rest_range(atlas.model))
         still = replace(spectra, z=np.zeros_like(spectra.z))
         observed = measure_windows(still, model, inside, wave_range(atlas.source))

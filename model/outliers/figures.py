@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 
 from data.arrays import FloatArray, IndexArray
 from data.atomic import replacing
-from data.parts import read_parts
 from model.atlas.atlas import Atlas
 from model.atlas.score_record import score_records
 from model.outliers.families import Family
@@ -119,10 +118,7 @@ def draw_sheet(atlas: Atlas, table: pd.DataFrame, rows: IndexArray, path: Path) 
     n_row = -(-max(len(rows), 1) // ACROSS)
     figure = Figure(figsize=(7.5 * ACROSS, 2.3 * n_row), layout="constrained")
     panels: list[Axes] = list(np.atleast_1d(figure.subplots(n_row, ACROSS)).ravel())
-    for places, spectra in read_parts(atlas.source, rows.tolist()):
-        model, inside = atlas.model.reconstruct(
-            atlas.latents[rows[places]], spectra.z, spectra.grid
-        )
+    for places, spectra, model, inside in atlas.reconstructions(rows):
         for place, flux, ivar, drawn, covered in zip(
             places.tolist(), spectra.flux, spectra.ivar, model, inside, strict=True
         ):

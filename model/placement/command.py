@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from data.atomic import replacing
 from data.columns import column
 from data.commands import setting
 from model.atlas.atlas import Atlas
+from model.atlas.scores import share_above
 from model.placement.files import encodable_grids, read_spectra
 from model.placement.placer import Placed, Placer, place_all
 
@@ -97,8 +99,9 @@ def _as_text(placer: Placer, row: pd.Series, placed: Placed, n_neighbour: int) -
 
 def _score(atlas: Atlas, name: str, label: str, row: pd.Series) -> str:
     """Return a score and the share of the atlas's objects that have at least as much."""
-    share = np.mean(atlas.catalog[name].to_numpy(float) >= row[name])
-    return f"{label} {row[name]:.4g} ({100 * share:.3g} % have at least that)"
+    value: Any = row[name]
+    share = share_above(atlas.catalog[name].to_numpy(np.float32), value)
+    return f"{label} {value:.4g} ({100 * share:.3g} % have at least that)"
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

@@ -179,8 +179,9 @@ class _Fit:
         start = time.monotonic()
         for step in tqdm(range(n_step), desc="start from the data", disable=not progress):
             done = max(step / n_step, (time.monotonic() - start) / limit)
-            if done >= 1:
-                break  # the time is up
+            if done >= 1:  # the time is up
+                best, state = self._better(best, state)
+                break
             rate, beta = one_cycle(done, max_rate=RATE)
             for group in optimizer.param_groups:
                 group["lr"], group["betas"] = rate, (beta, group["betas"][1])
@@ -191,7 +192,7 @@ class _Fit:
             optimizer.step()
             if (step + 1) % max(1, n_step // N_CHECK) == 0:
                 best, state = self._better(best, state)
-        self.networks.load_state_dict(self._better(best, state)[1])
+        self.networks.load_state_dict(state)
         self.networks.zero_grad()  # what is left would count as part of the training's gradient
         with torch.no_grad():
             latents = self.guide.of_components(self.coefficients)
