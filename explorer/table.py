@@ -43,16 +43,8 @@ class TableView(pn.viewable.Viewer):
             width=300, margin=(4, 6), description="",
         )  # fmt: skip
         self.more.param.watch(lambda *_: self._fill(), "value")
-        # Tabulator fails where its columns change while it is being built: it starts with them.
-        empty = table_frame(state.dataset, np.arange(0), self._more_columns())
-        self.table = pn.widgets.Tabulator(
-            empty, titles=self._titles(empty),
-            pagination="remote", page_size=PAGE_SIZE, show_index=False, disabled=True,
-            selectable=1, sizing_mode="stretch_width", margin=(2, 4), layout="fit_data_fill",
-            theme="simple", stylesheets=[_STYLE],
-            configuration={"rowHeight": ROW_HEIGHT},
-        )  # fmt: skip
-        self.table.on_click(self._clicked)
+        self.table: pn.widgets.Tabulator | None = None
+        self._place = pn.Column(sizing_mode="stretch_width", margin=0)
         state.param.watch(lambda *_: self._fill(), ["shown", "subset", "colour", "tab", "added"])
         state.param.watch(lambda *_: self.more.param.update(options=others(state.dataset)), "added")
 
@@ -60,29 +52,38 @@ class TableView(pn.viewable.Viewer):
         """Return the table under its summary."""
         self._fill()
         return pn.Column(
-            self.words, self.more, self.table, sizing_mode="stretch_both", scroll=True, margin=4
+            self.words, self.more, self._place, sizing_mode="stretch_both", scroll=True, margin=4
         )
 
     def _fill(self) -> None:
         state = self._state
         if state.tab != "Table":
             return
-        rows, dataset, more = state.rows(), state.dataset, self._more_columns()
+        rows, dataset = state.rows(), state.dataset
+        more = [state.colour, *dataset.added, *self.more.value]
         self.words.object = summary(state, rows)
         self._making.submit(lambda: table_frame(dataset, rows[:MAX_ROWS], more), self._display)
-
-    def _more_columns(self) -> list[str]:
-        """Return the columns beside the usual ones: what colours the map, and what is asked for."""
-        state = self._state
-        return [state.colour, *state.dataset.added, *self.more.value]
 
     def _titles(self, frame: pd.DataFrame) -> dict[str, str]:
         return {str(name): self._state.dataset.label(str(name)) for name in frame.columns}
 
     def _display(self, frame: pd.DataFrame) -> None:
-        self.table.param.update(titles=self._titles(frame), selection=[], value=frame, page=1)
+        """Show rows; Tabulator loses what comes while it is built, so it is made with the first."""
+        if self.table is not None:
+            self.table.param.update(titles=self._titles(frame), selection=[], value=frame, page=1)
+            return
+        self.table = pn.widgets.Tabulator(
+            frame, titles=self._titles(frame),
+            pagination="remote", page_size=PAGE_SIZE, show_index=False, disabled=True,
+            selectable=1, sizing_mode="stretch_width", margin=(2, 4), layout="fit_data_fill",
+            theme="simple", stylesheets=[_STYLE],
+            configuration={"rowHeight": ROW_HEIGHT},
+        )  # fmt: skip
+        self.table.on_click(self._clicked)
+        self._place[:] = [self.table]
 
     def _clicked(self, event: Any) -> None:  # noqa: ANN401 - Panel's event
+        assert self.table is not None  # it was clicked
         row = self._state.dataset.row(str(self.table.value["object_id"].iloc[event.row]))
         if row is not None:
             self._state.selected = row
