@@ -122,8 +122,7 @@ def _start(session: Session, document: Document, new: AddressBar | None) -> None
             state.selected = row
 
     def begin() -> None:
-        session.start()
-        session.controls.append(Tour())
+        session.start(Tour())
         if new is not None:
             choosing.submit(lambda: telling_object(state.dataset), choose)
 

@@ -57,21 +57,24 @@ class Session:
         self.tabs.param.watch(lambda *_: self._follow_tabs(), "active")
         self.state.param.watch(lambda *_: self._follow_state(), "tab")
 
-    def start(self) -> None:
-        """Make the controls and the open tab; what is in others is made when first opened."""
+    def start(self, *first: pn.viewable.Viewable) -> None:
+        """Make the controls and the open tab; what is in others is made when first opened.
+
+        Args:
+            first: What stands above the controls.
+        """
         self._started = True
         self.history.forget()
         self._labels = LabelColumns(self.state)
         guests = GuestsView(self.state)
-        self.controls.append(
-            ControlsView(
-                self.state,
-                self.history,
-                guests,
-                TakeAway(self.state, self.map.on_screen),
-                SampView(self.state, guests.bring),
-            )
+        controls = ControlsView(
+            self.state,
+            self.history,
+            guests,
+            TakeAway(self.state, self.map.on_screen),
+            SampView(self.state, guests.bring),
         )
+        self.controls.extend([*first, controls])
         self._follow_state()
 
     def _follow_tabs(self) -> None:

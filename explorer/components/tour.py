@@ -51,8 +51,8 @@ export function render({model, el}) {
 }
 """
 _STYLE = """
-:host {position: fixed; left: 8px; bottom: 8px; z-index: 1300; width: 200px; height: auto}
-.tour-card {background: var(--panel-surface-color, #fff);
+:host {width: 100%; height: auto}
+.tour-card {margin: 8px; background: var(--panel-surface-color, #fff);
   color: var(--panel-on-surface-color, #111);
   border: 1px solid rgba(128, 128, 128, .5); border-radius: 8px; padding: 10px 12px;
   box-shadow: 0 6px 24px rgba(0, 0, 0, .25); font-size: 13px; line-height: 1.45}

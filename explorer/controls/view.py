@@ -104,7 +104,7 @@ class ControlsView(pn.viewable.Viewer):
 
         return pn.Column(
             heading("Map"), *self.map_widgets, heading("Filters"), self.filters, self.expressions,
-            heading("Selection"), self.selections, heading("Take away"), self._take_away,
-            self._samp, heading("Bring your own"), self._guests,
+            heading("Selection"), self.selections, heading("Bring your own"), self._guests,
+            heading("Take away"), self._take_away, self._samp,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
