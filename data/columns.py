@@ -132,6 +132,11 @@ COLUMNS: dict[str, Column] = {
         description="Velocity dispersion of the gas", **_SPEED,
     ),
     # The truth of a mock survey.
+    "z_second": Column(
+        label="second z",
+        ucd="src.redshift",
+        description="Redshift of the galaxy blended with it (mock surveys)",
+    ),
     "z_true": Column(
         label="z_true", ucd="src.redshift", description="Redshift the spectrum was made with"
     ),

@@ -60,6 +60,7 @@ class MockObjects:
         self.norm, self.snr = self.light.norm.copy(), self.light.snr.copy()
         self.exposure = self.light.noise * exposure_factor(self.random, self.outlier)
         self._strange = np.flatnonzero(self.outlier)
+        self.z_second = np.full(len(self.z), np.nan)
         self._strange_flux = self._distorted(self._strange)
         for row, flux in zip(self._strange, self._strange_flux, strict=True):
             self.norm[row], self.snr[row] = self._measure(int(row), flux)
@@ -110,6 +111,7 @@ class MockObjects:
                 "population": np.array(KINDS, dtype=object)[galaxies.kind],
                 "nucleus": np.array(NUCLEI, dtype=object)[galaxies.nucleus],
                 "outlier_kind": np.array(OUTLIER_KINDS, dtype=object)[self.outlier],
+                "z_second": self.z_second,
             }
             | self._truth(known)
         )
@@ -139,6 +141,7 @@ class MockObjects:
             )
             other = draw_light(others, self.instrument, np.zeros_like(blends), self.population)
             second[blends] = galaxy_flux(other, self.instrument)
+            self.z_second[rows[blends]] = other.z
         return distort(flux, random, outlier, z=light.z, second=second, instrument=self.instrument)
 
     def _measure(self, row: int, flux: FloatArray) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """Measures what each score of an atlas finds of objects of known kinds.
 
-python -m model recover ATLAS [--truth COLUMN]   -> a table, recovery.json, .csv and .png
+python -m model recover ATLAS [--truth COLUMN]   -> tables, recovery.json, .csv and .png
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from data.commands import setting
 from data.json_file import write_json
 from model.atlas.atlas import Atlas
 from model.atlas.cuts import paper_cuts
+from model.outliers.naming import name_causes, naming_table
 from model.outliers.recovery import ALL, FIRST, TOPS, Proportion, Recovery, measure_recovery
 from model.outliers.recovery_figure import draw_recovery
 from model.outliers.truth import Truth, read_truth
@@ -42,6 +43,16 @@ class RecoverConfig:
         default=None,
     )
     out: Path | None = setting(help="folder of the results (default: ATLAS/recovery)", default=None)
+    explain: int = setting(
+        help="objects of each kind, and five times as many ordinary ones, whose reasons are told; "
+        "0: none",
+        default=100,
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what can not be done."""
+        if self.explain < 0:
+            raise ValueError(f"explain must be 0 or more, got {self.explain}")
 
 
 CUT = ("neg_log_p", "neg_log_p_rank")
@@ -62,13 +73,18 @@ def recover(config: RecoverConfig) -> None:
         name: measure_recovery(values, truth.kinds, ordinary=truth.ordinary)
         for name, values in rankings(atlas).items()
     }
+    naming = name_causes(atlas, truth, most=config.explain) if config.explain else {}
     out = config.out or config.atlas / "recovery"
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "recovery.json", _as_dict(atlas, truth, found))
+    named = {kind: one.to_dict() for kind, one in naming.items()}
+    write_json(out / "recovery.json", _as_dict(atlas, truth, found) | {"reasons": named})
     with replacing(out / "recovery.csv") as partial:
         _as_frame(found).to_csv(partial, index=False)
     draw_recovery(found, out / "recovery.png", title=f"{atlas.name}: {truth.column}")
-    sys.stdout.write(_as_text(found, truth) + f"\nsaved in {out}\n")
+    sys.stdout.write(_as_text(found, truth) + "\n")
+    if naming:
+        sys.stdout.write("\n" + naming_table(naming) + "\n")
+    sys.stdout.write(f"saved in {out}\n")
 
 
 def rankings(atlas: Atlas) -> dict[str, np.ndarray]:

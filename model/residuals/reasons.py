@@ -7,6 +7,7 @@ ordinary objects have any reason. Strength is the number over its limit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,12 +39,14 @@ class Reason:
         text: What was found, with its numbers.
         strength: 1 is the limit; `STRONG` and more is strong.
         suggestion: Class of Liang+2023, Table 2, that it suggests; empty = none.
+        z: Redshift that it tells, NaN where it tells none.
     """
 
     cause: str
     text: str
     strength: float
     suggestion: str = ""
+    z: float = math.nan
 
     @property
     def strong(self) -> bool:
@@ -59,8 +62,9 @@ class Cause:
         limit: Number from which it counts at least.
         suggestion: Class of Liang+2023, Table 2.
         text: Makes the sentence from the details of one object.
-        most: The limit does not grow beyond this, however common the cause is in a survey.
         generic: It comes with many others: its strength ends at `STRONG`.
+        most: The limit does not grow beyond this, however common the cause is in a survey.
+        z: Name of the detail that is the redshift it tells; empty = none.
     """
 
     limit: float
@@ -68,17 +72,18 @@ class Cause:
     text: Callable[[Mapping[str, float], str], str]
     generic: bool = False
     most: float = np.inf
+    z: str = ""
 
 
 CAUSES: dict[str, Cause] = {
     "star": Cause(0.8, "Star", most=1.0, text= lambda d, kind: (
         f"a star (type {kind}) fits better than a galaxy at this redshift: "
         f"{max(d['star'], d['best']):.0f}σ against {d['own']:.0f}σ")),
-    "wrong redshift": Cause(1.0, "", most=1.5, text= lambda d, _: (
+    "wrong redshift": Cause(1.0, "", most=1.5, z="z_best", text= lambda d, _: (
         f"z = {d['z_best']:.4f} fits better: {d['best']:.0f}σ against {d['own']:.0f}σ")),
     "star blend": Cause(6.0, "Blends", lambda d, kind: (
         f"features of a star (type {kind}) beside the galaxy, {d['star_left']:.0f}σ")),
-    "second redshift": Cause(10.0, "Blends", lambda d, _: (
+    "second redshift": Cause(10.0, "Blends", z="z_second", text=lambda d, _: (
         f"second redshift z = {d['z_second']:.4f}, {d['second']:.0f}σ")),
     "straight line": Cause(0.03, "Bad Spectrum", lambda d, _: (
         f"straight line from {d['straight_first']:.0f} to {d['straight_last']:.0f} Å: missing "
@@ -89,7 +94,7 @@ CAUSES: dict[str, Cause] = {
         f"step of {100 * d['step']:+.0f} % at {d['step_wave']:.0f} Å, where the arms meet")),
     "broad residual": Cause(5.0, "", lambda d, _: (
         f"broad residual of {100 * d['broad']:+.0f} % at {d['broad_wave']:.0f} Å observed"), True),
-    "double peaks": Cause(5.0, "Velocity Structure", lambda d, _: (
+    "double peaks": Cause(3.0, "Velocity Structure", lambda d, _: (
         f"emission lines with two peaks, {d['separation']:.0f} km/s apart")),
     "dust": Cause(2.2, "Dusty", lambda d, _: (
         f"little blue light: flux at 4200 Å is {d['blue']:.2f} of that at 5600 Å")),
@@ -160,6 +165,7 @@ def explain(evidence: Evidence, usual: UsualEvidence) -> list[list[Reason]]:
                 cause.text(details, str(evidence.star_type[row])),
                 min(strength, STRONG) if cause.generic else strength,
                 cause.suggestion,
+                details.get(cause.z, math.nan),
             )
             for name, cause in CAUSES.items()
             if (strength := float(evidence.strength[name][row]) / usual.limits[name]) >= 1

@@ -26,6 +26,10 @@ def test_recover_writes_table_json_and_figure(tiny_atlas_path, tmp_path, capsys)
     assert row[["auroc", "auroc_low", "auroc_high"]].tolist() == pytest.approx(
         result["scores"]["lof"]["QSO"]["auroc"]
     )
+    named = result["reasons"]
+    assert named["QSO"]["n"] == n_quasar == sum(named["QSO"]["first"].values())
+    assert list(named) == ["GALAXY", "QSO"]
+    assert "right among 2" in printed
     assert (out / "recovery.png").read_bytes()[:4] == b"\x89PNG"
 
 
