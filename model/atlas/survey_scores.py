@@ -42,7 +42,7 @@ def add_survey_scores(
         flow: Density of the latents.
         neighbours: Graph of the latents.
         folder: Atlas, gets `strangeness.safetensors`.
-        windows: Files of residual windows, in the order of objects.
+        windows: Files of residual windows, in the order of objects, named for the first row.
         rest_range: Of the windows, Angstrom.
         seed: Of the isolation forest.
     """
@@ -63,17 +63,17 @@ def _strangeness(
     lof, snr = encoded["lof"].to_numpy(), encoded["snr"].to_numpy()
     double = encoded["double_peaks"].to_numpy()
     every = -(-len(encoded) // MOST_ROWS)
-    parts, starts = [], [0]
-    for path in paths:
-        block = Windows.load(path)
-        parts.append(block.take(slice(-starts[-1] % every, None, every)))
-        starts.append(starts[-1] + len(block))
+    edges = [*(int(path.name.partition(".")[0]) for path in paths), len(encoded)]
+    parts = [
+        Windows.load(path, slice(-start % every, None, every))
+        for path, start in zip(paths, edges, strict=False)
+    ]
     usual = fit_strangeness(
         Windows.concatenate(parts), lof=lof[::every], snr=snr[::every], rest_range=rest_range
     )
     usual.save(folder / "strangeness.safetensors")
     scores = [
         usual.score(Windows.load(path), lof=lof[rows], double_peaks=double[rows], snr=snr[rows])
-        for path, rows in zip(paths, (slice(*ends) for ends in pairwise(starts)), strict=True)
+        for path, rows in zip(paths, (slice(*ends) for ends in pairwise(edges)), strict=True)
     ]
     return np.concatenate(scores)
