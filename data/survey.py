@@ -7,11 +7,13 @@ those of another, in the order of `parts` in survey.json.
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import zarr
 from numpy.typing import NDArray
 
@@ -32,7 +34,6 @@ class Survey:
     Attributes:
         path: Its folder.
         info: What survey.json says.
-        catalog: One row per object.
         parts: The rows of each instrument.
         grid: The grid of the largest part.
     """
@@ -52,8 +53,8 @@ class Survey:
             )
         try:
             group = zarr.open_group(str(self.path / "spectra.zarr"), mode="r")
-            self.catalog = pd.read_parquet(self.path / "catalog.parquet")
-            self.parts = _parts(self.info, len(self.catalog))
+            self._n_object = pq.read_metadata(self.path / "catalog.parquet").num_rows
+            self.parts = _parts(self.info, self._n_object)
             single = len(self.parts) == 1
             self._arrays: list[tuple[Any, Any]] = [
                 (group["flux"], group["ivar"])
@@ -73,7 +74,27 @@ class Survey:
 
     def __len__(self) -> int:
         """Return the number of objects."""
-        return len(self.catalog)
+        return self._n_object
+
+    @property
+    def catalog(self) -> pd.DataFrame:
+        """One row per object, read when it is first asked for."""
+        return self._catalog
+
+    @cached_property
+    def _catalog(self) -> pd.DataFrame:
+        return self._columns()
+
+    @cached_property
+    def _z(self) -> FloatArray:
+        """Redshifts, without the rest of the catalogue, shape (n_galaxy,)."""
+        return self._columns(["z"])["z"].to_numpy(float)
+
+    def _columns(self, names: list[str] | None = None) -> pd.DataFrame:
+        try:
+            return pd.read_parquet(self.path / "catalog.parquet", columns=names)
+        except (KeyError, OSError, ValueError) as error:
+            raise ValueError(f"{self.path} is not a complete survey: {error}") from error
 
     @property
     def ids(self) -> NDArray[Any]:
@@ -92,14 +113,15 @@ class Survey:
             ValueError: A row does not exist, the rows lie on several grids, or the file that
                 holds them is damaged.
         """
-        z = self.catalog["z"].to_numpy(float)
         if isinstance(indices, slice):
             start, stop, _ = indices.indices(len(self))
             number = self._part_number(start, max(stop - 1, start))
             first = self.parts[number].start
             local = slice(start - first, max(stop, start) - first, indices.step)
             flux, ivar = (self._load(array, local) for array in self._arrays[number])
-            return Spectra(grid=self.parts[number].grid, flux=flux, ivar=ivar, z=z[indices].copy())
+            return Spectra(
+                grid=self.parts[number].grid, flux=flux, ivar=ivar, z=self._z[indices].copy()
+            )
         rows = np.asarray(indices, dtype=np.int64)
         if rows.size and (rows.min() < 0 or rows.max() >= len(self)):
             raise ValueError(
@@ -109,7 +131,7 @@ class Survey:
         part = self.parts[number]
         unique, inverse = np.unique(rows - part.start, return_inverse=True)
         flux, ivar = (self._load(array, unique)[inverse] for array in self._arrays[number])
-        return Spectra(grid=part.grid, flux=flux, ivar=ivar, z=z[rows])
+        return Spectra(grid=part.grid, flux=flux, ivar=ivar, z=self._z[rows])
 
     def _part_number(self, first: int, last: int) -> int:
         """Return which part holds all rows from `first` to `last`."""

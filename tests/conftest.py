@@ -67,6 +67,15 @@ def _tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny(tmp_path_factory.getbasetemp())
 
 
+@pytest.fixture(scope="session")
+def scheduler() -> Iterator[str]:
+    """Address of a Dask scheduler with two workers."""
+    from tests.fixtures.dask_cluster import two_workers  # imports what few tests need
+
+    with two_workers() as address:
+        yield address
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """One thread: threads that wait for each other take most of a small training step."""

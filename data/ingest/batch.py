@@ -1,13 +1,11 @@
-"""Read many files in parallel into spectra ready to store, and reasons for those rejected."""
+"""Read files into spectra ready to store, and reasons for those rejected."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,7 +23,6 @@ from data.ingest.prepare import Prepared, pixel_shift, prepare
 from data.ingest.raw_spectrum import NO_MASK, OTHER, RawSpectrum
 from data.ingest.resampling import resampled
 from data.ingest.sample_cuts import SampleCuts
-from data.processes import start_pool
 
 if TYPE_CHECKING:  # importing pandas would double the time in which a reading process starts
     from data.ingest.catalog.external_catalog import Catalog
@@ -117,6 +114,13 @@ class FileContents:
     remarks: Counter[str] = field(default_factory=Counter)
     masked: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: FileContents) -> None:
+        """Append what some of the files hold."""
+        for item in fields(self):
+            if item.name != "files":
+                total = getattr(self, item.name)
+                total += getattr(other, item.name)
+
 
 def read_batch(files: list[str], criteria: Criteria) -> FileContents:
     """Read some files; a faulty one is rejected, with its error as the reason."""
@@ -137,36 +141,6 @@ def read_batch(files: list[str], criteria: Criteria) -> FileContents:
 
 def _read(name: str, criteria: Criteria) -> Iterator[RawSpectrum]:
     return read_file(Path(name), criteria.mask, air=criteria.air, assumed_snr=criteria.assumed_snr)
-
-
-def read_batches(
-    work: Iterable[list[str]], criteria: Criteria, *, jobs: int
-) -> Iterator[FileContents]:
-    """Yield the contents of batches of files in order, read by `jobs` processes.
-
-    At most 2 `jobs` + 1 batches are read ahead. If a file kills its process, the files of its
-    batch are read again one by one to find it.
-    """
-    if jobs == 1:
-        yield from (read_batch(files, criteria) for files in work)
-        return
-    ahead: deque[tuple[list[str], Future[FileContents]]] = deque()
-    pool = start_pool(jobs)
-    try:
-        for files in work:
-            try:
-                future = pool.submit(read_batch, files, criteria)
-            except BrokenProcessPool:
-                pool.shutdown()
-                pool = start_pool(jobs)
-                future = pool.submit(read_batch, files, criteria)
-            ahead.append((files, future))
-            if len(ahead) > 2 * jobs:
-                yield _result(*ahead.popleft(), criteria)
-        while ahead:
-            yield _result(*ahead.popleft(), criteria)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContents) -> None:
@@ -260,39 +234,6 @@ def open_catalog(choice: CatalogChoice) -> Catalog:
     return Catalog(
         choice.path, match=choice.match, table=choice.table, columns=dict(choice.columns)
     )
-
-
-def _result(files: list[str], future: Future[FileContents], criteria: Criteria) -> FileContents:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        return _one_by_one(files, criteria)
-
-
-def _one_by_one(files: list[str], criteria: Criteria) -> FileContents:
-    """Read each file in a process that it may kill."""
-    whole = FileContents(files=files)
-    pool = start_pool(1)
-    for name in files:
-        try:
-            part = pool.submit(read_batch, [name], criteria).result()
-        except BrokenProcessPool:
-            reason = "reader crashed: the file, or a lack of memory, killed its process"
-            whole.states.append(file_state(name))
-            whole.rejected.append(Rejection(printable_name(name), "", reason))
-            pool.shutdown()
-            pool = start_pool(1)
-            continue
-        whole.states += part.states
-        whole.rows += part.rows
-        whole.grids += part.grids
-        whole.flux += part.flux
-        whole.ivar += part.ivar
-        whole.rejected += part.rejected
-        whole.remarks += part.remarks
-        whole.masked += part.masked
-    pool.shutdown()
-    return whole
 
 
 def _reason(error: ValueError | OSError) -> str:

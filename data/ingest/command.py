@@ -17,12 +17,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from data.ingest.batch import Criteria, FileContents, Rejection, open_catalog, read_batches
+from data.ingest.batch import Criteria, FileContents, Rejection, open_catalog
 from data.ingest.catalog.external_catalog import Catalog
 from data.ingest.config import IngestConfig
 from data.ingest.duplicates import best_of_object, repeat_reasons
 from data.ingest.file_list import FileList, batches, find_files
 from data.ingest.grids import choose_grids
+from data.ingest.parallel import read_batches
 from data.ingest.pixel_mask import mask_policy
 from data.ingest.raw_spectrum import OTHER
 from data.ingest.report import grid_lines, mask_cost, report_counts, say, write_rejected
@@ -73,7 +74,7 @@ def ingest(config: IngestConfig) -> None:
     ) as writer:
         rejected = [Rejection(name, "", reason) for name, reason in found.unreadable.items()]
         done = take_up(writer, settings=asked, content=content)
-        rejected += _append_all(writer, found, criteria, done, jobs=config.jobs)
+        rejected += _append_all(writer, found, criteria, done, config)
         if not writer.n_row:
             writer.discard()
             _refuse_empty(rejected, found, config.out)
@@ -126,7 +127,7 @@ def _content(config: IngestConfig, criteria: Criteria) -> dict[str, str]:
 
 
 def _append_all(
-    writer: SurveyWriter, found: FileList, criteria: Criteria, done: Done, *, jobs: int
+    writer: SurveyWriter, found: FileList, criteria: Criteria, done: Done, config: IngestConfig
 ) -> list[Rejection]:
     """Append what the files hold, batch by batch, and return what was rejected."""
     if done.restarted:
@@ -136,11 +137,11 @@ def _append_all(
         say(f"going on: {len(found.files) - len(left)} of {len(found.files)} files were done")
     rejected = done.rejected
     work = batches(left, max_files=MAX_FILES, max_bytes=MAX_BYTES)
-    jobs = jobs or min(len(os.sched_getaffinity(0)), 1 + len(left) // FILES_PER_PROCESS)
+    jobs = config.jobs or min(len(os.sched_getaffinity(0)), 1 + len(left) // FILES_PER_PROCESS)
     with tqdm(
         total=len(found.files), initial=len(found.files) - len(left), unit="file", disable=None
     ) as progress:
-        for contents in read_batches(work, criteria, jobs=jobs):
+        for contents in read_batches(work, criteria, jobs=jobs, scheduler=config.scheduler):
             _append(writer, contents)
             rejected += contents.rejected
             done.remarks.update(contents.remarks)

@@ -82,6 +82,10 @@ class IngestConfig:
         "as it is",
     )
     jobs: int = setting(default=0, help="processes that read; 0: one for each core")
+    scheduler: str = setting(
+        default="",
+        help="address of a Dask scheduler whose workers read instead, as in tcp://host:8786",
+    )
     resume: bool = setting(default=True, help="go on with an ingest that was stopped")
     overwrite: bool = setting(default=False, help="replace the survey at --out")
 

@@ -118,8 +118,9 @@ class _Builder:
         with self._stage("encode"):
             support = self._support() if self.config.refine else None
             encoded = encode_source(
-                self.source, self.model, self._blocks, support=support, progress=self.progress
-            )
+                self.source, self.model, self._blocks, support=support, jobs=self.config.jobs,
+                scheduler=self.config.scheduler, progress=self.progress,
+            )  # fmt: skip
         latents = encoded[latent_columns(self.model.n_latent)].to_numpy(np.float32)
         with self._stage("neighbours"):
             neighbours = self._neighbours(latents, settings.k if n_fitted == len(latents) else 0)

@@ -82,7 +82,13 @@ class AtlasConfig:
         default=MAP_SAMPLE,
     )
     flow: FlowSettings = field(default_factory=FlowSettings)
-    jobs: int = setting(help="threads for neighbours and t-SNE; -1 is all cores", default=-1)
+    jobs: int = setting(
+        help="threads for encoding, neighbours and t-SNE; -1 is all cores", default=-1
+    )
+    scheduler: str = setting(
+        help="address of a Dask scheduler whose workers encode and measure, as in tcp://host:8786",
+        default="",
+    )
 
     def __post_init__(self) -> None:
         """Refuse what can not be built."""

@@ -1,28 +1,38 @@
 """Encodes a whole survey, block by block: latents and what the reconstruction says.
 
-Every finished block is two files, a table and the windows of the residuals, so that a killed run
-goes on where it was, and memory is that of one block however large the survey.
+Blocks are made by threads of this machine or by the workers of a Dask cluster, each on one thread:
+so the bits are the same on any number of them. Every finished block is two files, a table and the
+windows of the residuals, so that a killed run goes on where it was, and memory is that of a few
+blocks however large the survey.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from data.arrays import FloatArray
+from data.atomic import replacing
+from data.processes import map_in_threads
+from data.source import open_source
 from data.spectra import SpectrumSource
 from model.atlas.line_columns import line_columns
 from model.atlas.scores import spectrum_scores
-from model.atlas.stage import kept
-from model.interface import SpectrumModel
+from model.device import one_thread
+from model.interface import SpectrumModel, StoredModel
+from model.kinds import KINDS
 from model.refinement.refine import refine
 from model.refinement.support import Support
-from model.residuals.windows import measure_windows
+from model.residuals.windows import Windows, measure_windows
 
 BLOCK_PIXELS = 4_000_000
 """Pixels of one block, a multiple of what a survey's chunk holds (128 rows)."""
@@ -30,6 +40,18 @@ BLOCK_PIXELS = 4_000_000
 
 BLOCK_FILES = ("parquet", "windows.npz")
 """What is kept of a block; one left by a version that kept less is made again."""
+FACTS = ("object_id", "norm", "class")
+"""Columns of a survey that its blocks need."""
+MOST_THREADS = 8
+"""Threads that encode at most: each holds a block, 0.3 GB."""
+
+
+class Block(NamedTuple):
+    """Rows that are encoded together, and what the catalogue says of them."""
+
+    start: int
+    stop: int
+    rows: pd.DataFrame
 
 
 def rest_range(model: SpectrumModel) -> tuple[float, float]:
@@ -48,6 +70,8 @@ def encode_source(
     folder: Path,
     *,
     support: Support | None = None,
+    jobs: int = -1,
+    scheduler: str = "",
     progress: bool = True,
 ) -> pd.DataFrame:
     """Encode and reconstruct every object of a source.
@@ -57,6 +81,8 @@ def encode_source(
         model: What encodes them.
         folder: Where finished blocks are kept; blocks already there are not made again.
         support: Of the survey's latents; given, they are refined inside it.
+        jobs: Threads; -1 is one a core. A model on a GPU has one.
+        scheduler: Address of a Dask scheduler whose workers encode instead.
         progress: Show a bar.
 
     Returns:
@@ -69,35 +95,62 @@ def encode_source(
         ValueError: The model does not fit the survey, or gives latents that are not finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    gathered: dict[str, NDArray[Any]] = {}
+    blocks = list(_blocks(source))
+    files = [folder / f"{start:09d}.parquet" for start, _ in blocks]
+    left = [place for place, file in enumerate(files) if not file.exists()]
+    make = BlockEncoder(source, model, support)
+    facts = source.catalog[[name for name in FACTS if name in source.catalog]]
+    work = (Block(*blocks[place], facts.iloc[slice(*blocks[place])]) for place in left)
     with tqdm(total=len(source), desc="encode", unit="spectra", disable=not progress) as bar:
-        for part in source.parts:
-            rows = max(1, BLOCK_PIXELS // (128 * part.grid.n_pixel)) * 128
-            for start in range(part.start, part.stop, rows):
-                stop = min(start + rows, part.stop)
-                block = folder / f"{start:09d}.parquet"
-                frame = kept(
-                    block,
-                    make=lambda start=start, stop=stop, block=block: _encode(
-                        source, model, start, stop, support, block.with_suffix(".windows.npz")
-                    ),
-                    save=lambda frame, file: frame.to_parquet(file, index=False),
-                    load=pd.read_parquet,
-                )
-                _gather(gathered, frame, start, len(source))
-                bar.update(stop - start)
-    return pd.DataFrame(gathered, copy=False)
+        bar.update(len(source) - sum(blocks[place][1] - blocks[place][0] for place in left))
+        for place, made in zip(left, _make_all(make, work, jobs, scheduler), strict=False):
+            _keep(files[place], *made)
+            bar.update(len(made[0]))
+    return _gathered(files, blocks, len(source))
 
 
-def _gather(
-    columns: dict[str, NDArray[Any]], block: pd.DataFrame, start: int, n_galaxy: int
-) -> None:
-    """Put a block's columns where they belong in those of all objects."""
-    for name in block:
-        values = block[name].to_numpy()
-        if name not in columns:
-            columns[str(name)] = np.empty(n_galaxy, dtype=values.dtype)
-        columns[str(name)][start : start + len(block)] = values
+def _blocks(source: SpectrumSource) -> Iterator[tuple[int, int]]:
+    """Yield first row and row after the last of each block."""
+    for part in source.parts:
+        rows = max(1, BLOCK_PIXELS // (128 * part.grid.n_pixel)) * 128
+        for start in range(part.start, part.stop, rows):
+            yield start, min(start + rows, part.stop)
+
+
+def _make_all(
+    make: BlockEncoder, work: Iterable[Block], jobs: int, scheduler: str
+) -> Iterator[tuple[pd.DataFrame, Windows]]:
+    """Yield what is made of each block, in their order."""
+    if scheduler:
+        from data.cluster import connect  # an import of a second that only a cluster needs
+
+        with connect(scheduler) as cluster:
+            yield from cluster.map_in_order(make, work)
+        return
+    on_gpu = str(getattr(make.model, "device", "cpu")).startswith("cuda")
+    most = min(len(os.sched_getaffinity(0)), MOST_THREADS) if jobs < 0 else jobs
+    with one_thread():
+        yield from map_in_threads(make, work, jobs=1 if on_gpu else most)
+
+
+def _keep(file: Path, frame: pd.DataFrame, windows: Windows) -> None:
+    """Write the two files of a block; the table, which tells that it is done, last."""
+    windows.save(file.with_suffix(".windows.npz"))
+    with replacing(file) as partial:
+        frame.to_parquet(partial, index=False)
+
+
+def _gathered(files: list[Path], blocks: list[tuple[int, int]], n_galaxy: int) -> pd.DataFrame:
+    """Put the columns of all blocks where they belong."""
+    columns: dict[str, NDArray[Any]] = {}
+    for file, (start, stop) in zip(files, blocks, strict=True):
+        block = pd.read_parquet(file)
+        for name in map(str, block):
+            values = block[name].to_numpy()
+            if name not in columns:
+                columns[name] = np.empty(n_galaxy, dtype=values.dtype)
+            columns[name][start:stop] = values
+    return pd.DataFrame(columns, copy=False)
 
 
 def residual_windows(folder: Path) -> list[Path]:
@@ -105,32 +158,58 @@ def residual_windows(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.windows.npz"))
 
 
-def _encode(
-    source: SpectrumSource, model: SpectrumModel, start: int, stop: int, support: Support | None,
-    windows: Path,
-) -> pd.DataFrame:  # fmt: skip
-    """Return one block; the windows of its residuals go to a file."""
-    spectra = source.read(slice(start, stop))
-    latents, columns = model.encode(spectra), {}
-    _check_latents(latents, source, start)
-    if support is not None:
-        latents, _, columns["refinement_shift"] = refine(model, spectra, latents, support)
-    rest = model.decode(latents)
-    flux, covered = model.observe(rest, spectra.z, spectra.grid)
-    covered = covered.astype(bool)
-    measure_windows(spectra, flux, covered, rest_range(model)).save(windows)
-    columns |= dict(zip(latent_columns(model.n_latent), latents.T, strict=True))
-    columns |= spectrum_scores(spectra, flux, covered)
-    columns |= line_columns(
-        spectra, rest, model.wave_rest, source.catalog.iloc[start:stop], flux=flux, covered=covered
-    )
-    return pd.DataFrame(columns)
+@dataclass(frozen=True)
+class BlockEncoder:
+    """Makes one block: its table, and the windows of its residuals.
+
+    It is sent to a worker as the reference of its source and the numbers of its model.
+    """
+
+    source: SpectrumSource
+    model: SpectrumModel
+    support: Support | None
+
+    def __call__(self, block: Block) -> tuple[pd.DataFrame, Windows]:
+        """Read, encode, reconstruct and measure some rows."""
+        model, spectra = self.model, self.source.read(slice(block.start, block.stop))
+        latents, columns = model.encode(spectra), {}
+        _check_latents(latents, block.rows)
+        if self.support is not None:
+            latents, _, columns["refinement_shift"] = refine(model, spectra, latents, self.support)
+        rest = model.decode(latents)
+        flux, covered = model.observe(rest, spectra.z, spectra.grid)
+        covered = covered.astype(bool)
+        windows = measure_windows(spectra, flux, covered, rest_range(model))
+        columns |= dict(zip(latent_columns(model.n_latent), latents.T, strict=True))
+        columns |= spectrum_scores(spectra, flux, covered)
+        columns |= line_columns(
+            spectra, rest, model.wave_rest, block.rows, flux=flux, covered=covered
+        )
+        return pd.DataFrame(columns), windows
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a worker needs."""
+        config, weights = cast("StoredModel", self.model).to_parts()
+        return {
+            "source": self.source.reference(),
+            "model": (self.model.kind, config, weights),
+            "support": self.support,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open the source and build the model, on a worker, which has a processor for each task."""
+        torch.set_num_threads(1)
+        kind, config, weights = state["model"]
+        made = {"source": open_source(state["source"]), "support": state["support"]}
+        made["model"] = KINDS[kind].from_parts(config, weights)
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
 
 
-def _check_latents(latents: FloatArray, source: SpectrumSource, start: int) -> None:
+def _check_latents(latents: FloatArray, rows: pd.DataFrame) -> None:
     bad = np.flatnonzero(~np.isfinite(latents).all(axis=1))
     if len(bad):
-        names = source.catalog["object_id"].iloc[start + bad[:5]].tolist()
+        names = rows["object_id"].iloc[bad[:5]].tolist()
         raise ValueError(
             f"latents must be finite; those of {len(bad)} objects are not, among them "
             f"{', '.join(map(str, names))}: the model's training diverged, or it is of another "

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from nflows.flows import Flow
@@ -15,6 +12,7 @@ from tqdm import tqdm
 from data.arrays import FloatArray
 from model.atlas.flow import LOG_P_ROWS, FlowConfig, FlowReport, LatentFlow, new_flow
 from model.atlas.marginal import fit_marginal
+from model.device import one_thread
 
 STEPS_OF_A_PASS = 20
 """A small survey takes smaller batches, so that a pass has this many steps."""
@@ -60,7 +58,7 @@ def fit_flow(
         rows = slice(start, start + LOG_P_ROWS)
         values[rows] = torch.as_tensor(fitted.mapped(latents[rows])[0])
     train, valid = values[learnt], values[held_out]
-    with _one_thread():
+    with one_thread():
         steps = sum(
             _train(flow, train, valid, config, config.seed + number, progress)
             for number, flow in enumerate(flows)
@@ -165,14 +163,3 @@ def _loss(flow: Flow, values: Tensor) -> float:
     with torch.no_grad():
         parts = [flow.log_prob(part).sum() for part in values.split(LOG_P_ROWS)]
         return -float(torch.stack(parts).sum() / len(values))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Run on one thread: results then agree on any number of cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

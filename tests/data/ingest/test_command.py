@@ -18,9 +18,10 @@ from astropy.io import fits
 
 from data.__main__ import main
 from data.grid import INSTRUMENTS, NORM_RANGE
-from data.ingest.batch import Criteria, read_batches
+from data.ingest.batch import Criteria
 from data.ingest.formats import read_file
 from data.ingest.grids import one_grid
+from data.ingest.parallel import read_batches
 from data.ingest.sample_cuts import SampleCuts
 from data.lines import sky as sky_lines
 from data.parts import read_parts
@@ -557,13 +558,13 @@ def test_readers_end_when_the_command_is_killed(tmp_path: Path):
 
 SLOW = """
 import sys, time
-import data.ingest.command, data.ingest.batch
+import data.ingest.command, data.ingest.parallel
 data.ingest.command.MAX_FILES = 4
-read_batch = data.ingest.batch.read_batch
+read_batch = data.ingest.parallel.read_batch
 def slow(files, criteria):
     time.sleep(0.15)
     return read_batch(files, criteria)
-data.ingest.batch.read_batch = slow
+data.ingest.parallel.read_batch = slow
 from data.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """

@@ -9,7 +9,7 @@ import pytest
 
 from data.__main__ import main
 from data.atomic import partial_folder
-from data.ingest.batch import read_batches
+from data.ingest.parallel import read_batches
 from data.survey import Survey
 from tests.fixtures.spectrum_files import write_desi, write_sdss
 
