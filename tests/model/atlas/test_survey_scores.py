@@ -16,9 +16,8 @@ def _strangeness(folder, n_block: int, rng: np.random.Generator) -> tuple[np.nda
     """Return scores, and the most memory that making them took beside the scores, in bytes."""
     folder.mkdir()
     n = n_block * BLOCK
-    encoded = pd.DataFrame({
-        "lof": rng.lognormal(0, 0.1, n), "snr": rng.lognormal(2, 0.5, n), "double_peaks": np.zeros(n)
-    })  # fmt: skip
+    scores = {"lof": rng.lognormal(0, 0.1, n), "snr": rng.lognormal(2, 0.5, n)}
+    encoded = pd.DataFrame(scores | {"double_peaks": np.zeros(n)})
     paths = []
     for start in range(0, n, BLOCK):
         paths.append(folder / f"{start:09d}.windows.npz")
