@@ -1,4 +1,7 @@
-"""Open a source of spectra: a survey folder, or a mock survey made on demand."""
+"""Open a source of spectra: a survey folder, or a mock survey made on demand.
+
+What reads them is imported when one is opened, since that takes a second.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,7 @@ import numpy as np
 import pandas as pd
 
 from data.json_file import read_json
-from data.mock.survey import RECIPE, MockSurvey
 from data.spectra import SpectrumSource
-from data.survey import Survey
 
 
 def open_source(reference: dict[str, Any]) -> SpectrumSource:
@@ -23,10 +24,16 @@ def open_source(reference: dict[str, Any]) -> SpectrumSource:
     """
     kind = reference.get("kind")
     if kind == "survey":
+        from data.survey import Survey
+
         return Survey(Path(reference["path"]))
+    if kind == "joined":
+        from data.joined import JoinedSource
+
+        return JoinedSource([open_source(item) for item in reference["sources"]])
     if kind == "mock":
         return _open_mock({name: value for name, value in reference.items() if name != "kind"})
-    raise ValueError(f"reference kind must be 'survey' or 'mock', got {kind!r}")
+    raise ValueError(f"reference kind must be 'survey', 'mock' or 'joined', got {kind!r}")
 
 
 def open_folder(path: Path) -> tuple[pd.DataFrame, SpectrumSource]:
@@ -39,6 +46,8 @@ def open_folder(path: Path) -> tuple[pd.DataFrame, SpectrumSource]:
         ValueError: The folder is neither, or what the atlas refers to is another survey now.
     """
     if not (path / "atlas.json").exists():
+        from data.survey import Survey
+
         survey = Survey(path)
         return survey.catalog, survey
     info = read_json(path / "atlas.json", what="atlas")
@@ -57,12 +66,16 @@ def atlas_reference(
     Args:
         atlas: Its folder.
         reference: What atlas.json says under `source`.
-        survey: Where its survey is now, if not where the atlas says.
+        survey: Where its survey is now, if not where the atlas says; not used of one that is
+            joined of several.
 
     Raises:
         ValueError: There is no survey.
     """
     reference = dict(reference)
+    if "sources" in reference:
+        parts = [atlas_reference(atlas, item) for item in reference["sources"]]
+        return reference | {"sources": parts}
     relative = reference.pop("relative_path", None)
     if "path" not in reference:
         return reference
@@ -84,6 +97,8 @@ def atlas_reference(
 
 def _open_mock(settings: dict[str, Any]) -> SpectrumSource:
     """Open a mock survey by the recipe that made it; references of recipe 1 do not name it."""
+    from data.mock.survey import RECIPE, MockSurvey
+
     recipe = settings.pop("recipe", 1)
     if recipe != RECIPE:
         raise ValueError(

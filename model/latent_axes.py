@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from data.arrays import BoolArray, FloatArray
 
@@ -100,6 +99,8 @@ def rising_along(latents: FloatArray, values: FloatArray, keep: BoolArray) -> Fl
             f"a direction of {n_latent} latents needs {n_latent + 2} objects with a value, got "
             f"{n_known}; widen the classes or the filters"
         )
+    from scipy.stats import rankdata  # takes half a second
+
     scores = ndtri((rankdata(values[known]) - 0.5) / n_known)
     centred = latents - latents[known].mean(axis=0, dtype=float)
     direction = np.linalg.lstsq(centred[known], scores)[0]

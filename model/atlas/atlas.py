@@ -29,6 +29,7 @@ from model.atlas.neighbours import Neighbours
 from model.atlas.scores import Score
 from model.atlas.strangeness import Strangeness
 from model.interface import SpectrumModel
+from model.isolation import IsolationForest, fit_forest
 from model.store.catalog import check_columns, read_catalog
 from model.store.storage import load_model
 
@@ -36,6 +37,8 @@ T = TypeVar("T")
 
 MOST_LATENTS = 1000
 REASONS = "reasons.json"
+FOREST = "isolation.npz"
+FLOW, CONDITIONAL_FLOW = "flow.safetensors", "flow-conditional.safetensors"
 SCHEMA_VERSION = 1
 """Version of the files of an atlas, in atlas.json."""
 
@@ -166,13 +169,27 @@ class Atlas:
     @cached_property
     def flow(self) -> LatentFlow:
         """The density of the latents."""
-        return LatentFlow.load(self.path / "flow.safetensors")
+        return LatentFlow.load(self.path / FLOW)
+
+    @cached_property
+    def conditional_flow(self) -> LatentFlow | None:
+        """The density of the latents at a redshift and S/N; None in an atlas without one."""
+        path = self.path / CONDITIONAL_FLOW
+        return LatentFlow.load(path) if path.exists() else None
 
     @cached_property
     def strangeness(self) -> Strangeness | None:
         """What is usual in the survey; None in an atlas from before there was such a score."""
         path = self.path / "strangeness.safetensors"
         return Strangeness.load(path) if path.exists() else None
+
+    @cached_property
+    def forest(self) -> IsolationForest:
+        """The isolation forest; an atlas from before forests were kept grows it again."""
+        path = self.path / FOREST
+        if path.exists():
+            return IsolationForest.load(path)
+        return fit_forest(self.latents, seed=int(self.info.get("seed", 0)))
 
     @cached_property
     def explainer(self) -> Explainer:

@@ -28,7 +28,7 @@ from data.json_file import read_json, write_json
 from data.source import open_source
 from data.spectra import SpectrumSource
 from data.survey import Survey
-from model.atlas.atlas import REASONS, SCHEMA_VERSION
+from model.atlas.atlas import CONDITIONAL_FLOW, FLOW, REASONS, SCHEMA_VERSION
 from model.atlas.config import AtlasConfig
 from model.atlas.embedding import EmbeddingConfig, choose_settings
 from model.atlas.encoding import (
@@ -126,6 +126,10 @@ class _Builder:
             neighbours = self._neighbours(latents, settings.k if n_fitted == len(latents) else 0)
         with self._stage("flow"):
             flow, report = self._flow(latents)
+            encoded["neg_log_p"] = -flow.log_p(latents).astype(np.float32)
+            encoded["neg_log_p_rank"] = -flow.log_p_rank(latents).astype(np.float32)
+            if self.config.flow.flow_conditional:
+                encoded["neg_log_p_conditional"] = self._conditional(encoded, latents)
         maker = map_maker(latents, settings, n_sample=self.config.map_sample, jobs=self.config.jobs)
         maps = maker.make(self.config.map_names, neighbours, self.folder / "work", self._stage)
         with self._stage("quality of the maps"):
@@ -136,7 +140,7 @@ class _Builder:
             )
         with self._stage("catalogue"):
             add_survey_scores(
-                encoded, flow, neighbours, self.folder, residual_windows(self._blocks),
+                encoded, latents, neighbours, self.folder, residual_windows(self._blocks),
                 rest_range=rest_range(self.model), seed=self.config.seed,
             )  # fmt: skip
             strangeness = encoded["strangeness"].to_numpy(float)
@@ -178,20 +182,31 @@ class _Builder:
             load=Neighbours.load,
         )
 
-    def _flow(self, latents: FloatArray) -> tuple[LatentFlow, FlowReport]:
+    def _flow(
+        self, latents: FloatArray, name: str = FLOW, given: FloatArray | None = None
+    ) -> tuple[LatentFlow, FlowReport]:
+        """Return a flow and how its training went, conditional if anything is given."""
+        record = self.folder / "work" / f"{name}.json"
+
         def make() -> tuple[LatentFlow, FlowReport]:
             config = self.config.flow.config(seed=self.config.seed)
-            return fit_flow(latents, config, progress=self.progress)
+            return fit_flow(latents, config, given=given, progress=self.progress)
 
         def save(made: tuple[LatentFlow, FlowReport], path: Path) -> None:
             made[0].save(path)
-            write_json(self.folder / "work" / "flow.json", asdict(made[1]))
+            write_json(record, asdict(made[1]))
 
         def load(path: Path) -> tuple[LatentFlow, FlowReport]:
-            report = read_json(self.folder / "work" / "flow.json", what="flow report")
-            return LatentFlow.load(path), FlowReport(**report)
+            return LatentFlow.load(path), FlowReport(**read_json(record, what="flow report"))
 
-        return kept(self.folder / "flow.safetensors", make=make, save=save, load=load)
+        return kept(self.folder / name, make=make, save=save, load=load)
+
+    def _conditional(self, encoded: pd.DataFrame, latents: FloatArray) -> FloatArray:
+        """Return -log p of latents among objects of the same redshift and S/N."""
+        z = self.source.catalog["z"].to_numpy(float)
+        given = np.column_stack([z, np.nan_to_num(encoded["snr"].to_numpy(float))])
+        flow, _ = self._flow(latents, CONDITIONAL_FLOW, given)
+        return -flow.log_p(latents, given).astype(np.float32)
 
     def _write_info(
         self, settings: EmbeddingConfig, notes: list[str], flow: LatentFlow, report: FlowReport,
@@ -212,14 +227,18 @@ class _Builder:
             "notes": notes,
         }
         about["properties"] = {name: item.calibration.to_dict() for name, item in known.items()}
-        needed = [*(score.column for score in SCORES), *BESIDE]
         path = self.folder / "catalog.parquet"
-        there = [name for name in needed if name in pq.read_schema(path).names]
-        records = score_records(pd.read_parquet(path, columns=list(dict.fromkeys(there))), SCORES)
+        columns = pq.read_schema(path).names
+        scores = [score for score in SCORES if score.column in columns]
+        needed = [
+            *(score.column for score in scores),
+            *(name for name in BESIDE if name in columns),
+        ]
+        records = score_records(pd.read_parquet(path, columns=list(dict.fromkeys(needed))), scores)
         about["score_records"] = {name: record.to_dict() for name, record in records.items()}
         if support is not None:
             about["refinement"] = {"support": support.to_dict(), "steps": N_STEP}
-        write_info(self.folder / "atlas.json", about, settings, flow, quality)
+        write_info(self.folder / "atlas.json", about, settings, flow, scores, quality)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:

@@ -36,11 +36,16 @@ class FlowSettings:
         "gain no more",
         default=_FLOW.max_passes,
     )
+    flow_conditional: bool = setting(
+        help="train a second flow, conditional on redshift and S/N: the score "
+        "neg_log_p_conditional",
+        default=False,
+    )
 
     def __post_init__(self) -> None:
         """Refuse what can not be trained."""
         for name, value in vars(self).items():
-            if value < 1:
+            if name != "flow_conditional" and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
 
     def config(self, *, seed: int) -> FlowConfig:

@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from sklearn.cluster import KMeans
 
 from data.arrays import FloatArray, IntArray
 from data.json_file import read_json, write_json
@@ -136,6 +135,8 @@ def new_explainer(model: SpectrumModel, latents: FloatArray) -> Explainer:
         model: Of the atlas.
         latents: Of its objects, shape (n_galaxy, n_latent).
     """
+    from sklearn.cluster import KMeans  # takes a second
+
     chosen = latents[_evenly(len(latents), MOST_DECODED)]
     features = features_of(model.rest_grid, rest := model.decode(chosen), np.ones_like(rest)).values
     features = features / np.maximum(np.linalg.norm(features, axis=1), 1e-9)[:, None]

@@ -1,29 +1,31 @@
 """The normalising flow over the latents: how probable is each object among all others.
 
 Five masked autoregressive transforms with 50 hidden features (Liang+2023, section 5.1), over
-latents each mapped to a normal distribution by ranks (`model.atlas.marginal`).
+latents each mapped to a normal distribution by ranks (`model.atlas.marginal`). A flow may be
+conditional: the density of latents among objects with the same given numbers, such as redshift and
+S/N, which are mapped in the same way.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import torch
-from nflows.distributions import StandardNormal
-from nflows.flows import Flow
 from nflows.transforms import CompositeTransform, MaskedAffineAutoregressiveTransform
 from nflows.transforms.permutations import RandomPermutation
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from data.arrays import FloatArray
 from model.atlas.marginal import Marginal
 
+LOG_2PI = math.log(2 * math.pi)
 LOG_P_ROWS = 16_384
 """Rows of one pass when log p of many objects is asked for: what fits into a processor's cache."""
 
@@ -42,6 +44,7 @@ class FlowConfig:
         patience: Checks of the validation loss without gain before the rate is halved.
         valid_fraction: Share of the objects held out for that check (Liang+2023: 0.15).
         seed: Of the weights, the permutations, the split and the batches.
+        n_given: Numbers that the density is conditional on.
     """
 
     n_transform: int = 5
@@ -53,6 +56,7 @@ class FlowConfig:
     patience: int = 5
     valid_fraction: float = 0.15
     seed: int = 0
+    n_given: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +85,27 @@ class FlowReport:
     two_sample_error: float = float("nan")
 
 
+class Flow(nn.Module):
+    """Invertible transforms to a standard normal distribution.
+
+    As `nflows.flows.Flow`, whose import brings matplotlib; the weights have the same names.
+    """
+
+    def __init__(self, transform: CompositeTransform, *, n_latent: int, conditional: bool) -> None:
+        """Take the transforms, of which each takes what is given if `conditional`."""
+        super().__init__()
+        self._transform, self.n_latent, self.conditional = transform, n_latent, conditional
+
+    def log_prob(self, values: Tensor, given: Tensor | None = None) -> Tensor:
+        """Return the log density of values of shape (n, n_latent), shape (n,)."""
+        normal, log_slope = self._transform(values, given if self.conditional else None)
+        return log_slope - 0.5 * (normal**2).sum(dim=1) - 0.5 * self.n_latent * LOG_2PI
+
+    def sample(self, n_sample: int) -> Tensor:
+        """Draw values of a flow that is not conditional, shape (n_sample, n_latent)."""
+        return self._transform.inverse(torch.randn(n_sample, self.n_latent))[0]
+
+
 class LatentFlow:
     """A density over latents."""
 
@@ -92,6 +117,7 @@ class LatentFlow:
         std: FloatArray,
         flows: Sequence[Flow],
         marginals: Sequence[Marginal] = (),
+        given: Sequence[Marginal] = (),
     ) -> None:
         """Hold a trained flow; see `model.atlas.flow_fit` and `LatentFlow.load`.
 
@@ -101,22 +127,39 @@ class LatentFlow:
             std: Of the latents, shape (n_latent,).
             flows: Densities of the mapped latents; their mean is the density.
             marginals: Map of each latent; none = latents are only standardised.
+            given: Map of each number that the density is conditional on.
         """
         self.config, self.mean, self.std = config, mean, std
-        self.marginals = tuple(marginals)
+        self.marginals, self.given = tuple(marginals), tuple(given)
         self._flows = [flow.eval() for flow in flows]
 
-    def log_p(self, latents: FloatArray) -> FloatArray:
-        """Return log densities per unit latent volume, float64, shape (n_galaxy,)."""
-        return _blockwise(self._log_p, latents)
+    def log_p(self, latents: FloatArray, given: FloatArray | None = None) -> FloatArray:
+        """Return log densities per unit latent volume, float64, shape (n_galaxy,).
 
-    def log_p_rank(self, latents: FloatArray) -> FloatArray:
+        Args:
+            latents: Shape (n_galaxy, n_latent).
+            given: What a conditional density is conditional on, shape (n_galaxy, n_given).
+        """
+        return _blockwise(self._log_p, latents, given)
+
+    def log_p_rank(self, latents: FloatArray, given: FloatArray | None = None) -> FloatArray:
         """Return log densities of the mapped latents: how unusual is the combination of ranks."""
-        return _blockwise(lambda some: self._log_density(self.mapped(some)[0]), latents)
+        return _blockwise(
+            lambda some, known: self._log_density(self.mapped(some)[0], known), latents, given
+        )
 
-    def _log_p(self, latents: FloatArray) -> FloatArray:
+    def _log_p(self, latents: FloatArray, given: FloatArray | None) -> FloatArray:
         values, log_slope = self.mapped(latents)
-        return self._log_density(values) + log_slope
+        return self._log_density(values, given) + log_slope
+
+    def context(self, given: FloatArray | None) -> Tensor | None:
+        """Return what the transforms take for what is given, float32, shape (n_galaxy, n_given)."""
+        if not self.given:
+            return None
+        if given is None or given.shape[1:] != (len(self.given),):
+            raise ValueError(f"this density is conditional on {len(self.given)} numbers an object")
+        columns = [item.forward(given[:, at])[0] for at, item in enumerate(self.given)]
+        return torch.as_tensor(np.stack(columns, axis=1), dtype=torch.float32)
 
     def mapped(self, latents: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return what enters the transforms, shape (n_galaxy, n_latent), and the log Jacobian."""
@@ -151,6 +194,8 @@ class LatentFlow:
         tensors |= {"latent_mean": torch.tensor(self.mean), "latent_std": torch.tensor(self.std)}
         for at, marginal in enumerate(self.marginals):
             tensors[f"marginal.{at}"] = torch.tensor(marginal.to_array())
+        for at, marginal in enumerate(self.given):
+            tensors[f"given.{at}"] = torch.tensor(marginal.to_array())
         path.write_bytes(save(tensors, metadata={"config": json.dumps(asdict(self.config))}))
 
     @classmethod
@@ -171,6 +216,10 @@ class LatentFlow:
             marginals = [
                 Marginal.from_array(tensors.pop(name).numpy()) for name in names if name in tensors
             ]
+            given = [
+                Marginal.from_array(tensors.pop(f"given.{at}").numpy())
+                for at in range(config.n_given)
+            ]
             flows = []
             for number in range(config.n_flow):
                 prefix = f"{number}." if config.n_flow > 1 else ""
@@ -180,22 +229,26 @@ class LatentFlow:
                 flows.append(flow)
         except (OSError, SafetensorError, KeyError, TypeError, RuntimeError) as error:
             raise ValueError(f"{path} is not a readable flow: {error}") from error
-        return cls(config, mean=mean, std=std, flows=flows, marginals=marginals)
+        return cls(config, mean=mean, std=std, flows=flows, marginals=marginals, given=given)
 
-    def _log_density(self, values: FloatArray) -> FloatArray:
+    def _log_density(self, values: FloatArray, given: FloatArray | None) -> FloatArray:
         """Return the log of the mean density of the flows, float64, shape (n_galaxy,)."""
-        tensor = torch.as_tensor(values, dtype=torch.float32)
+        tensor, known = torch.as_tensor(values, dtype=torch.float32), self.context(given)
         with torch.no_grad():
-            densities = torch.stack([flow.log_prob(tensor).double() for flow in self._flows])
+            densities = torch.stack([flow.log_prob(tensor, known).double() for flow in self._flows])
         return (densities.logsumexp(dim=0) - np.log(len(self._flows))).numpy()
 
 
-def _blockwise(function: Callable[[FloatArray], FloatArray], latents: FloatArray) -> FloatArray:
+def _blockwise(
+    function: Callable[[FloatArray, FloatArray | None], FloatArray],
+    latents: FloatArray,
+    given: FloatArray | None,
+) -> FloatArray:
     """Return a function of latents, shape (n_galaxy,), computed `LOG_P_ROWS` at a time."""
     result = np.empty(len(latents))
     for start in range(0, len(latents), LOG_P_ROWS):
         rows = slice(start, start + LOG_P_ROWS)
-        result[rows] = function(latents[rows])
+        result[rows] = function(latents[rows], None if given is None else given[rows])
     return result
 
 
@@ -209,10 +262,13 @@ def new_flow(config: FlowConfig, n_latent: int, *, seed: int) -> Flow:
                 MaskedAffineAutoregressiveTransform(
                     features=n_latent,
                     hidden_features=config.n_hidden,
+                    context_features=config.n_given or None,
                     num_blocks=2,
-                    use_residual_blocks=False,
+                    use_residual_blocks=bool(config.n_given),  # only these take a context
                     activation=torch.tanh,
                 ),
                 RandomPermutation(features=n_latent),
             ]
-        return Flow(CompositeTransform(transforms), StandardNormal([n_latent]))
+        return Flow(
+            CompositeTransform(transforms), n_latent=n_latent, conditional=config.n_given > 0
+        )

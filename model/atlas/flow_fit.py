@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
-from nflows.flows import Flow
 from scipy.spatial import KDTree
 from torch import Tensor
 from tqdm import tqdm
 
-from data.arrays import FloatArray
-from model.atlas.flow import LOG_P_ROWS, FlowConfig, FlowReport, LatentFlow, new_flow
+from data.arrays import FloatArray, IntArray
+from model.atlas.flow import LOG_P_ROWS, Flow, FlowConfig, FlowReport, LatentFlow, new_flow
 from model.atlas.marginal import fit_marginal
 from model.device import one_thread
 
@@ -20,6 +21,11 @@ MOST_VALID = 50_000
 """Objects held out at most."""
 HALVINGS = 2
 """Times that the learning rate is halved before training stops."""
+LEFT_OUT = 0.02
+"""Share of the held-out objects, the least probable, that do not tell when to stop: a handful of
+outliers make the mean rise while the density of all others still improves."""
+GAIN = 0.005
+"""Nats by which the held-out loss must fall within `FlowConfig.patience` passes."""
 DECAY = 0.99
 """Of the running mean of the weights, which is what is kept: it is smoother than any one step."""
 TWO_SAMPLE_ROWS, TWO_SAMPLE_NEIGHBOURS = 5000, 5
@@ -27,13 +33,18 @@ TWO_SAMPLE_ROWS, TWO_SAMPLE_NEIGHBOURS = 5000, 5
 
 
 def fit_flow(
-    latents: FloatArray, config: FlowConfig, *, progress: bool = False
+    latents: FloatArray,
+    config: FlowConfig,
+    *,
+    given: FloatArray | None = None,
+    progress: bool = False,
 ) -> tuple[LatentFlow, FlowReport]:
     """Fit the flow, stopping early on held-out objects; the best weights are kept.
 
     Args:
         latents: Finite latents, shape (n_galaxy, n_latent); 20 objects at least.
-        config: Settings.
+        config: Settings; `n_given` follows from `given`.
+        given: Finite numbers that the density shall be conditional on, (n_galaxy, n_given).
         progress: Show a bar.
 
     Raises:
@@ -41,6 +52,7 @@ def fit_flow(
     """
     if len(latents) < 20:
         raise ValueError(f"a flow needs at least 20 objects, got {len(latents)}")
+    config = replace(config, n_given=0 if given is None else given.shape[1])
     mean, std = latents.mean(axis=0, dtype=np.float64), latents.std(axis=0, dtype=np.float64)
     order = np.random.default_rng(config.seed).permutation(len(latents))
     n_valid = max(8, min(MOST_VALID, round(config.valid_fraction * len(latents))))
@@ -52,11 +64,16 @@ def fit_flow(
     fitted = LatentFlow(
         config, mean=mean, std=np.where(std > 0, std, 1.0), flows=flows,
         marginals=[fit_marginal(column) for column in latents[learnt].T],
+        given=[] if given is None else [fit_marginal(column) for column in given[learnt].T],
     )  # fmt: skip
-    values = torch.empty(latents.shape, dtype=torch.float32)
+    n_latent = latents.shape[1]
+    values = torch.empty((len(latents), n_latent + config.n_given), dtype=torch.float32)
     for start in range(0, len(latents), LOG_P_ROWS):
         rows = slice(start, start + LOG_P_ROWS)
-        values[rows] = torch.as_tensor(fitted.mapped(latents[rows])[0])
+        values[rows, :n_latent] = torch.as_tensor(fitted.mapped(latents[rows])[0])
+        known = fitted.context(None if given is None else given[rows])
+        if known is not None:
+            values[rows, n_latent:] = known
     train, valid = values[learnt], values[held_out]
     with one_thread():
         steps = sum(
@@ -65,21 +82,31 @@ def fit_flow(
         )
     for flow in flows:
         flow.eval()
-    agreement, error = two_sample(
-        fitted.mapped(latents[held_out])[0],
-        fitted.mapped(fitted.sample(n_valid, seed=config.seed))[0], seed=config.seed,
-    )  # fmt: skip
-    report = FlowReport(
+    return fitted, _report(fitted, latents, given, learnt=learnt, held_out=held_out, steps=steps)
+
+
+def _report(
+    fitted: LatentFlow, latents: FloatArray, given: FloatArray | None, *, learnt: IntArray,
+    held_out: IntArray, steps: int,
+) -> FlowReport:  # fmt: skip
+    """Tell how well a flow does on objects that it has not seen."""
+    n_valid, seed = len(held_out), fitted.config.seed
+    agreement = error = float("nan")
+    if given is None:
+        drawn = fitted.mapped(fitted.sample(n_valid, seed=seed))[0]
+        agreement, error = two_sample(fitted.mapped(latents[held_out])[0], drawn, seed=seed)
+    seen = learnt[: 4 * n_valid]
+    valid_given, seen_given = (None if given is None else given[rows] for rows in (held_out, seen))
+    return FlowReport(
         n_train=len(learnt),
         n_valid=n_valid,
         steps=steps,
-        train_loss=-float(fitted.log_p_rank(latents[learnt[: 4 * n_valid]]).mean()),
-        valid_loss=-float(fitted.log_p_rank(latents[held_out]).mean()),
-        valid_log_p=float(fitted.log_p(latents[held_out]).mean()),
+        train_loss=-float(fitted.log_p_rank(latents[seen], seen_given).mean()),
+        valid_loss=-float(fitted.log_p_rank(latents[held_out], valid_given).mean()),
+        valid_log_p=float(fitted.log_p(latents[held_out], valid_given).mean()),
         two_sample=agreement,
         two_sample_error=error,
     )
-    return fitted, report
 
 
 def two_sample(first: FloatArray, second: FloatArray, *, seed: int) -> tuple[float, float]:
@@ -112,6 +139,7 @@ def _train(
     size = max(1, min(config.batch_size, max(256, len(train) // STEPS_OF_A_PASS), len(train)))
     mean = {key: value.clone() for key, value in flow.state_dict().items()}
     best, kept, since, halved, step = _loss(flow, valid), dict(mean), 0, 0, 0
+    reference = best
     with tqdm(total=config.max_passes, desc="flow", unit="pass", disable=not progress) as bar:
         for _ in range(config.max_passes):
             for batch in torch.randperm(len(train), generator=generator).split(size):
@@ -121,7 +149,10 @@ def _train(
             loss = _loss_of(flow, mean, valid)
             bar.update()
             bar.set_postfix(valid=f"{loss:.3f}")
-            since = 0 if loss < best - 1e-4 else since + 1
+            if loss < reference - GAIN:
+                reference, since = loss, 0
+            else:
+                since += 1
             if loss < best:
                 best, kept = loss, {key: value.clone() for key, value in mean.items()}
             if since >= config.patience:
@@ -137,7 +168,7 @@ def _train(
 def _step(flow: Flow, batch: Tensor, optimizer: torch.optim.Optimizer) -> None:
     flow.train()
     optimizer.zero_grad()
-    (-flow.log_prob(batch).mean()).backward()
+    (-_log_prob(flow, batch).mean()).backward()
     torch.nn.utils.clip_grad_norm_(flow.parameters(), 5.0)
     optimizer.step()
 
@@ -159,7 +190,15 @@ def _loss_of(flow: Flow, weights: dict[str, Tensor], values: Tensor) -> float:
 
 
 def _loss(flow: Flow, values: Tensor) -> float:
+    """Return the mean -log p of all but the `LEFT_OUT` least probable."""
     flow.eval()
     with torch.no_grad():
-        parts = [flow.log_prob(part).sum() for part in values.split(LOG_P_ROWS)]
-        return -float(torch.stack(parts).sum() / len(values))
+        log_p = torch.cat([_log_prob(flow, part) for part in values.split(LOG_P_ROWS)])
+    n_left_out = int(LEFT_OUT * len(log_p))
+    return -float(log_p.sort().values[n_left_out:].mean())
+
+
+def _log_prob(flow: Flow, values: Tensor) -> Tensor:
+    """Return log densities of latents that are followed by what is given, shape (n,)."""
+    n_latent = flow.n_latent
+    return flow.log_prob(values[:, :n_latent], values[:, n_latent:])

@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.spatial import KDTree
-from sklearn.ensemble import IsolationForest
 
 from data.arrays import FloatArray
 from model.atlas.neighbours import Neighbours, find_neighbours
 
 LOF_NEIGHBOURS = 20
 """Neighbours of the local outlier factor: scikit-learn's default, as in Portillo+2020."""
-N_TREE = 200
 ROWS_AT_ONCE = 65_536
 
 
 def neighbour_distance(neighbours: Neighbours) -> FloatArray:
     """Return the distance to the farthest neighbour of a graph, float32, shape (n_galaxy,)."""
     return neighbours.distances[:, -1].astype(np.float32)
-
-
-def isolation_forest(latents: FloatArray, *, seed: int) -> IsolationForest:
-    """Return a forest of random cuts through latents of shape (n_galaxy, n_latent)."""
-    return IsolationForest(n_estimators=N_TREE, random_state=seed, n_jobs=1).fit(latents)
-
-
-def isolation(forest: IsolationForest, latents: FloatArray) -> FloatArray:
-    """Return the anomaly score of an isolation forest (Liu, Ting & Zhou 2008, equation 2).
-
-    Args:
-        forest: From `isolation_forest`.
-        latents: Shape (n_galaxy, n_latent).
-
-    Returns:
-        2^(-E(h) / c), 0 to 1, float32, shape (n_galaxy,).
-    """
-    starts = range(0, len(latents), ROWS_AT_ONCE)
-    parts = [-forest.score_samples(latents[start : start + ROWS_AT_ONCE]) for start in starts]
-    return np.concatenate(parts).astype(np.float32)
 
 
 def local_outlier_factor(latents: FloatArray, neighbours: Neighbours) -> FloatArray:

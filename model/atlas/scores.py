@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from data.arrays import BoolArray, FloatArray, IntArray
 from data.spectra import Spectra
-from model.atlas.latent_scores import LOF_NEIGHBOURS, N_TREE
+from model.atlas.latent_scores import LOF_NEIGHBOURS
+from model.isolation import N_TREE
 from model.misfit import misfit
 from model.residuals.double_peaks import find_double_peaks
 
@@ -66,6 +67,12 @@ SCORES: tuple[Score, ...] = (
         "unusual combinations, where -log p is also high for extreme values of one latent alone.",
     ),
     Score(
+        column="neg_log_p_conditional",
+        label="−log p at its z and S/N",
+        explanation="−log p among objects of the same redshift and S/N: high for what is rare for "
+        "its redshift and noise (`--flow-conditional`).",
+    ),
+    Score(
         column="knn_distance",
         label="neighbour distance",
         explanation=f"Distance in latent space to the {LOF_NEIGHBOURS}th nearest object: high "
@@ -116,7 +123,7 @@ SCORES: tuple[Score, ...] = (
         "values make every other score less sure.",
     ),
 )
-"""All scores of an atlas, in the order shown."""
+"""All scores that an atlas may have, in the order shown."""
 
 
 def share_above(values: FloatArray, value: float) -> float:

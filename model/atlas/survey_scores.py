@@ -10,24 +10,18 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import FloatArray
-from model.atlas.encoding import latent_columns
-from model.atlas.flow import LatentFlow
-from model.atlas.latent_scores import (
-    LOF_NEIGHBOURS,
-    isolation,
-    isolation_forest,
-    local_outlier_factor,
-    neighbour_distance,
-)
+from model.atlas.atlas import FOREST
+from model.atlas.latent_scores import LOF_NEIGHBOURS, local_outlier_factor, neighbour_distance
 from model.atlas.neighbours import Neighbours
 from model.atlas.strangeness import fit_strangeness
+from model.isolation import fit_forest
 from model.residuals.patterns import MOST_ROWS
 from model.residuals.windows import Windows
 
 
 def add_survey_scores(
     encoded: pd.DataFrame,
-    flow: LatentFlow,
+    latents: FloatArray,
     neighbours: Neighbours,
     folder: Path,
     windows: Sequence[Path],
@@ -39,20 +33,19 @@ def add_survey_scores(
 
     Args:
         encoded: What `encode_source` returned.
-        flow: Density of the latents.
+        latents: Of all objects, float32, shape (n_galaxy, n_latent).
         neighbours: Graph of the latents.
-        folder: Atlas, gets `strangeness.safetensors`.
+        folder: Atlas, gets `strangeness.safetensors` and `isolation.npz`.
         windows: Files of residual windows, in the order of objects, named for the first row.
         rest_range: Of the windows, Angstrom.
         seed: Of the isolation forest.
     """
-    latents = encoded[latent_columns(len(flow.mean))].to_numpy(np.float32)
-    encoded["neg_log_p"] = -flow.log_p(latents).astype(np.float32)
-    encoded["neg_log_p_rank"] = -flow.log_p_rank(latents).astype(np.float32)
     graph = neighbours.first(min(LOF_NEIGHBOURS, neighbours.k))
     encoded["lof"] = local_outlier_factor(latents, graph)
     encoded["knn_distance"] = neighbour_distance(graph)
-    encoded["isolation"] = isolation(isolation_forest(latents, seed=seed), latents)
+    forest = fit_forest(latents, seed=seed)
+    forest.save(folder / FOREST)
+    encoded["isolation"] = forest.score(latents)
     encoded["strangeness"] = _strangeness(encoded, folder, windows, rest_range)
 
 

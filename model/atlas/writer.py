@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ from model.atlas.atlas import SCHEMA_VERSION
 from model.atlas.embedding import EMBEDDINGS, EmbeddingConfig
 from model.atlas.flow import LatentFlow
 from model.atlas.latent_scores import LOF_NEIGHBOURS
-from model.atlas.scores import SCORES
+from model.atlas.scores import Score
 
 GROUP_ROWS = 131_072
 """Rows of a row group of the catalogue, what is converted at a time."""
@@ -56,7 +56,7 @@ def write_catalog(
     if "snr" in survey:
         encoded = encoded.drop(columns="snr")
     replaced = [column for column in encoded if column in survey]
-    _save_catalog(pd.concat([survey.drop(columns=replaced), encoded], axis=1), path)
+    save_catalog(pd.concat([survey.drop(columns=replaced), encoded], axis=1), path)
     return replaced
 
 
@@ -65,6 +65,7 @@ def write_info(
     about: Mapping[str, Any],
     settings: EmbeddingConfig,
     flow: LatentFlow,
+    scores: Sequence[Score],
     quality: Mapping[str, Mapping[str, Any]],
 ) -> None:
     """Write atlas.json.
@@ -74,6 +75,7 @@ def write_info(
         about: Entries of this atlas alone: name, source, model, notes ...
         settings: Of the maps.
         flow: Gives mean and spread of the latents.
+        scores: What the catalogue has.
         quality: Of each map made, by its name.
     """
     info = {
@@ -85,7 +87,7 @@ def write_info(
             for item in EMBEDDINGS
             if item.name in quality
         ],
-        "scores": [score.to_dict() for score in SCORES],
+        "scores": [score.to_dict() for score in scores],
         "latent_mean": flow.mean.tolist(),
         "latent_std": flow.std.tolist(),
         "settings": settings.to_dict() | {"lof_neighbours": LOF_NEIGHBOURS},
@@ -96,7 +98,12 @@ def write_info(
 
 def portable_reference(source: SpectrumSource, out: Path) -> dict[str, Any]:
     """Return the source's reference, with its path seen from the atlas: both can move together."""
-    reference = source.reference()
+    return _portable(source.reference(), out)
+
+
+def _portable(reference: dict[str, Any], out: Path) -> dict[str, Any]:
+    if "sources" in reference:
+        return reference | {"sources": [_portable(item, out) for item in reference["sources"]]}
     if "path" not in reference:
         return reference
     return reference | {"relative_path": os.path.relpath(reference["path"], out)}
@@ -107,7 +114,7 @@ def _about(name: str, settings: EmbeddingConfig) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key.startswith(name) or key == "seed"}
 
 
-def _save_catalog(catalog: pd.DataFrame, path: Path) -> None:
+def save_catalog(catalog: pd.DataFrame, path: Path) -> None:
     """Write a catalogue, some rows at a time; numbers byte by byte: that makes them two thirds."""
     numbers = [name for name in catalog if catalog[name].dtype.kind == "f"]
     others = [name for name in catalog if name not in numbers]

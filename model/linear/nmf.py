@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.optimize import nnls
 from torch import Tensor
 from tqdm import tqdm
 
@@ -87,6 +86,8 @@ def solve_nonnegative(normal: Tensor, right: Tensor) -> FloatArray:
         normal: Positive definite, shape (n, k, k).
         right: Shape (n, k).
     """
+    from scipy.optimize import nnls  # takes a while, and not every model needs it
+
     factor = torch.linalg.cholesky(normal.detach())
     target = torch.linalg.solve_triangular(factor, right.detach()[:, :, None], upper=False)
     rows = zip(factor.mT.cpu().numpy(), target[:, :, 0].cpu().numpy(), strict=True)

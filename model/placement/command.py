@@ -1,6 +1,7 @@
 """Places spectra of files in an atlas.
 
 python -m model place ATLAS FILE... [--z Z] [--refine] [--out TABLE.csv]
+python -m model place ATLAS SURVEY --join ATLAS-OF-BOTH
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pandas as pd
 from data.atomic import replacing
 from data.columns import column
 from data.commands import setting
+from data.source import open_folder
 from model.atlas.atlas import Atlas
 from model.atlas.scores import share_above
 from model.placement.files import encodable_grids, read_spectra
@@ -32,7 +34,8 @@ class PlaceConfig:
 
     atlas: Path = setting(help="atlas folder", positional=True)
     file: tuple[Path, ...] = setting(
-        help="files of spectra, of any format that ingest reads, or folders", positional=True
+        help="files of spectra, of any format that ingest reads, or folders; with --join a survey",
+        positional=True,
     )
     z: float | None = setting(help="redshift of all of them, whatever the files say", default=None)
     air: bool = setting(
@@ -43,6 +46,9 @@ class PlaceConfig:
     )
     neighbours: int = setting(help="nearest objects of the atlas to list", default=5)
     out: Path | None = setting(help="table to write, .csv or .parquet", default=None)
+    join: Path | None = setting(
+        help="atlas folder to make, of all objects of the atlas and of a survey's", default=None
+    )
 
     def __post_init__(self) -> None:
         """Refuse what can not be done."""
@@ -50,6 +56,8 @@ class PlaceConfig:
             raise ValueError(f"--out must end in {' or '.join(SUFFIXES)}, got {self.out}")
         if not 0 <= self.neighbours <= 32:
             raise ValueError(f"neighbours must lie in 0..32, got {self.neighbours}")
+        if self.join is not None and len(self.file) != 1:
+            raise ValueError(f"--join takes one survey, got {len(self.file)} files")
 
 
 def place(config: PlaceConfig) -> None:
@@ -59,6 +67,12 @@ def place(config: PlaceConfig) -> None:
         ValueError: No spectrum can be placed, or the atlas is damaged.
     """
     atlas = Atlas(config.atlas)
+    if config.join is not None:
+        from model.placement.join import join_survey  # takes a while, and few join surveys
+
+        (path,) = config.file
+        join_survey(atlas, open_folder(path)[1], config.join, name=path.resolve().name)
+        return
     found = read_spectra(config.file, encodable_grids(atlas), z=config.z, air=config.air)
     for item in found.rejected:
         sys.stderr.write(f"left out {item.file} {item.object_id}: {item.reason}\n")

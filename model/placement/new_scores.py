@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy.spatial import KDTree
-from sklearn.ensemble import IsolationForest
 
 from data.arrays import BoolArray, FloatArray
 from data.spectra import Spectra
 from model.atlas.atlas import Atlas
-from model.atlas.latent_scores import (
-    LOF_NEIGHBOURS,
-    isolation,
-    isolation_forest,
-    outlier_factor_of_new,
-)
+from model.atlas.latent_scores import LOF_NEIGHBOURS, outlier_factor_of_new
 from model.atlas.scores import spectrum_scores
 from model.residuals.reasons import reason_columns
 from model.residuals.windows import measure_windows
@@ -30,10 +23,6 @@ class NewScores:
         """Take an atlas and the k-d tree of its latents."""
         self._atlas, self._tree = atlas, tree
         self._graph = atlas.neighbours.first(min(LOF_NEIGHBOURS, atlas.neighbours.k))
-
-    @cached_property
-    def _forest(self) -> IsolationForest:
-        return isolation_forest(self._atlas.latents, seed=int(self._atlas.info.get("seed", 0)))
 
     def row(
         self, spectrum: Spectra, latents: FloatArray, flux: FloatArray, covered: BoolArray
@@ -49,6 +38,10 @@ class NewScores:
         scores = spectrum_scores(spectrum, flux, covered)
         row: dict[str, Any] = {name: float(values[0]) for name, values in scores.items()}
         row |= self.of_latents(latents)
+        conditional = self._atlas.conditional_flow
+        if conditional is not None:
+            given = np.column_stack([spectrum.z, scores["snr"]])
+            row["neg_log_p_conditional"] = float(-conditional.log_p(latents, given)[0])
         usual = self._atlas.strangeness
         if usual is not None:
             windows = measure_windows(spectrum, flux, covered, usual.rest_range)
@@ -74,5 +67,5 @@ class NewScores:
         if "knn_distance" in wanted:
             row["knn_distance"] = float(np.ravel(near)[-1])
         if "isolation" in wanted:
-            row["isolation"] = float(isolation(self._forest, latents)[0])
+            row["isolation"] = float(atlas.forest.score(latents)[0])
         return row

@@ -1,7 +1,12 @@
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from model.atlas.active import expected_improvement, relearn, starting_set
+
+DEMO = Path(__file__).parents[3] / "data" / "demo"
 
 
 @pytest.fixture
@@ -57,6 +62,23 @@ def test_result_depends_on_its_inputs_only(sample):
     first = relearn(latents, raw, **options)
     np.testing.assert_array_equal(first, relearn(latents, raw, **options))
     np.testing.assert_allclose(first, relearn(7 * latents, 9 * raw + 1, **options), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("wanted", "by_rank"), [("extreme dust", True), ("arm step", False)])
+def test_fifty_labels_treble_one_kind_and_lose_no_other(wanted, by_rank):
+    """Ten at a time, the first of the list are graded 5 if they are of the kind, else 0."""
+    catalog = pd.read_parquet(DEMO / "catalog.parquet")
+    latents = catalog[[name for name in catalog if name.startswith("latent_")]].to_numpy("f4")
+    raw, kinds = catalog["strangeness"].to_numpy(float), catalog["outlier_kind"].to_numpy(str)
+    score, rows = raw, np.empty(0, dtype=int)
+    for _ in range(5):
+        order = np.argsort(-score, kind="stable")
+        rows = np.concatenate([rows, order[~np.isin(order, rows)][:10]])
+        grades = np.where(kinds[rows] == wanted, 5.0, 0.0)
+        score = relearn(latents, raw, rows=rows, grades=grades, seed=0, by_rank=by_rank)
+    before, after = (kinds[np.argsort(-one, kind="stable")] for one in (raw, score))
+    assert (after[:50] == wanted).sum() >= 3 * (before[:50] == wanted).sum() > 0
+    assert set(before[:500]) <= set(after[:500])
 
 
 def test_all_labelled_at_one_place_gives_finite_scores():

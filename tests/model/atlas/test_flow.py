@@ -4,8 +4,8 @@ import torch
 from scipy.stats import multivariate_normal
 from scipy.stats import t as student_t
 
-from model.atlas.flow import FlowConfig, LatentFlow
-from model.atlas.flow_fit import fit_flow, two_sample
+from model.atlas.flow import FlowConfig, LatentFlow, new_flow
+from model.atlas.flow_fit import _loss, fit_flow, two_sample
 
 QUICK = FlowConfig(max_passes=25)
 
@@ -115,6 +115,30 @@ def test_an_ensemble_averages_densities(tmp_path):
     densities = [np.exp(one.log_p(latents)) for one in single]
     np.testing.assert_allclose(np.exp(both.log_p(latents)), np.mean(densities, axis=0), rtol=1e-5)
     assert both.sample(7, seed=0).shape == (7, 2)
+
+
+def test_a_conditional_density_is_that_at_what_is_given(rng, tmp_path):
+    given = rng.normal(size=(1500, 2)) + [0, 50]
+    latents = (3 * given[:, :1] + 0.1 * rng.normal(size=(1500, 2))).astype(np.float32)
+    flow, report = fit_flow(latents, QUICK, given=given)
+    flow.save(tmp_path / "flow.safetensors")
+    again = LatentFlow.load(tmp_path / "flow.safetensors")
+    np.testing.assert_array_equal(again.log_p(latents, given), flow.log_p(latents, given))
+    # Latents that are common, but not where these are: 10 sigma off.
+    moved = np.median(flow.log_p(latents, given)) - np.median(flow.log_p(latents + 1, given))
+    assert moved > 10
+    assert report.valid_log_p == pytest.approx(-2 * (0.5 + np.log(0.1 * np.sqrt(2 * np.pi))), abs=1)
+    with pytest.raises(ValueError, match="conditional on 2 numbers"):
+        flow.log_p(latents)
+
+
+def test_a_few_outliers_do_not_tell_when_to_stop(rng):
+    flow = new_flow(FlowConfig(), 3, seed=0)
+    values = torch.as_tensor(rng.normal(size=(1000, 3)), dtype=torch.float32)
+    moved = values.clone()
+    moved[::100] *= 300
+    assert abs(_loss(flow, moved) - _loss(flow, values)) < 0.1
+    assert -flow.log_prob(moved).mean() > -flow.log_prob(values).mean() + 10
 
 
 def test_two_samples_of_one_distribution_can_not_be_told_apart(rng):
