@@ -24,7 +24,7 @@ def rng() -> np.random.Generator:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the number of damaged files be chosen."""
-    parser.addoption("--mutants", type=int, default=110, help="damaged files of each kind read")
+    parser.addoption("--mutants", type=int, default=39, help="damaged files of each kind read")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.grid import INSTRUMENTS, NORM_RANGE, WaveGrid
-from data.ingest.cells import plain_text
+from data.ingest.cells import number, plain_text
+from data.ingest.damage import fact_problem, other_snr, snr_problem, without_impossible
 from data.ingest.file_list import file_state, printable_name
 from data.ingest.formats import read_file
 from data.ingest.grids import Grids
@@ -31,6 +32,11 @@ Z_DIFFERS = 0.005
 """Redshifts of file and catalogue differ if they are more than this times 1 + z apart."""
 SAME_Z = 1e-5
 """Redshifts so near are one that was rounded."""
+WHOLE_FACT = "right ascension, declination or redshift is a whole number: were its decimals lost?"
+OTHER_SNR = (
+    "contradiction: the median signal to noise of the spectrum is not that in the file's table "
+    "(SN_MEDIAN_ALL)"
+)
 RESAMPLED = (
     "resampled onto the {} grid from wavelengths of their own; --instrument and a name of yours "
     "gives them a grid made from these"
@@ -128,9 +134,12 @@ def read_batch(files: list[str], criteria: Criteria) -> FileContents:
     for name in files:
         printed = printable_name(name)
         contents.states.append(file_state(name))
+        n_before = len(contents.rows) + len(contents.rejected)
         try:
             for raw in _read(name, criteria):
                 _take(raw, printed, criteria, contents)
+            if len(contents.rows) + len(contents.rejected) == n_before:
+                raise ValueError("no object: the file's tables have no row")
         except (ValueError, OSError) as error:
             contents.rejected.append(Rejection(printed, "", plain_text(_reason(error))))
         except Exception as error:  # a hostile file may raise anything
@@ -151,7 +160,7 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
         facts |= _from_catalog(facts, criteria.catalog, file)
     if criteria.z is not None:
         facts["z"] = criteria.z
-    problem = raw.problem or criteria.cuts.reason(facts)
+    problem = raw.problem or fact_problem(facts) or criteria.cuts.reason(facts)
     name = criteria.grids.target[raw.instrument]
     grid = criteria.grids.by_name[name]
     shift = pixel_shift(grid if raw.wave is not None else INSTRUMENTS[raw.instrument], grid)
@@ -162,14 +171,14 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
         contents.rejected.append(Rejection(file, object_id, problem))
         return
     try:
-        raw = resampled(raw, grid)
+        raw = resampled(without_impossible(raw), grid)
         ready = _prepared(raw, grid, shift or 0, facts["z"], criteria)
     except ValueError as error:
         known = (remark for remark in raw.remarks if remark != NO_MASK)
         reason = "; ".join((str(error), *known))
         contents.rejected.append(Rejection(file, object_id, reason))
         return
-    if problem := criteria.cuts.noise_reason(ready.snr):
+    if problem := snr_problem(ready.snr) or criteria.cuts.noise_reason(ready.snr):
         contents.rejected.append(Rejection(file, object_id, problem))
         return
     contents.masked.update(raw.masked_by)
@@ -178,7 +187,7 @@ def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContent
     seen_by = {"instrument": criteria.grids.instrument(raw.instrument), "file": file}
     contents.rows.append(facts | measures | seen_by)
     contents.grids.append(name)
-    contents.remarks.update(raw.remarks)
+    contents.remarks.update(_remarks(raw, facts, ready.snr))
     if raw.instrument == OTHER and name in INSTRUMENTS:
         contents.remarks[RESAMPLED.format(name)] += 1
     contents.flux.append(ready.flux)
@@ -202,6 +211,18 @@ def _prepared(
         z=z,
         norm_range=criteria.norm,
     )
+
+
+def _remarks(raw: RawSpectrum, facts: Mapping[str, Any], snr: float) -> tuple[str, ...]:
+    """Return what to say of an accepted spectrum."""
+    told = raw.remarks
+    if facts.get("catalog_row", -1) < 0:
+        missing = [name for name in ("ra", "dec", "zwarning") if math.isnan(number(facts[name]))]
+        missing += ["class"] if not facts["class"] else []
+        told += (f"not in the file: {', '.join(missing)}",) if missing else ()
+    if any(number(facts[name]) % 1 == 0 for name in ("ra", "dec", "z")):
+        told += (WHOLE_FACT,)
+    return (*told, OTHER_SNR) if other_snr(snr, raw.stated_snr) else told
 
 
 def _from_catalog(facts: dict[str, Any], choice: CatalogChoice, file: str) -> dict[str, Any]:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 PLACEHOLDERS = (-1.0, -99.0, -999.0, -9999.0)
 """What tables write where a number is not known."""
+EXACT = 2.0**53
+"""Floating-point numbers from here on have lost digits: they identify nothing."""
 
 
 def plain_text(value: Any) -> str:  # noqa: ANN401 - whatever a table cell holds
     """Return a table cell as one line of printable text; markup stays text."""
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-    return "".join(c if c.isprintable() else " " for c in text).strip()
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return text.strip()
 
 
 def number(value: Any) -> float:  # noqa: ANN401 - whatever a table cell holds
-    """Return a table cell as a number; NaN where it holds none."""
+    """Return a table cell as a number; NaN where it holds none. Truth values are none."""
+    kind = type(value)
+    if kind is float:
+        return value
+    if kind is bool or kind is np.bool_:
+        return math.nan
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -30,17 +40,13 @@ def positive(value: Any) -> float:  # noqa: ANN401 - whatever a table cell holds
     return result if result > 0 else math.nan
 
 
-def in_range(facts: Mapping[str, Any], limits: Mapping[str, tuple[float, float]]) -> None:
-    """Refuse facts that can not be true; missing ones and placeholders pass.
-
-    Args:
-        facts: Name -> number.
-        limits: Name -> lowest and highest value possible.
-
-    Raises:
-        ValueError: One lies outside its limits.
-    """
-    for name, (low, high) in limits.items():
-        value = number(facts.get(name))
-        if value not in PLACEHOLDERS and (value < low or value > high):
-            raise ValueError(f"damaged: {name} must be {low:g} to {high:g}, got {value:g}")
+def whole_number(value: Any) -> int | None:  # noqa: ANN401 - whatever a table cell holds
+    """Return a table cell as an integer; None where it holds none, or one that lost digits."""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return int(value)
+    known = number(value)
+    if not math.isfinite(known) or known != int(known):
+        return None
+    if isinstance(value, str | bytes):
+        return int(value) if plain_text(value).lstrip("+-").isdigit() else None
+    return int(known) if abs(known) < EXACT else None

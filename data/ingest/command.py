@@ -35,6 +35,8 @@ MAX_FILES, MAX_BYTES = 128, 64_000_000
 """Files and bytes read between two entries of the journal; they bound the memory."""
 FILES_PER_PROCESS = 300
 """One process more for each so many files: fewer are read before it has started."""
+BYTES_PER_PROCESS = 150_000_000
+"""The same for large files, as those of whole plates."""
 SOFTWARE = ("numpy", "pandas", "zarr", "fitsio")
 
 
@@ -137,7 +139,9 @@ def _append_all(
         say(f"going on: {len(found.files) - len(left)} of {len(found.files)} files were done")
     rejected = done.rejected
     work = batches(left, max_files=MAX_FILES, max_bytes=MAX_BYTES)
-    jobs = config.jobs or min(len(os.sched_getaffinity(0)), 1 + len(left) // FILES_PER_PROCESS)
+    n_byte = sum(os.path.getsize(name) for name in left if os.path.isfile(name))
+    useful = 1 + max(len(left) // FILES_PER_PROCESS, n_byte // BYTES_PER_PROCESS)
+    jobs = config.jobs or min(len(os.sched_getaffinity(0)), len(left) or 1, useful)
     with tqdm(
         total=len(found.files), initial=len(found.files) - len(left), unit="file", disable=None
     ) as progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,16 @@ import fitsio
 import numpy as np
 from numpy.typing import NDArray
 
-from data.arrays import IndexArray
+from data.arrays import BoolArray, IndexArray
 from data.grid import INSTRUMENTS
-from data.ingest.cells import number, plain_text, positive
+from data.ingest.cells import number, plain_text, positive, whole_number
+from data.ingest.damage import (
+    IMPOSSIBLE_PIXELS,
+    contradiction,
+    impossible,
+    in_survey_unit,
+    unit_problem,
+)
 from data.ingest.file_list import companions
 from data.ingest.pixel_mask import MaskPolicy
 from data.ingest.raw_spectrum import NO_MASK, RawSpectrum, lattice
@@ -54,12 +62,12 @@ def read_desi(path: Path, policy: MaskPolicy) -> Iterator[RawSpectrum]:
         missing = [name for name in needed if name not in names]
         if missing:
             raise ValueError(f"missing parts: DESI file has no HDU {', '.join(missing)}")
+        _check_kinds(file, needed)
         _check_sums(file, [*needed, *(f"{arm}_MASK" for arm in arms if f"{arm}_MASK" in names)])
         fibermap = _lower(file["FIBERMAP"].read())
-        if "targetid" not in (fibermap.dtype.names or ()):
-            raise ValueError("missing columns: TARGETID in FIBERMAP")
         if len(fibermap) == 0:
             raise ValueError("no object: FIBERMAP has no row")
+        _check_targets(file, names, fibermap)
         redshifts = _redshifts(path, file, names)
         remarks = () if all(f"{arm}_MASK" in names for arm in arms) else (NO_MASK,)
         if absent := [arm for arm in ARMS if arm not in arms and COMBINED not in arms]:
@@ -68,7 +76,7 @@ def read_desi(path: Path, policy: MaskPolicy) -> Iterator[RawSpectrum]:
         for start in range(0, len(targets), N_TARGET):
             rows = np.flatnonzero(np.isin(fibermap["targetid"], targets[start : start + N_TARGET]))
             fibers = fibermap[rows]
-            flux, ivar, counts = _coadd_arms(
+            flux, ivar, counts, impossible = _coadd_arms(
                 file, names, arms, rows=rows, n_row=len(fibermap), policy=policy
             )
             if "fiberstatus" in (fibermap.dtype.names or ()):  # one row an exposure
@@ -77,10 +85,51 @@ def read_desi(path: Path, policy: MaskPolicy) -> Iterator[RawSpectrum]:
                 own = fibers["targetid"] == target
                 yield replace(
                     _coadd_exposures(flux[own], ivar[own], fibers[own], redshifts.get(target)),
-                    masked_by={"MASK": int(counts[own, 1].sum())},
-                    n_measured=int(counts[own, 0].sum()),
-                    remarks=remarks,
+                    masked_by={"MASK": int((counts[own, :, 0] - counts[own, :, 1]).sum())},
+                    n_measured=int(counts[own, :, 0].sum()),
+                    remarks=remarks + _pixel_remarks(arms, counts[own], impossible[own]),
                 )
+
+
+def _check_kinds(file: fitsio.FITS, names: Sequence[str]) -> None:
+    """Refuse HDUs of another kind, or in another unit, than their names say.
+
+    Raises:
+        ValueError: One is a table instead of an image, or the reverse, or has another unit.
+    """
+    for name in names:
+        image = isinstance(file[name], fitsio.hdu.ImageHDU)
+        if image == (name == "FIBERMAP"):
+            raise ValueError(f"bad HDU: {name} is {'an image' if image else 'a table'}")
+        unit = str(file[name].read_header().get("BUNIT", "")).strip()
+        if unit and not _unit_known(unit, name.rpartition("_")[2]):
+            raise ValueError(f"bad unit: {name} is in {unit}, not in that of DESI")
+
+
+def _unit_known(unit: str, part: str) -> bool:
+    bare = re.sub(r"[ *^()+]", "", unit).lower()
+    if part == "FLUX":
+        return in_survey_unit(unit)
+    if part == "WAVELENGTH":
+        return bare.startswith("angstrom")
+    return part != "IVAR" or bool(re.match(r"(10|1(\.0*)?e)34", bare))
+
+
+def _check_targets(file: fitsio.FITS, names: set[str], fibermap: NDArray[Any]) -> None:
+    """Refuse rows whose targets are not known, or not those of the spectra.
+
+    Raises:
+        ValueError: TARGETID is missing, no integer, or SCORES has its rows in another order.
+    """
+    if "targetid" not in (fibermap.dtype.names or ()):
+        raise ValueError("missing columns: TARGETID in FIBERMAP")
+    targets = fibermap["targetid"]
+    _check_integers(targets, "FIBERMAP")
+    if "SCORES" in names and not isinstance(file["SCORES"], fitsio.hdu.ImageHDU):
+        scores = _lower(file["SCORES"].read())
+        if "targetid" in (scores.dtype.names or ()) and len(scores) == len(targets):
+            if not np.array_equal(scores["targetid"], targets):
+                raise ValueError("contradiction: FIBERMAP and SCORES have targets in other orders")
 
 
 def _arms(names: set[str]) -> tuple[str, ...]:
@@ -99,16 +148,27 @@ def _coadd_exposures(
 ) -> RawSpectrum:
     """Return one object from its exposures, shape (n_exposure, n_pixel), weighted by ivar."""
     fiber = fibers[0]
+    facts = _facts(fiber, redshift)
+    pointed = {
+        axis: _cell(fiber, f"{kind}fiber_{axis}")
+        for kind in ("mean_", "")
+        for axis in ("ra", "dec")
+        if number(_cell(fiber, f"{kind}fiber_{axis}"))
+    }
     weight = ivar.sum(axis=0)
     weighted = (flux * ivar).sum(axis=0)
+    mean = np.divide(weighted, weight, out=np.zeros_like(weighted), where=weight > 0)
     return RawSpectrum(
         instrument="desi",
         pixel=np.arange(GRID.n_pixel),
-        flux=np.divide(weighted, weight, out=np.zeros_like(weighted), where=weight > 0),
+        flux=mean,
         ivar=weight,
         masked=weight == 0,
-        facts=_facts(fiber, redshift),
-        problem=_problem(fiber, measured=bool(np.any(weight > 0))) or _scattered(fibers),
+        facts=facts,
+        problem=_problem(fiber, measured=bool(np.any(weight > 0)))
+        or _scattered(fibers)
+        or contradiction(pointed, facts)
+        or unit_problem(mean, weight),
     )
 
 
@@ -133,16 +193,17 @@ def _coadd_arms(
     rows: IndexArray,
     n_row: int,
     policy: MaskPolicy,
-) -> tuple[NDArray[Any], NDArray[Any], IndexArray]:
+) -> tuple[NDArray[Any], NDArray[Any], IndexArray, BoolArray]:
     """Return some rows on the grid, arms weighted by ivar.
 
     Returns:
-        Flux and ivar, shape (n, n_pixel), and of each row how many pixels of its arms are measured
-        and how many of them the mask leaves out, shape (n, 2).
+        Flux and ivar, shape (n, n_pixel); of each row and arm how many pixels are measured and
+        how many of them the mask leaves, shape (n, n_arm, 2); whether any of a row is impossible.
     """
-    counts = np.zeros((len(rows), 2), dtype=np.int64)
+    counts = np.zeros((len(rows), len(arms), 2), dtype=np.int64)
+    damaged = np.zeros(len(rows), dtype=bool)
     weight, weighted = np.zeros((2, len(rows), GRID.n_pixel))
-    for arm in arms:
+    for number_of_arm, arm in enumerate(arms):
         pixel = lattice(file[f"{arm}_WAVELENGTH"].read(), GRID)
         shapes = [tuple(file[f"{arm}_{part}"].get_dims()) for part in ("FLUX", "IVAR")]
         expected = (n_row, len(pixel))
@@ -150,14 +211,17 @@ def _coadd_arms(
             raise ValueError(
                 f"bad shape: {arm}_FLUX and {arm}_IVAR must have shape {expected}, got {shapes}"
             )
+        if f"{arm}_MASK" in names:
+            _check_mask(file[f"{arm}_MASK"], f"{arm}_MASK", expected)
         flux = _rows_of(file[f"{arm}_FLUX"], rows).astype(float)
         ivar = _rows_of(file[f"{arm}_IVAR"], rows).astype(float)
-        good = np.isfinite(flux) & np.isfinite(ivar) & (ivar > 0)
-        counts[:, 0] += good.sum(axis=1)
+        wrong = impossible(flux, ivar)
+        damaged |= wrong.any(axis=1)
+        good = np.isfinite(flux) & np.isfinite(ivar) & (ivar > 0) & ~wrong
+        counts[:, number_of_arm, 0] = good.sum(axis=1)
         if f"{arm}_MASK" in names:
-            flagged = good & policy.masked(_rows_of(file[f"{arm}_MASK"], rows), desi=True)
-            counts[:, 1] += flagged.sum(axis=1)
-            good &= ~flagged
+            good &= ~policy.masked(_rows_of(file[f"{arm}_MASK"], rows), desi=True)
+        counts[:, number_of_arm, 1] = good.sum(axis=1)
         flux, ivar = np.where(good, flux, 0), np.where(good, ivar, 0)
         inside = (pixel >= 0) & (pixel < GRID.n_pixel)
         weight[:, pixel[inside]] += ivar[:, inside]
@@ -166,7 +230,46 @@ def _coadd_arms(
         np.divide(weighted, weight, out=np.zeros_like(weighted), where=weight > 0),
         weight,
         counts,
+        damaged,
     )
+
+
+def _pixel_remarks(arms: Sequence[str], counts: IndexArray, damaged: BoolArray) -> tuple[str, ...]:
+    """Return what to say of the pixels of one target.
+
+    Args:
+        arms: Names of the arms.
+        counts: Pixels measured and, of them, used, of each exposure and arm, shape (n, n_arm, 2).
+        damaged: Which exposures have impossible pixels, shape (n,).
+    """
+    used = counts[:, :, 1].sum(axis=0)
+    lost = [arm for arm, n_used in zip(arms, used.tolist(), strict=True) if not n_used]
+    told = (IMPOSSIBLE_PIXELS,) if damaged.any() else ()
+    return told + (tuple(f"arm {arm} has no good pixel" for arm in lost) if used.any() else ())
+
+
+def _check_integers(targets: NDArray[Any], source: str) -> None:
+    """Refuse identifiers that may have lost digits.
+
+    Raises:
+        ValueError: They are no integers.
+    """
+    if targets.dtype.kind not in "iu" or targets.ndim != 1:
+        raise ValueError(
+            f"bad identifiers: TARGETID of {source} must hold 64-bit integers, got "
+            f"{targets.dtype}; others lose their last digits"
+        )
+
+
+def _check_mask(mask: fitsio.hdu.ImageHDU, name: str, expected: tuple[int, int]) -> None:
+    """Refuse what is no mask of the spectra.
+
+    Raises:
+        ValueError: Its shape is another, or its values are no integers.
+    """
+    image = isinstance(mask, fitsio.hdu.ImageHDU)
+    if not image or tuple(mask.get_dims()) != expected or mask.get_info()["img_type"] < 0:
+        raise ValueError(f"bad mask: {name} must be an image of integers, shape {expected}")
 
 
 def _rows_of(image: fitsio.hdu.ImageHDU, rows: IndexArray) -> NDArray[Any]:
@@ -207,6 +310,7 @@ def _best_redshifts(rows: NDArray[Any], source: str) -> dict[int, np.void]:
     columns = rows.dtype.names or ()
     if not {"targetid", "z"} <= set(columns):
         raise ValueError(f"missing columns: {source} must have TARGETID and Z")
+    _check_integers(rows["targetid"], source)
     warned = rows["zwarn"] != 0 if "zwarn" in columns else np.zeros(len(rows), bool)
     chi2 = rows["deltachi2"] if "deltachi2" in columns else np.zeros(len(rows))
     best_last: Any = np.lexsort((-np.arange(len(rows)), chi2, ~warned))
@@ -229,7 +333,8 @@ def _facts(fiber: np.void, redshift: np.void | None) -> dict[str, Any]:
     cells = {name: _cell(fiber, name) for name in (*WHOLE_FACTS, *TEXT_FACTS)}
     exposure = number(_cell(fiber, "coadd_exptime"))
     facts |= {"exptime": exposure} if np.isfinite(exposure) else {}
-    facts |= {name: int(cells[name]) for name in WHOLE_FACTS if cells[name] is not None}
+    whole = {name: whole_number(cells[name]) for name in WHOLE_FACTS}
+    facts |= {name: value for name, value in whole.items() if value is not None}
     return facts | {name: plain_text(cells[name]) for name in TEXT_FACTS if cells[name] is not None}
 
 

@@ -58,7 +58,7 @@ def read_file(
         table = file.next_unit()
         columns = table.header.columns.keys() if table else set()
         if table and ("loglam" in columns or {"flux", "ivar", "and_mask"} <= columns):
-            yield read_sdss(path, file, table, policy)
+            yield read_sdss(path, file, primary.header, table, policy)
             return
         file.require(primary)
         names = _names(file, table)

@@ -20,6 +20,8 @@ from data.lines import sky as sky_lines
 
 MIN_IVAR = 1e-6
 """Inverse variances up to this, (1e-17 erg/s/cm2/A)^-2, mean no measurement."""
+MIN_PIXELS = 10
+"""Fewer good pixels are no spectrum."""
 MIN_NORM_SHARE = 0.1
 """Share of the pixels of the norm's range that must be unmasked."""
 
@@ -77,12 +79,15 @@ def prepare(
     values, weights, flagged = _onto_grid(grid, pixel, flux, ivar, masked)
     values, weights = _weigh(values, weights)
     measured = weights > 0
-    if not (measured & ~flagged).any():
+    left_out = _sky(grid) | flagged
+    n_good = np.count_nonzero(measured & ~flagged)
+    if n_good < MIN_PIXELS:
         raise ValueError(
-            f"all pixels masked: {measured.sum()} have flux and ivar, none of them is unflagged"
+            f"all pixels masked: {np.count_nonzero(measured)} have flux and ivar, {n_good} of "
+            "them unflagged"
         )
     snr = _median(values[measured] * np.sqrt(weights[measured]))
-    weights[_sky(grid) | flagged] = 0
+    np.copyto(weights, 0, where=left_out)
     norm = 1.0 if norm_range is None else _norm(grid, values, weights, z, norm_range)
     scaled, inverse = _scaled(values, weights, norm)
     return Prepared(
@@ -90,7 +95,7 @@ def prepare(
         ivar=inverse,
         norm=norm,
         snr=snr,
-        mask_fraction=float(np.mean(inverse == 0)),
+        mask_fraction=(grid.n_pixel - np.count_nonzero(inverse)) / grid.n_pixel,
     )
 
 
@@ -152,7 +157,8 @@ def _median(values: NDArray[Any]) -> float:
     middle = len(values) // 2
     if len(values) % 2:
         return float(np.partition(values, middle)[middle])
-    return float(np.partition(values, (middle - 1, middle))[middle - 1 : middle + 1].mean())
+    ordered = np.partition(values, middle)
+    return float((ordered[:middle].max() + ordered[middle]) / 2)
 
 
 @cache
@@ -179,10 +185,11 @@ def _norm(
     window = slice(first, last)
     good = weights[window] > 0
     expected = float(grid.pixel(high) - grid.pixel(low))
-    if good.sum() < MIN_NORM_SHARE * expected:
+    n_good = np.count_nonzero(good)
+    if n_good < MIN_NORM_SHARE * expected:
         raise ValueError(
             f"norm range not covered: rest {norm_range[0]:.0f}-{norm_range[1]:.0f} A falls on "
-            f"{low:.0f}-{high:.0f} A, where {good.sum()} of {expected:.0f} pixels are unmasked"
+            f"{low:.0f}-{high:.0f} A, where {n_good} of {expected:.0f} pixels are unmasked"
         )
     norm = _median(values[window][good])
     if not norm > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,7 @@ class RawSpectrum:
         masked_by: Bit of the mask -> how many measured pixels it leaves out.
         n_measured: Pixels with ivar > 0, whatever the mask says.
         remarks: What the user should know though the spectrum is used, one line each.
+        stated_snr: Median signal to noise per pixel as the file's table has it; NaN if it has none.
         wave: Vacuum Angstrom of pixels that lie on no instrument's grid, increasing, shape (n,).
     """
 
@@ -48,6 +50,7 @@ class RawSpectrum:
     masked_by: Mapping[str, int] = field(default_factory=dict)
     n_measured: int = 0
     remarks: tuple[str, ...] = ()
+    stated_snr: float = math.nan
     wave: FloatArray | None = None
 
 
@@ -61,6 +64,8 @@ def lattice(uniform: FloatArray, grid: WaveGrid) -> IndexArray:
     Raises:
         ValueError: They do not increase, or lie between the pixels of the grid.
     """
+    if np.ndim(uniform) != 1:
+        raise ValueError(f"bad wavelengths: they must be one a pixel, got shape {uniform.shape}")
     position = (np.asarray(uniform, dtype=float) - grid.start) / grid.step
     if position.size < 2 or not np.all(np.abs(position) < 1e6):
         raise ValueError(f"bad wavelengths: {_span(uniform)} are not optical wavelengths")

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from data.arrays import BoolArray
+from data.ingest.cells import number, whole_number
+from data.ingest.damage import unit_problem
 from data.ingest.file_list import companions
 from data.ingest.fits_table import FitsFile, Header, Unit
 from data.ingest.pixel_mask import MaskPolicy
 from data.ingest.raw_spectrum import NO_MASK, RawSpectrum
-from data.ingest.sdss import FACTS, fiber_problem, object_facts, sdss_pixels, unit_problem
+from data.ingest.sdss import FACTS, NO_PURPOSE, PURPOSES, fiber_problem, object_facts, sdss_pixels
 from data.ingest.spspec import log_wavelengths
 
 POSITIONS = {"FLUX": 0, "IVAR": 1, "ANDMASK": 2}
@@ -59,6 +61,7 @@ def read_spplate(
     for unit in images.values():
         file.verify(unit)
     remarks = () if "ANDMASK" in images else (NO_MASK,)
+    remarks += () if cells and cells[0].keys() & {*PURPOSES} else (NO_PURPOSE,)
     for first in range(0, n_fiber, N_ROW):
         last = min(first + N_ROW, n_fiber)
         block = {name: file.image(unit, first=first, last=last) for name, unit in images.items()}
@@ -81,6 +84,7 @@ def read_spplate(
                 masked_by=policy.cost(mask[row][measured[row]]) if flagged[row] else {},
                 n_measured=int(n_measured[row]),
                 remarks=remarks,
+                stated_snr=number(known.get("sn_median_all")),
             )
 
 
@@ -122,6 +126,9 @@ def _cells(
     if any(len(values) != n_fiber for values in columns.values()):
         n_row = plugmap.header.integer("NAXIS2")
         raise ValueError(f"bad shape: PLUGMAP has {n_row} rows for {n_fiber} spectra")
+    plate, field, mjd = (whole_number(header.cards.get(w)) for w in ("PLATEID", "FIELDID", "MJD"))
+    if (plate or 0) <= 0 and (field or 0) <= 0 or (mjd or 0) <= 0:
+        raise ValueError("no plate: PLATEID or FIELDID, and MJD, must be whole numbers above 0")
     words = {"plate": "PLATEID", "field": "FIELDID", "mjd": "MJD", "run2d": "RUN2D"}
     whole = {name: header.cards[word] for name, word in words.items() if word in header.cards}
     columns.setdefault("fiberid", np.arange(1, n_fiber + 1))

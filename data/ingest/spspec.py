@@ -9,10 +9,11 @@ import numpy as np
 
 from data.arrays import FloatArray, IntArray
 from data.ingest.cells import PLACEHOLDERS, number, plain_text
+from data.ingest.damage import unit_problem
 from data.ingest.fits_table import FitsFile, Header, Unit
 from data.ingest.pixel_mask import MaskPolicy
 from data.ingest.raw_spectrum import RawSpectrum
-from data.ingest.sdss import object_facts, sdss_pixels, unit_problem
+from data.ingest.sdss import check_header, name_remarks, object_facts, sdss_pixels
 
 FLUX, NOISE, MASK = 0, 2, 3
 """Rows of the image; row 1 is the flux less the continuum."""
@@ -66,16 +67,18 @@ def read_spspec(path: Path, file: FitsFile, primary: Unit, policy: MaskPolicy) -
         cells["z"] = None
     if number(cells["z"]) in PLACEHOLDERS:
         cells["z"] = None
+    facts = object_facts(path, cells)
     return RawSpectrum(
         instrument=instrument,
         pixel=pixel,
         flux=flux,
         ivar=ivar,
         masked=policy.masked(mask),
-        facts=object_facts(path, cells),
+        facts=facts,
         problem=_problem(header) or unit_problem(flux, ivar),
         masked_by=policy.cost(mask[measured]),
         n_measured=int(measured.sum()),
+        remarks=name_remarks(path, facts),
     )
 
 
@@ -83,13 +86,16 @@ def log_wavelengths(header: Header, n_pixel: int) -> FloatArray:
     """Return log10 of the vacuum wavelengths in Angstrom that a header states, shape (n_pixel,).
 
     Raises:
-        ValueError: It states none, or wavelengths in air.
+        ValueError: It states none, others in other words, or wavelengths in air.
     """
     start, step = (number(header.cards.get(word)) for word in ("COEFF0", "COEFF1"))
     if not np.isfinite([start, step]).all():
         raise ValueError("no wavelengths: COEFF0 and COEFF1 must be numbers")
-    if header.cards.get("VACUUM", "T").upper() == "F":
-        raise ValueError("wavelengths in air: VACUUM is F, SDSS spectra have vacuum wavelengths")
+    for word, value in (("CRVAL1", start), ("CD1_1", step)):
+        stated = number(header.cards.get(word, value))
+        if abs(stated - value) > 0.1 * abs(step):
+            raise ValueError(f"contradiction: {word} is {stated:g}, COEFFn says {value:g}")
+    check_header(header)
     return start + step * np.arange(n_pixel)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from data.arrays import BoolArray, FloatArray
 from data.grid import INSTRUMENTS
+from data.ingest.damage import unit_problem
 from data.ingest.generic.header_facts import header_facts
 from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
 from data.ingest.raw_spectrum import NO_MASK, OTHER, RawSpectrum
@@ -55,6 +56,7 @@ class Recorded:
         no_errors: Where `variance` is None, what the file would need to have errors.
         sdss_mask: Whether the bits of `mask` are those of SDSS.
         facts: Further columns of the catalogue.
+        remarks: What the user should know, one line each.
     """
 
     wave: FloatArray
@@ -68,6 +70,17 @@ class Recorded:
     no_errors: str = ""
     sdss_mask: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+def variance_of(values: NDArray[Any], power: int) -> FloatArray:
+    """Return the variance from errors (power 2), variances (1) or inverse variances (-1).
+
+    It is 0 where nothing was measured, and -1 where the file has a negative number: these are told.
+    """
+    values = np.asarray(values, dtype=float)
+    good = np.isfinite(values) & (values > 0)
+    return np.power(values, power, out=np.where(values < 0, -1.0, 0.0), where=good)
 
 
 def object_name(path: Path) -> str:
@@ -107,9 +120,11 @@ def own_grid_spectrum(
     flux, variance = recorded.flux[order].astype(float), variance[order].astype(float)
     scale, told = _flux_scale(recorded.flux_unit, flux, wave)
     measured = np.isfinite(flux) & np.isfinite(variance) & (variance > 0)
-    ivar = np.divide(1.0, variance * scale**2, out=np.zeros(len(wave)), where=measured)
+    unmeasured = np.where(variance < 0, -1.0, 0.0)
+    ivar = np.divide(1.0, variance * scale**2, out=unmeasured, where=measured)
     bad = _left_out(recorded, policy)[order]
     instrument, pixel = _known_grid(wave)
+    absolute = told != RELATIVE
     return RawSpectrum(
         instrument=instrument,
         pixel=pixel,
@@ -117,14 +132,22 @@ def own_grid_spectrum(
         flux=flux * scale,
         ivar=ivar,
         masked=bad,
+        problem=unit_problem(flux * scale, ivar) if absolute else "",
         facts=header_facts(recorded.cards, recorded.name) | dict(recorded.facts),
         masked_by={"MASK": int((bad & measured).sum())},
         n_measured=int(measured.sum()),
-        remarks=tuple(
-            told for told in (remark, told, guessed, "" if recorded.mask is not None else NO_MASK)
-            if told
+        remarks=recorded.remarks
+        + tuple(
+            text
+            for text in (
+                remark,
+                told,
+                guessed,
+                "" if recorded.mask is not None else NO_MASK,
+            )
+            if text
         ),
-    )  # fmt: skip
+    )
 
 
 def _variance(recorded: Recorded, assumed_snr: float) -> tuple[FloatArray, str]:

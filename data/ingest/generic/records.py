@@ -7,7 +7,6 @@ numbers, texts and arrays; what is nested in `spectrum` counts as if it stood be
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.grid import INSTRUMENTS
-from data.ingest.cells import number, plain_text
+from data.ingest.cells import EXACT, number, plain_text, whole_number
 from data.ingest.generic.own_grid import FLUX_UNIT, Recorded
 from data.ingest.generic.spectrum_table import spectrum_of_columns
 from data.ingest.raw_spectrum import lattice
@@ -27,6 +26,7 @@ ARMS = ("b", "r", "z")
 """Arms of DESI."""
 ARM_LISTS = ("band", "arm", "camera", "channel")
 """Arrays that name the arm of each pixel."""
+NO_IDENTIFIER = "nothing in the record identifies its object: named after the file"
 PREFIX = "spectrum_"
 """How the Multimodal Universe begins the names of arrays."""
 SURVEYS = ("data_release", "spectrum_flux")
@@ -34,8 +34,6 @@ SURVEYS = ("data_release", "spectrum_flux")
 SURVEY_UNIT = {"BUNIT": str(FLUX_UNIT)}
 WHOLE_FACTS, TEXT_FACTS = ("targetid", "plate", "mjd", "healpix"), ("survey", "program")
 """Facts kept as columns."""
-EXACT = 2.0**53
-"""Floating-point numbers from here on have lost digits: they identify nothing."""
 MIN_PIXELS = 10
 """Shorter arrays are facts (magnitudes, say), not spectra."""
 
@@ -77,33 +75,32 @@ def record_spectrum(
     from_survey = any(name in known for name in SURVEYS)
     if from_survey:
         cards.setdefault("AIRORVAC", "vac")
-    facts = {name: int(cards[name.upper()]) for name in WHOLE_FACTS if _is_whole(cards, name)}
+    whole = {name: whole_number(cards.get(name.upper())) for name in WHOLE_FACTS}
+    facts: dict[str, Any] = {name: value for name, value in whole.items() if value is not None}
     facts |= {name: plain_text(cards[name.upper()]) for name in TEXT_FACTS if name.upper() in cards}
+    name = _identifier(values)
     stated = {_bare(key): unit for key, unit in (units or {}).items()}
     spectrum = spectrum_of_columns(
         arrays,
         {key: stated.get(key, "") for key in arrays},
         dict(header or {}) | _with_warning(cards) | (SURVEY_UNIT if from_survey else {}),
-        _identifier(values, fallback),
+        name or fallback,
     )
-    return replace(spectrum, facts=facts)
-
-
-def _is_whole(cards: Mapping[str, Any], name: str) -> bool:
-    value = cards.get(name.upper())
-    exact = not isinstance(value, float) or abs(value) < EXACT
-    return exact and math.isfinite(number(value)) and number(value) == int(number(value))
+    remarks = spectrum.remarks + (() if name else (NO_IDENTIFIER,))
+    return replace(spectrum, facts=facts, remarks=remarks)
 
 
 def _bare(key: str) -> str:
     return key.rpartition(".")[2].lower().removeprefix(PREFIX)
 
 
-def _identifier(values: Mapping[str, Any], fallback: str) -> str:
-    """Return the first identifier as text, to the last digit."""
+def _identifier(values: Mapping[str, Any]) -> str:
+    """Return the first identifier as text, to the last digit; empty if there is none."""
     for name in IDS:
         if name in values and np.ndim(values[name]) == 0:
             value = values[name]
+            if not isinstance(value, str | bytes) and not number(value) > 0:  # stands for none
+                continue
             if isinstance(value, float):  # what missing values make of a column of integers
                 if not abs(value) < EXACT:
                     continue
@@ -112,7 +109,7 @@ def _identifier(values: Mapping[str, Any], fallback: str) -> str:
             text = plain_text(text.removeprefix("b'").removesuffix("'"))  # bytes printed as text
             if text and text.lower() not in ("nan", "none"):
                 return text
-    return fallback
+    return ""
 
 
 def _with_warning(cards: dict[str, Any]) -> dict[str, Any]:
@@ -124,6 +121,8 @@ def _with_warning(cards: dict[str, Any]) -> dict[str, Any]:
     """
     facts = {key: value for key, value in cards.items() if key not in ("ZWARN", "REDSHIFT_WARNING")}
     warning = cards.get("ZWARN", cards.get("REDSHIFT_WARNING"))
+    if isinstance(facts.get("ZWARNING"), bool | np.bool_):
+        facts["ZWARNING"] = int(facts["ZWARNING"])
     if isinstance(warning, bool | np.bool_):
         facts["ZWARNING"] = 0 if warning else 1
     elif warning is not None:

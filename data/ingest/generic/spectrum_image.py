@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from data.arrays import FloatArray
 from data.ingest.cells import number, plain_text
-from data.ingest.generic.own_grid import Recorded
+from data.ingest.generic.own_grid import Recorded, variance_of
 
 POWERS = {
     "VARIANCE": 1, "VAR": 1, "STAT": 1, "ERROR": 2, "ERR": 2, "ERRS": 2, "SIGMA": 2, "NOISE": 2,
@@ -21,8 +22,10 @@ POWERS = {
 FIBRE_TABLES = ("FIBRES", "FIBRES_IFU", "FIBERS")
 SKY_FIBRES = ("S", "N", "U", "F")
 """TYPE of 2dF fibres without target: sky, not used, unallocated, guide."""
-LAMOST_ROWS = {"Flux": 0, "Inverse": 1, "Andmask": 3}
-"""Rows of LAMOST images (EXTEN0)."""
+LAMOST_ROWS = "Flux Inverse Wavelength Andmask Ormask"
+"""Rows of LAMOST images, unless EXTEN0 names others: DR1 has Subcontinuum as its third."""
+LAMOST_WAVE = 1e-5
+"""Relative difference of wavelengths in row and header: they are stored in single precision."""
 
 
 def is_spectrum_image(hdu: Any) -> bool:  # noqa: ANN401 - an HDU of any kind
@@ -53,16 +56,38 @@ def read_images(hdus: Sequence[Any], cards: Mapping[str, Any], name: str) -> Ite
         cards=cards,
         name=name,
     )
-    if str(cards.get("TELESCOP", "")).upper() == "LAMOST" and len(image) > LAMOST_ROWS["Andmask"]:
-        flux, ivar, mask = (image[row].astype(float) for row in LAMOST_ROWS.values())
-        mask = mask.astype(np.int64)
-        variance = np.divide(1, ivar, out=np.zeros(n_pixel), where=ivar > 0)
-        yield replace(base, flux=flux, variance=variance, mask=mask, sdss_mask=True, flux_unit="")
+    if str(cards.get("TELESCOP", "")).upper() == "LAMOST" and image.ndim == 2:
+        yield _lamost(image, base)
     elif image.ndim == 3:
         yield from _bands(image, base)
     else:
         variance, lacks = _variance(hdus[first + 1 :], image.shape)
         yield from _rows(hdus, image, variance, replace(base, no_errors=lacks))
+
+
+def _lamost(image: NDArray[Any], base: Recorded) -> Recorded:
+    """Return the spectrum of a LAMOST image.
+
+    Raises:
+        ValueError: A row is missing, or that of wavelengths is another: the order may be wrong.
+    """
+    named = str(base.cards.get("EXTEN0", LAMOST_ROWS)).lower().split()
+    rows = {name: image[number].astype(float) for number, name in enumerate(named[: len(image)])}
+    if missing := [name for name in ("flux", "inverse", "andmask") if name not in rows]:
+        raise ValueError(f"missing rows: a LAMOST image without {', '.join(missing)} (EXTEN0)")
+    if np.any(rows["andmask"] != np.rint(rows["andmask"])) or np.any(rows["inverse"] < 0):
+        raise ValueError("bad rows: masks must be whole numbers, inverse variances not negative")
+    stated = np.power(10.0, base.wave) if base.wave_unit == "log" else base.wave
+    if np.abs(rows.get("wavelength", stated) / stated - 1).max() > LAMOST_WAVE:
+        raise ValueError("bad rows: the row of wavelengths is not what the header says")
+    return replace(
+        base,
+        flux=rows["flux"],
+        variance=variance_of(rows["inverse"], -1),
+        mask=np.nan_to_num(rows["andmask"]).astype(np.int64),
+        sdss_mask=True,
+        flux_unit="",
+    )
 
 
 def _rows(
@@ -100,7 +125,7 @@ def _bands(image: NDArray[Any], base: Recorded) -> Iterator[Recorded]:
         yield replace(
             base,
             flux=image[0, aperture],
-            variance=None if sigma is None else image[sigma, aperture].astype(float) ** 2,
+            variance=None if sigma is None else variance_of(image[sigma, aperture], 2),
             no_errors=lacks,
             name=base.name if image.shape[1] == 1 else f"{base.name}-{aperture + 1}",
         )
@@ -134,9 +159,7 @@ def _variance(hdus: Sequence[Any], shape: tuple[int, ...]) -> tuple[FloatArray |
         if getattr(hdu, "shape", None) != shape:
             continue
         if name in POWERS:
-            values = np.asarray(hdu.data, dtype=float)
-            good = np.isfinite(values) & (values > 0)
-            return np.power(values, POWERS[name], out=np.zeros(shape), where=good), ""
+            return variance_of(hdu.data, POWERS[name]), ""
         alike.append(name or "without name")
     also = f"; of the flux's shape are the HDUs {', '.join(alike)}" if alike else ""
     return None, (
@@ -155,13 +178,20 @@ def _wavelength_image(hdus: Sequence[Any], shape: tuple[int, ...]) -> FloatArray
 def _fibres(hdus: Sequence[Any], n_row: int) -> list[dict[str, Any]]:
     """Return what is known of each row; 2dF gives positions in radian."""
     for hdu in hdus:
-        if hdu.name.upper() in FIBRE_TABLES and len(hdu.data) == n_row:
+        if hdu.name.upper() in FIBRE_TABLES:
+            columns = getattr(getattr(hdu, "columns", None), "names", [])
+            missing = [name for name in ("NAME", "TYPE", "RA", "DEC") if name not in columns]
+            if missing or len(hdu.data) != n_row:
+                raise ValueError(
+                    f"bad table of fibres: {hdu.name} must have NAME, TYPE, RA, DEC of {n_row} "
+                    f"spectra; it has {len(hdu.data)} rows and lacks {', '.join(missing) or 'none'}"
+                )
             return [
                 {
                     "NAME": plain_text(row["NAME"]),
                     "TYPE": plain_text(row["TYPE"]),
-                    "RA": float(np.degrees(row["RA"])),
-                    "DEC": float(np.degrees(row["DEC"])),
+                    "RA": math.degrees(number(row["RA"])),
+                    "DEC": math.degrees(number(row["DEC"])),
                 }
                 for row in hdu.data
             ]

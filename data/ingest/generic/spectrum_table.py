@@ -14,7 +14,7 @@ from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
 from data.arrays import FloatArray
-from data.ingest.generic.own_grid import Recorded, object_name
+from data.ingest.generic.own_grid import Recorded, object_name, variance_of
 
 LOG_WAVES = ("loglam", "log_lambda", "loglambda", "log_wave", "logwave", "log_wavelength")
 WAVES = ("wave", "wavelength", "lambda", "lam", "wl", "wave_vac", "wave_air", "wavelengths")
@@ -26,6 +26,7 @@ VARIANCES = ("var", "variance", "flux_var", "var_flux")
 MASKS = ("mask", "and_mask", "andmask", "dq", "qual", "quality")
 SDSS_MASKS = ("and_mask", "andmask")
 """Masks whose bits are those of SDSS."""
+WHOLE = "the flux or its error is stored in whole numbers"
 LARGEST_TEXT = 50_000_000
 """Bytes of text that one spectrum may have; more is a catalogue."""
 TEXT_FORMATS = {
@@ -114,6 +115,7 @@ def spectrum_of_columns(
         )
     mask = next((m for m in MASKS if m in spelled), None)
     variance = _variance({key: columns[own] for key, own in spelled.items()}, flux)
+    errors = [spelled[key] for key in (*ERRORS, *VARIANCES, *IVARS) if key in spelled]
     return Recorded(
         wave=columns[spelled[wave]].astype(float),
         flux=columns[spelled[flux]].astype(float),
@@ -126,6 +128,7 @@ def spectrum_of_columns(
         flux_unit=units[spelled[flux]] or str(cards.get("BUNIT", "")),
         cards=cards | ({"AIRORVAC": wave[-3:]} if wave in ("wave_vac", "wave_air") else {}),
         name=name,
+        remarks=(WHOLE,) * any(columns[key].dtype.kind in "iu" for key in (spelled[flux], *errors)),
     )
 
 
@@ -135,7 +138,5 @@ def _variance(columns: Mapping[str, NDArray[Any]], flux: str) -> FloatArray | No
     for names, power in (((*own, *ERRORS), 2), (VARIANCES, 1), (IVARS, -1)):
         found = next((name for name in names if name in columns), None)
         if found is not None:
-            values = columns[found].astype(float)
-            good = np.isfinite(values) & (values > 0)
-            return np.power(values, power, out=np.zeros(values.shape), where=good)
+            return variance_of(columns[found], power)
     return None

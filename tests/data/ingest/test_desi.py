@@ -11,9 +11,12 @@ from astropy.io import fits
 
 from data.grid import INSTRUMENTS
 from data.ingest.batch import Criteria, read_batch
+from data.ingest.damage import IMPOSSIBLE_PIXELS
+from data.ingest.desi import read_desi
 from data.ingest.file_list import find_files
 from data.ingest.formats import read_file
 from data.ingest.grids import one_grid
+from data.ingest.pixel_mask import DEFAULT_POLICY
 from data.ingest.raw_spectrum import NO_MASK
 from tests.fixtures.spectrum_files import write_desi
 
@@ -216,3 +219,57 @@ def test_files_without_a_spectrum_say_what_is_missing(real_spectra: Path, coadd)
     ):
         with pytest.raises(ValueError, match="no spectrum: a redrock file of redshifts"):
             list(read_file(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda hdus: hdus["B_FLUX"].header.update(BUNIT="Jy"), "bad unit: B_FLUX is in Jy"),
+        (lambda hdus: _set(hdus, "TARGETID", [1e17, 2e17], "f8"), "must hold 64-bit integers"),
+        (lambda hdus: _scores(hdus, [40, 39]), "FIBERMAP and SCORES have targets in other orders"),
+        (lambda hdus: _scores(hdus, [39, 40]), ""),
+        (
+            lambda hdus: _set(hdus, "FIBER_RA", [150.0, 12.0], "f8"),
+            "contradiction: the file says ra",
+        ),
+        (lambda hdus: _as_floats(hdus["Z_MASK"]), "Z_MASK must be an image of integers"),
+    ],
+)
+def test_parts_that_do_not_belong_together_are_refused(tmp_path, change, reason):
+    path = write_desi(tmp_path / "coadd-1.fits", targetids=[39, 40], z=[0.1, 0.2])
+    with fits.open(path) as hdus:
+        change(hdus)
+        hdus.writeto(path, overwrite=True)
+    try:
+        problems = " ".join(raw.problem for raw in read_desi(path, DEFAULT_POLICY))
+    except ValueError as error:
+        problems = str(error)
+    assert reason in problems if reason else not problems.strip()
+
+
+def test_an_arm_without_a_good_pixel_is_told(tmp_path):
+    path = write_desi(tmp_path / "coadd-1.fits", targetids=[39], z=[0.1])
+    with fits.open(path) as hdus:
+        hdus["R_IVAR"].data[:] = 0
+        hdus["B_FLUX"].data[0, 7] = 1e20
+        hdus.writeto(path, overwrite=True)
+    (raw,) = read_desi(path, DEFAULT_POLICY)
+    assert "arm R has no good pixel" in raw.remarks
+    assert IMPOSSIBLE_PIXELS in raw.remarks
+    assert raw.ivar[7] == 0
+
+
+def _set(hdus, name, values, kind):
+    table = hdus["FIBERMAP"]
+    kept = [column for column in table.columns if column.name != name]
+    new = fits.Column(name, "D", array=np.array(values, kind))
+    hdus["FIBERMAP"] = fits.BinTableHDU.from_columns([*kept, new], name="FIBERMAP")
+
+
+def _scores(hdus, targets):
+    column = fits.Column("TARGETID", "K", array=np.array(targets))
+    hdus.append(fits.BinTableHDU.from_columns([column], name="SCORES"))
+
+
+def _as_floats(hdu):
+    hdu.data = hdu.data.astype("f4")

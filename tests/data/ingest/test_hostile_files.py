@@ -12,8 +12,11 @@ import pytest
 from astropy.io import fits
 
 from data.__main__ import main
+from data.ingest.batch import Criteria, read_batch
+from data.ingest.damage import IMPOSSIBLE_PIXELS
 from data.ingest.fits_table import FitsFile
 from data.ingest.formats import read_file
+from data.ingest.grids import one_grid
 from data.ingest.raw_spectrum import NO_MASK
 from data.survey import Survey
 from tests.fixtures.paths import ROOT
@@ -51,16 +54,17 @@ def test_a_compressed_file_that_swells_does_not_fill_the_memory(tmp_path):
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"FIBERID": -2147483447}, "damaged: fiberid must be 0 to 100000"),
+        ({"FIBERID": -2147483447}, "damaged: fiber must be 0 to 100000"),
         ({"PLUG_DEC": 2.5e11}, "damaged: dec must be -90 to 90"),
         ({"PLUG_RA": -1e30}, "damaged: ra must be"),
         ({"Z": 1e9}, "damaged: z must be"),
     ],
 )
 def test_absurd_facts_are_refused(tmp_path, facts, reason):
-    path = write_sdss(tmp_path / "spec-a.fits", **facts)
-    with pytest.raises(ValueError, match=reason):
-        list(read_file(path))
+    whole = write_sdss(tmp_path / "in" / "spec-b.fits", FIBERID=2, PLUG_RA=10.0)
+    write_sdss(whole.with_name("spec-a.fits"), **facts)
+    assert run(whole.parent, "--out", tmp_path / "s") == 0
+    assert reason in (tmp_path / "s" / "rejected.csv").read_text()
 
 
 @pytest.mark.parametrize("value", [-9999.0, np.nan, 0.0])
@@ -104,3 +108,70 @@ def test_a_table_that_does_not_match_its_checksum_is_refused(tmp_path):
     Path(path).write_bytes(content)
     with pytest.raises(ValueError, match="do not match their checksum"):
         next(read_file(path))
+
+
+def test_a_fact_that_lost_its_decimals_or_is_missing_is_told(tmp_path, capsys):
+    write_sdss(tmp_path / "in" / "spec-a.fits", PLUG_RA=146, ZWARNING=None)
+    assert run(tmp_path / "in", "--out", tmp_path / "s") == 0
+    told = capsys.readouterr().err
+    assert "is a whole number: were its decimals lost?" in told
+    assert "not in the file: zwarning" in told
+
+
+def test_parts_of_a_file_that_contradict_each_other_are_refused(tmp_path):
+    path = write_sdss(tmp_path / "spec-a.fits", PLUG_RA=359.9999)
+    for card, problem in (
+        ({"PLATEID": 266, "FIBERID": 1, "PLUG_RA": 0.0001, "PLUG_DEC": -1.04}, ""),
+        ({"PLATEID": 267}, "contradiction: the file says plate 267 and 266"),
+        ({"PLUG_RA": 12.0}, "contradiction: the file says ra 12 and 359.9999"),
+    ):
+        with fits.open(path) as hdus:
+            hdus[0].header.update(card)
+            hdus.writeto(tmp_path / "changed.fits", overwrite=True)
+        assert next(read_file(tmp_path / "changed.fits")).problem == problem
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("flux", 1e30, "flux not in its unit"),
+        ("flux", -9999.0, "impossible values"),
+        ("flux", 1e-34, "impossible values: the median of |flux| over its error"),
+        ("ivar", -1.0, "impossible values"),
+        ("ivar", 1e12, "impossible values"),
+    ],
+)
+def test_values_that_no_measurement_has_are_refused_or_left_out(tmp_path, name, value, reason):
+    for part, accepted in ((slice(None), False), (slice(100, 200), True)):
+        columns = sdss_columns()
+        columns[name][part] = value
+        path = write_sdss(tmp_path / "spec-a.fits", columns=columns)
+        criteria = Criteria(grids=one_grid("sdss"), norm=None)
+        read = read_batch([str(path)], criteria)
+        if accepted and value != 1e-34:  # a hundred zeros are nothing to be told
+            assert IMPOSSIBLE_PIXELS in read.remarks
+            assert read.flux[0].max() < 20
+        elif not accepted:
+            assert read.rejected[0].reason.startswith(reason)
+
+
+def test_a_spectrum_that_is_not_the_one_of_its_table_is_told(tmp_path):
+    for stated, told in ((20.0, False), (3.0, True)):
+        path = write_sdss(tmp_path / "spec-a.fits", SN_MEDIAN_ALL=stated)
+        read = read_batch([str(path)], Criteria(grids=one_grid("sdss")))
+        assert any("SN_MEDIAN_ALL" in remark for remark in read.remarks) == told
+
+
+def test_units_and_air_in_headers_are_believed(tmp_path):
+    path = write_sdss(tmp_path / "spec-a.fits")
+    for word, value, reason in (
+        ("BUNIT", "1E-17 erg/cm^2/s/Ang", ""), ("BUNIT", "Jy", "bad unit"),
+        ("VACUUM", True, ""), ("VACUUM", False, "wavelengths in air"),
+    ):  # fmt: skip
+        fits.setval(path, "BUNIT", value="1E-17 erg/cm^2/s/Ang")
+        fits.setval(path, word, value=value)
+        if reason:
+            with pytest.raises(ValueError, match=reason):
+                next(read_file(path))
+        else:
+            assert next(read_file(path)).problem == ""

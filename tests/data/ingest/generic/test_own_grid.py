@@ -127,7 +127,7 @@ def test_arrays_that_do_not_fit_are_told():
 def test_pixels_without_an_error_have_no_weight():
     variance = np.array([0.0, -1.0, np.nan, np.inf] + [1.0] * 1997)
     raw = read(variance=variance)
-    np.testing.assert_array_equal(raw.ivar[:4], 0)
+    np.testing.assert_array_equal(raw.ivar[:4], [0, -1, 0, 0])  # what is negative is told
     assert raw.n_measured == 1997
 
 
