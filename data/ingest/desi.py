@@ -267,8 +267,8 @@ def _check_mask(mask: fitsio.hdu.ImageHDU, name: str, expected: tuple[int, int])
     Raises:
         ValueError: Its shape is another, or its values are no integers.
     """
-    image = isinstance(mask, fitsio.hdu.ImageHDU)
-    if not image or tuple(mask.get_dims()) != expected or mask.get_info()["img_type"] < 0:
+    whole = isinstance(mask, fitsio.hdu.ImageHDU) and (mask.get_info() or {}).get("img_type", 0) > 0
+    if not whole or tuple(mask.get_dims()) != expected:
         raise ValueError(f"bad mask: {name} must be an image of integers, shape {expected}")
 
 
