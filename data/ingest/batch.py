@@ -18,11 +18,11 @@ from data.ingest.cells import number, plain_text
 from data.ingest.damage import fact_problem, other_snr, snr_problem, without_impossible
 from data.ingest.file_list import file_state, printable_name
 from data.ingest.formats import read_file
+from data.ingest.generic.resampling import resampled
 from data.ingest.grids import Grids
 from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
 from data.ingest.prepare import Prepared, pixel_shift, prepare
 from data.ingest.raw_spectrum import NO_MASK, OTHER, RawSpectrum
-from data.ingest.resampling import resampled
 from data.ingest.sample_cuts import SampleCuts
 
 if TYPE_CHECKING:  # importing pandas would double the time in which a reading process starts

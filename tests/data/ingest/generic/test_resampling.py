@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.grid import INSTRUMENTS, linear_grid
+from data.ingest.generic.resampling import pixel_edges, rebin, resampled
 from data.ingest.raw_spectrum import OTHER, RawSpectrum
-from data.ingest.resampling import pixel_edges, rebin, resampled
 
 SEEDS = st.integers(0, 2**32 - 1)
 SIZES = st.integers(2, 60)
