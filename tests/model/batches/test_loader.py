@@ -1,5 +1,6 @@
 import threading
 import time
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ GRID = WaveGrid(scale="log", start=3.6, step=1e-3, n_pixel=7)
 class CountingSource:
     """Spectra whose flux is their row number; it counts how often each row is read."""
 
-    def __init__(self, n: int, *, chunk_rows: int = 4) -> None:
+    def __init__(self, n: int, *, chunk_rows: int = 4, grid: WaveGrid = GRID) -> None:
         self.grid, self.chunk_rows, self.n = GRID, chunk_rows, n
         self.catalog = pd.DataFrame({"object_id": np.arange(n).astype(str), "z": np.zeros(n)})
         self.ids = self.catalog["object_id"].to_numpy()
@@ -37,8 +38,8 @@ class CountingSource:
         rows = np.arange(self.n)[indices]
         self.largest = max(self.largest, len(rows))
         np.add.at(self.reads, rows, 1)
-        flux = np.repeat(rows[:, None], GRID.n_pixel, axis=1).astype(np.float32)
-        return Spectra(grid=GRID, flux=flux, ivar=flux + 1, z=rows / 1000)
+        flux = np.repeat(rows[:, None], self.grid.n_pixel, axis=1).astype(np.float32)
+        return Spectra(grid=self.grid, flux=flux, ivar=flux + 1, z=rows / 1000)
 
     def reference(self) -> dict[str, object]:
         return {"kind": "counting"}
@@ -136,6 +137,34 @@ def test_window_bounds_what_is_read_at_once():
     loader = _loader(source, np.arange(5000), keep_bytes=0, window_rows=200, batch_size=64)
     assert sum(len(batch.rows) for batch in loader.epoch(0)) == 5000
     assert source.largest <= 204
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_processes_together_read_each_spectrum_once(world):
+    n, total = 420, 0
+    for rank in range(world):
+        source = CountingSource(n)
+        loader = _loader(
+            source, np.arange(n), batch_size=60, window_rows=100, keep_bytes=0,
+            rank=rank, world=world,
+        )  # fmt: skip
+        _rows(loader.epoch(0))
+        total += source.reads
+    assert (total == 1).all()
+
+
+def test_memory_of_an_epoch_does_not_grow_with_the_survey():
+    peaks, grid = [], WaveGrid(scale="log", start=3.6, step=1e-3, n_pixel=400)
+    for n in (2000, 12_000):
+        source = CountingSource(n, grid=grid)
+        loader = _loader(source, np.arange(n), keep_bytes=0, window_rows=200, batch_size=64)
+        tracemalloc.start()
+        for _ in loader.epoch(0):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    spectra = 10_000 * grid.n_pixel * 2 * np.dtype(np.float32).itemsize
+    assert peaks[1] - peaks[0] < 0.2 * spectra
 
 
 def test_validation_comes_in_order():
