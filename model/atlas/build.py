@@ -48,7 +48,7 @@ from model.atlas.scores import SCORES
 from model.atlas.stage import kept
 from model.atlas.survey_reasons import explain_strangest
 from model.atlas.survey_scores import add_survey_scores
-from model.atlas.writer import portable_reference, write_catalog, write_info
+from model.atlas.writer import GROUP_ROWS, portable_reference, write_catalog, write_info
 from model.device import choose_device
 from model.interface import SpectrumModel, StoredModel
 from model.refinement.refine import N_STEP
@@ -253,9 +253,8 @@ def _working_folder(
     out: Path, source: SpectrumSource, model_info: dict[str, Any], config: AtlasConfig
 ) -> Path:
     """Return the folder of the stages; one left by the same job is gone on with."""
-    ids = "\n".join(source.catalog["object_id"].astype(str))
     job = {
-        "ids_sha256": hashlib.sha256(ids.encode()).hexdigest(),
+        "ids_sha256": _digest(pd.Series(source.catalog["object_id"])),
         "source": source.reference(),
         "weights_sha256": model_info["weights_sha256"],
         "seed": config.seed,
@@ -276,6 +275,15 @@ def _working_folder(
     job_file.parent.mkdir(parents=True)
     write_json(job_file, job)
     return folder
+
+
+def _digest(ids: pd.Series) -> str:
+    """Return the SHA-256 of identifiers, one a line, some at a time."""
+    digest = hashlib.sha256()
+    for start in range(0, len(ids), GROUP_ROWS):
+        some = "\n".join(ids.iloc[start : start + GROUP_ROWS].astype(str))
+        digest.update(f"\n{some}".encode() if start else some.encode())
+    return digest.hexdigest()
 
 
 def _copy_model(model: Path, target: Path, *, half: bool) -> None:

@@ -88,7 +88,8 @@ class AtlasConfig:
     )
     flow: FlowSettings = field(default_factory=FlowSettings)
     jobs: int = setting(
-        help="threads for encoding, neighbours and t-SNE; -1 is all cores", default=-1
+        help="threads for encoding, neighbours and t-SNE; -1 is all cores (encoding: 8 at most)",
+        default=-1,
     )
     scheduler: str = setting(
         help="address of a Dask scheduler whose workers encode and measure, as in tcp://host:8786",

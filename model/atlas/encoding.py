@@ -142,15 +142,20 @@ def _keep(file: Path, frame: pd.DataFrame, windows: Windows) -> None:
 
 def _gathered(files: list[Path], blocks: list[tuple[int, int]], n_galaxy: int) -> pd.DataFrame:
     """Put the columns of all blocks where they belong."""
-    columns: dict[str, NDArray[Any]] = {}
+    numbers: dict[str, NDArray[Any]] = {}
+    texts: dict[str, list[pd.Series]] = {}
     for file, (start, stop) in zip(files, blocks, strict=True):
         block = pd.read_parquet(file)
         for name in map(str, block):
+            if not pd.api.types.is_numeric_dtype(block[name]):
+                texts.setdefault(name, []).append(pd.Series(block[name]))
+                continue
             values = block[name].to_numpy()
-            if name not in columns:
-                columns[name] = np.empty(n_galaxy, dtype=values.dtype)
-            columns[name][start:stop] = values
-    return pd.DataFrame(columns, copy=False)
+            if name not in numbers:
+                numbers[name] = np.empty(n_galaxy, dtype=values.dtype)
+            numbers[name][start:stop] = values
+    joined = {name: pd.concat(parts, ignore_index=True) for name, parts in texts.items()}
+    return pd.DataFrame(numbers, copy=False).assign(**joined)
 
 
 def residual_windows(folder: Path) -> list[Path]:

@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 
 from data.__main__ import main
+from data.ingest import command
 from data.ingest.batch import Criteria
 from data.ingest.grids import one_grid
 from data.ingest.parallel import read_batches
 from data.ingest.sample_cuts import SampleCuts
 from data.survey import Survey
+from tests.fixtures.dask_cluster import kill_a_worker
 from tests.fixtures.spectrum_files import write_sdss
 
 N_FILE = 9
@@ -34,10 +36,21 @@ def _files(folder: Path) -> list[str]:
     return sorted(map(str, folder.glob("*.fits")))
 
 
-def test_a_cluster_makes_the_survey_of_one_machine(scheduler, tmp_path, monkeypatch):
+def test_a_cluster_makes_the_survey_of_one_machine_though_a_worker_is_killed(
+    scheduler, tmp_path, monkeypatch
+):
     _files(tmp_path / "in")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("data.ingest.command.MAX_FILES", 2)
+    monkeypatch.setattr(command, "MAX_FILES", 1)
+    append, appended = command._append, []
+
+    def append_and_kill(*arguments):
+        append(*arguments)
+        appended.append(arguments)
+        if len(appended) == N_FILE + 2:  # the second of the cluster's
+            kill_a_worker(scheduler)
+
+    monkeypatch.setattr(command, "_append", append_and_kill)
     for out, words in (("here", ["--jobs", "1"]), ("there", ["--scheduler", scheduler])):
         assert main(["ingest", "in", "--out", out, *words]) == 0
     here, there = Survey("here"), Survey("there")

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 import signal
@@ -300,3 +301,11 @@ def test_leftovers_of_another_job_are_not_used(own, monkeypatch):
     build(own / "survey", own / "spender", own / "new")
     assert Atlas(own / "new").model.kind == "spender"
     pd.testing.assert_frame_equal(Atlas(own / "new").catalog, Atlas(own / "atlas_spender").catalog)
+
+
+def test_identifiers_are_hashed_as_one_text_though_some_at_a_time(monkeypatch):
+    ids = pd.Series([f"0266-51602-{k:04d}" for k in range(30)])
+    whole = hashlib.sha256("\n".join(ids).encode()).hexdigest()
+    for rows in (7, 10, 30, 100):
+        monkeypatch.setattr(atlas_build, "GROUP_ROWS", rows)
+        assert atlas_build._digest(ids) == whole
