@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.arrays import FloatArray
+from data.lines.emission import LINES
 from model.residuals.evidence import Evidence
 from model.residuals.peaks import Peak
 
@@ -26,6 +27,9 @@ COMMON_PEAK = 0.02
 PEAK_BIN = 10.0
 """Width, Angstrom, in which peaks are counted."""
 PEAK_LIMIT = 12.0
+ARTEFACT = (5195.0, 5206.0)
+"""Observed wavelengths, Angstrom, of the class NI-5200 of Liang+2023, Table 2: [N I] of the sky."""
+STRONG_LINES = {line.name for line in LINES if line.major and line.kind == "emission"}
 EXPECTED_PEAK = 1.4
 """Strength at most of a peak at a line, or beside it: no model draws every line of all objects."""
 
@@ -205,7 +209,9 @@ def _of_peaks(peaks: Sequence[Peak], usual: UsualEvidence) -> list[Reason]:
         text = f"{kind} of the residual at {peak.wave:.0f} Å observed, {peak.significance:+.0f}σ"
         at = int(peak.wave / PEAK_BIN)
         share = float(usual.peak_share[at]) if at < len(usual.peak_share) else 0.0
-        if peak.line:
+        if _is_artefact(peak):
+            text += ": where [N I] of the sky leaves artefacts"
+        elif peak.line:
             text += f": {peak.line} is not as the model has it"
         elif peak.wing:
             text += f": beside {peak.wing}, whose profile is not as the model has it"
@@ -222,11 +228,17 @@ def _of_peaks(peaks: Sequence[Peak], usual: UsualEvidence) -> list[Reason]:
 
 def _expected(peak: Peak) -> bool:
     """Return whether a peak is where the object's own lines are."""
-    return bool(peak.line or peak.wing)
+    return bool(peak.line or peak.wing) and not _is_artefact(peak)
+
+
+def _is_artefact(peak: Peak) -> bool:
+    """Return whether a peak is at `ARTEFACT`, and no strong line of the object is there."""
+    there = ARTEFACT[0] < peak.wave < ARTEFACT[1] and peak.significance > 0
+    return there and not peak.wing and peak.line not in STRONG_LINES
 
 
 def _suggested_by(peak: Peak) -> str:
-    if 5195 < peak.wave < 5206 and not _expected(peak):
+    if _is_artefact(peak):
         return "NI-5200"
     if peak.line == "He II" and peak.significance > 0:
         return "WolfRayet"

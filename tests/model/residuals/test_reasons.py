@@ -75,6 +75,21 @@ def test_a_second_galaxy_is_found_at_its_redshift(plain, templates):
     assert suggested_class(found[0]) == "Blends"
 
 
+def test_a_spike_at_5200_angstrom_is_an_artefact_though_a_weak_line_may_be_there(plain, templates):
+    _, model = plain
+    near = [5200.5 / wave - 1 for wave in (4923.3, 5199.35, 4472.73)]  # He I, [N I], He I
+    z = np.array([0.11, 0.14, 0.23, *near])
+    rng, model = np.random.default_rng(5), galaxies(z)
+    flux = model + NOISE * rng.normal(size=model.shape)
+    flux += 20 * NOISE * np.exp(-0.5 * ((GRID.wave - 5200.5) / 2) ** 2)
+    spectra = Spectra(grid=GRID, flux=flux.astype(np.float32), z=z,
+                      ivar=np.full(flux.shape, NOISE**-2, np.float32))  # fmt: skip
+    for one in reasons(spectra, model, templates):
+        assert "NI-5200" in [reason.suggestion for reason in one[:2]]
+        reason = next(reason for reason in one if reason.suggestion == "NI-5200")
+        assert "[N I] of the sky" in reason.text
+
+
 def test_a_wrong_redshift_is_mended(plain, templates):
     spectra, _ = plain
     z = spectra.z + 0.08
