@@ -42,7 +42,9 @@ def positive(value: Any) -> float:  # noqa: ANN401 - whatever a table cell holds
 
 def whole_number(value: Any) -> int | None:  # noqa: ANN401 - whatever a table cell holds
     """Return a table cell as an integer; None where it holds none, or one that lost digits."""
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+    if isinstance(value, bool | np.bool_):
+        return None
+    if isinstance(value, int | np.integer):
         return int(value)
     known = number(value)
     if not math.isfinite(known) or known != int(known):

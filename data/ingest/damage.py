@@ -36,7 +36,7 @@ SAME_PLACE = 1 / 60
 """Degrees by which two statements of one position may differ: proper motion, offset fibres."""
 IMPOSSIBLE_PIXELS = (
     "some pixels with impossible values (signal to noise above "
-    f"{HIGHEST_SNR:g}, inverse variance below 0, flux -999, -9999 or -32768) are left out"
+    f"{HIGHEST_SNR:g}, inverse variance below 0, flux no number or -999, -9999, -32768) left out"
 )
 """Remark on a spectrum with such pixels."""
 MOST_IMPOSSIBLE = 0.5
@@ -109,9 +109,9 @@ def without_impossible(raw: RawSpectrum) -> RawSpectrum:
         ValueError: Most of its pixels are impossible.
     """
     wrong = impossible(raw.flux, raw.ivar)
-    n_wrong = int(np.count_nonzero(wrong))
-    if not n_wrong:
+    if not wrong.any():
         return raw
+    n_wrong = int(np.count_nonzero(wrong & np.isfinite(raw.flux)))
     if n_wrong > MOST_IMPOSSIBLE * max(raw.n_measured, 1):
         raise ValueError(
             f"impossible values: {n_wrong} of {len(raw.flux)} pixels have a signal to "
@@ -125,6 +125,8 @@ def impossible(flux: FloatArray, ivar: FloatArray) -> BoolArray:
     """Return which pixels have values that no measurement has, shape as `flux`."""
     with np.errstate(all="ignore"):
         wrong = (flux * flux * ivar > HIGHEST_SNR**2) | (ivar < 0)
+    if not np.isfinite(np.sum(flux, dtype=float)):
+        wrong |= ~np.isfinite(flux) & (ivar > 0)
     if np.fmin.reduce(flux, axis=None) <= max(BLANKS):
         wrong |= np.isin(flux, BLANKS) & (ivar > 0)
     return wrong

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from data.ingest.generic.spectrum_table import (
 )
 from data.ingest.pixel_mask import MaskPolicy
 from data.ingest.raw_spectrum import RawSpectrum
+
+FIRST_TABLE = "of several tables with spectra in the file only the first is read"
 
 
 def read_any(
@@ -83,7 +86,10 @@ def _recorded(hdus: Any, name: str) -> Iterator[Recorded]:  # noqa: ANN401 - an 
         if is_spectrum_table(hdu):
             columns, units = fits_columns(hdu)
             read = fits_records if one_spectrum_a_row(columns) else _one_spectrum
-            yield from read(columns, units, _cards(hdus[0], hdu), name)
+            more = sum(is_spectrum_table(other) for other in hdus) > 1
+            for recorded in read(columns, units, _cards(hdus[0], hdu), name):
+                told = (*recorded.remarks, FIRST_TABLE) if more else recorded.remarks
+                yield replace(recorded, remarks=told)
             return
         if is_spectrum_image(hdu):
             yield from read_images(hdus, _cards(hdus[0], hdu), name)

@@ -12,7 +12,8 @@ REDSHIFTS, REDSHIFT_ERRORS = ("Z", "REDSHIFT", "ZBEST", "Z_BEST"), (
     "Z_ERR", "ZERR", "Z_ERROR", "REDSHIFT_ERR",
 )  # fmt: skip
 CLASSES = ("CLASS", "SPECTYPE", "OBJCLASS")
-PLACES = (("SRCRA", "SRCDEC"), ("RA_OBJ", "DEC_OBJ"), ("RA", "DEC"), ("RA_TARG", "DEC_TARG"))
+PLACES = (("SRCRA", "SRCDEC"), ("RA_OBJ", "DEC_OBJ"), ("RA", "DEC"), ("RA_TARG", "DEC_TARG"),
+          ("TARG_RA", "TARG_DEC"), ("ALPHA", "DELTA"))  # fmt: skip
 """Keywords of the target's position; others tell where the telescope pointed."""
 
 

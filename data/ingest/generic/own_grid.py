@@ -187,7 +187,7 @@ def _angstrom(wave: FloatArray, unit: str) -> FloatArray:
     if unit == "log":
         return np.power(10.0, wave)
     if unit:
-        known = _unit(unit)
+        known = unit_of(unit)
         if not known.is_equivalent(units.AA):
             raise ValueError(f"wavelength unit not known: {unit!r}")
         return wave * known.to(units.AA)
@@ -218,6 +218,8 @@ def _in_air(cards: Mapping[str, Any], *, air: bool) -> tuple[bool, str]:
         return True, ""
     if axis.startswith("WAVE-") or axis == "WAVE":  # FITS WCS paper III: WAVE is vacuum
         return False, ""
+    if any("obs.atmos" in str(cards.get(f"TUCD{column}", "")) for column in range(1, 10)):
+        return True, ""  # the ESO science data product standard
     if str(cards.get("TELESCOP", "")).upper() in SPACE:
         return False, ""
     return air, AIR_ASSUMED if air else VACUUM_ASSUMED
@@ -225,7 +227,7 @@ def _in_air(cards: Mapping[str, Any], *, air: bool) -> tuple[bool, str]:
 
 def _flux_scale(unit: str, flux: FloatArray, wave: FloatArray) -> tuple[float | FloatArray, str]:
     """Return what turns the flux into 1e-17 erg/s/cm2/A, and what to say if nothing does."""
-    known = _unit(unit) if unit else None
+    known = unit_of(unit) if unit else None
     density = units.spectral_density(wave * units.AA)
     if known is not None and known.is_equivalent(FLUX_UNIT, density):
         scale = (np.ones(len(wave)) * known).to_value(FLUX_UNIT, density)
@@ -236,14 +238,15 @@ def _flux_scale(unit: str, flux: FloatArray, wave: FloatArray) -> tuple[float | 
     return 1.0, RELATIVE
 
 
-def _unit(text: str) -> Any:  # noqa: ANN401 - astropy states no one type of units
+def unit_of(text: str) -> Any:  # noqa: ANN401 - astropy states no one type of units
     """Return a unit as a file spells it; one that is equivalent to none if it is not known."""
     spelled = text.strip().replace("**", "^").replace("erg/cm/s", "erg/cm2/s")
     spelled = re.sub(r"10\^\((-\d+)\)", r"1e\1", spelled).replace("ergs", "erg")
     spelled = spelled.replace("^(", "(")
     spelled = re.sub(r"\((-?\d+)\)", r"\1", spelled)
-    spelled = re.sub(r"(?i)\b(angstroms?|ang|A)(?=$|[-^ )])", "Angstrom", spelled)
+    spelled = re.sub(r"(?i)\b(angstroms?|ang\.?|A)(?=$|[-^ )])", "Angstrom", spelled)
     spelled = re.sub(r"(?i)\bmicrons?\b", "micron", spelled)
+    spelled = re.sub(r"(?i)^(nm|nanomet(er|re)s?)$", "nm", spelled)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", units.UnitsWarning)  # spellings that are discouraged
         known: Any = units.Unit

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.grid import INSTRUMENTS
-from data.ingest.cells import EXACT, number, plain_text, whole_number
+from data.ingest.cells import plain_text, whole_number
 from data.ingest.generic.own_grid import FLUX_UNIT, Recorded
 from data.ingest.generic.spectrum_table import spectrum_of_columns
 from data.ingest.raw_spectrum import lattice
@@ -26,6 +26,7 @@ ARMS = ("b", "r", "z")
 """Arms of DESI."""
 ARM_LISTS = ("band", "arm", "camera", "channel")
 """Arrays that name the arm of each pixel."""
+LOST_IDENTIFIER = "the first identifier of the record has no value or lost digits: another is taken"
 NO_IDENTIFIER = "nothing in the record identifies its object: named after the file"
 PREFIX = "spectrum_"
 """How the Multimodal Universe begins the names of arrays."""
@@ -78,7 +79,7 @@ def record_spectrum(
     whole = {name: whole_number(cards.get(name.upper())) for name in WHOLE_FACTS}
     facts: dict[str, Any] = {name: value for name, value in whole.items() if value is not None}
     facts |= {name: plain_text(cards[name.upper()]) for name in TEXT_FACTS if name.upper() in cards}
-    name = _identifier(values)
+    name, skipped = _identifier(values)
     stated = {_bare(key): unit for key, unit in (units or {}).items()}
     spectrum = spectrum_of_columns(
         arrays,
@@ -86,7 +87,8 @@ def record_spectrum(
         dict(header or {}) | _with_warning(cards) | (SURVEY_UNIT if from_survey else {}),
         name or fallback,
     )
-    remarks = spectrum.remarks + (() if name else (NO_IDENTIFIER,))
+    told = (LOST_IDENTIFIER,) if name and skipped else () if name else (NO_IDENTIFIER,)
+    remarks = spectrum.remarks + told
     return replace(spectrum, facts=facts, remarks=remarks)
 
 
@@ -94,22 +96,25 @@ def _bare(key: str) -> str:
     return key.rpartition(".")[2].lower().removeprefix(PREFIX)
 
 
-def _identifier(values: Mapping[str, Any]) -> str:
-    """Return the first identifier as text, to the last digit; empty if there is none."""
+def _identifier(values: Mapping[str, Any]) -> tuple[str, bool]:
+    """Return the first identifier as text, to the last digit, and whether another was no value.
+
+    The text is empty if there is none.
+    """
+    skipped = False
     for name in IDS:
-        if name in values and np.ndim(values[name]) == 0:
-            value = values[name]
-            if not isinstance(value, str | bytes) and not number(value) > 0:  # stands for none
-                continue
-            if isinstance(value, float):  # what missing values make of a column of integers
-                if not abs(value) < EXACT:
-                    continue
-                value = int(value)
-            text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-            text = plain_text(text.removeprefix("b'").removesuffix("'"))  # bytes printed as text
-            if text and text.lower() not in ("nan", "none"):
-                return text
-    return ""
+        if name not in values or np.ndim(values[name]) > 0:
+            continue
+        value = values[name]
+        if not isinstance(value, str | bytes):
+            exact = whole_number(value)
+            value = str(exact) if exact is not None and exact > 0 else ""  # others stand for none
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        text = plain_text(text.removeprefix("b'").removesuffix("'"))  # bytes printed as text
+        if text and text.lower() not in ("nan", "none"):
+            return text, skipped
+        skipped = True
+    return "", skipped
 
 
 def _with_warning(cards: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from data.arrays import FloatArray
 from data.ingest.cells import number, plain_text
+from data.ingest.generic.multispec import is_multispec, multispec_wavelengths
 from data.ingest.generic.own_grid import Recorded, variance_of
 
 POWERS = {
@@ -96,6 +97,8 @@ def _rows(
     """Yield the rows of an image, of 2dF those of targets."""
     rows = image.reshape(-1, image.shape[-1])
     waves = _wavelength_image(hdus, image.shape)
+    if waves is None and is_multispec(base.cards):
+        waves = _of_apertures(base.cards, len(rows), image.shape[-1])
     for row, fibre in enumerate(_fibres(hdus, len(rows))):
         if fibre.get("TYPE", "P") in SKY_FIBRES:
             continue
@@ -121,9 +124,13 @@ def _bands(image: NDArray[Any], base: Recorded) -> Iterator[Recorded]:
         "nearest to an IRAF spectrum (bands spectrum, raw, background, sigma), but "
         f"no band is named sigma (BANDIDn): {named}"
     )
+    waves = [base.wave] * image.shape[1]
+    if is_multispec(base.cards):
+        waves = list(_of_apertures(base.cards, image.shape[1], image.shape[2]))
     for aperture in range(image.shape[1]):
         yield replace(
             base,
+            wave=waves[aperture],
             flux=image[0, aperture],
             variance=None if sigma is None else variance_of(image[sigma, aperture], 2),
             no_errors=lacks,
@@ -131,12 +138,30 @@ def _bands(image: NDArray[Any], base: Recorded) -> Iterator[Recorded]:
         )
 
 
+def _of_apertures(cards: Mapping[str, Any], n_aperture: int, n_pixel: int) -> FloatArray:
+    """Return the wavelengths of a multispec image, shape (n_aperture, n_pixel).
+
+    Raises:
+        ValueError: It has other apertures than its header says.
+    """
+    waves = multispec_wavelengths(cards, n_pixel)
+    if len(waves) != n_aperture:
+        raise ValueError(f"bad shape: {n_aperture} spectra, but {len(waves)} apertures in WAT2")
+    return np.array(waves)
+
+
 def _wavelengths(cards: Mapping[str, Any], n_pixel: int) -> FloatArray:
-    """Return the coordinates of the first axis (FITS standard 4.0, equation 9)."""
+    """Return the coordinates of the first axis (FITS standard 4.0, equation 9).
+
+    Of an axis of type -LOG they grow exponentially (Greisen+2006, section 3.3).
+    """
     words = ("CD1_1", "CDELT1", "COEFF1")
     step = next(number(cards[word]) for word in words if word in cards)
     reference, value = number(cards.get("CRPIX1", 1)), number(cards["CRVAL1"])
-    return value + step * (np.arange(1, n_pixel + 1) - reference)
+    offset = step * (np.arange(1, n_pixel + 1) - reference)
+    if str(cards.get("CTYPE1", "")).upper().endswith("-LOG"):
+        return value * np.exp(offset / value)
+    return value + offset
 
 
 def _wave_unit(cards: Mapping[str, Any]) -> str:
@@ -144,8 +169,6 @@ def _wave_unit(cards: Mapping[str, Any]) -> str:
     logarithmic = number(cards.get("DC-FLAG", 0)) == 1 or cards.get("LOGSCALE") is True
     if logarithmic or "COEFF1" in cards:
         return "log"
-    if str(cards.get("CTYPE1", "")).upper().endswith("-LOG"):
-        raise ValueError("wavelengths not known: the axis is logarithmic (CTYPE1 ...-LOG)")
     described = str(cards.get("WAT1_001", ""))
     iraf = described.rpartition("units=")[2].split()[:1] if "units=" in described else []
     return iraf[0].strip('"') if iraf else str(cards.get("CUNIT1", ""))

@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table
+from astropy.units import UnrecognizedUnit
 from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
 from data.arrays import FloatArray
-from data.ingest.generic.own_grid import Recorded, object_name, variance_of
+from data.ingest.generic.own_grid import Recorded, object_name, unit_of, variance_of
 
 LOG_WAVES = ("loglam", "log_lambda", "loglambda", "log_wave", "logwave", "log_wavelength")
-WAVES = ("wave", "wavelength", "lambda", "lam", "wl", "wave_vac", "wave_air", "wavelengths")
-FLUXES = ("flux", "flux_density", "fluxdensity", "flam", "f_lambda", "flux_lambda", "spec")
+WAVES = ("wave", "wavelength", "lambda", "lam", "wl", "wave_vac", "wave_air", "wavelengths",
+         "waves")  # fmt: skip
+FLUXES = ("flux", "flux_density", "fluxdensity", "flam", "f_lambda", "flux_lambda", "spec",
+          "fluxes")  # fmt: skip
 ERRORS = ("err", "error", "flux_err", "flux_error", "err_flux", "fluxerr", "sigma", "e_flux",
           "noise", "std", "eflux", "flux_unc", "uncertainty")  # fmt: skip
 IVARS = ("ivar", "flux_ivar", "ivar_flux", "inverse_variance", "invvar")
@@ -48,7 +51,11 @@ def text_table(path: Path) -> Iterator[Recorded]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)  # files that bend the standard
-            table = Table.read(path, format=TEXT_FORMATS[path.suffix.lower()])
+            kind = TEXT_FORMATS[path.suffix.lower()]
+            more: dict[str, Any] = {"comment": r"\s*#"} if kind == "ascii.csv" else {}
+            if kind == "ascii.csv" and _separated_by_semicolons(path):
+                more["delimiter"] = ";"
+            table = Table.read(path, format=kind, **more)
     except Exception as error:  # astropy raises many kinds
         raise ValueError(f"no table: {error}") from error
     columns = {str(name): np.ma.filled(table[name], np.nan) if table[name].dtype.kind == "f"
@@ -56,6 +63,13 @@ def text_table(path: Path) -> Iterator[Recorded]:
     units = {name: str(table[name].unit or "") for name in columns}
     cards = {str(key).upper(): value for key, value in table.meta.items()}
     yield spectrum_of_columns(columns, units, cards, object_name(path))
+
+
+def _separated_by_semicolons(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        lines = (line for line in file if line.strip() and not line.lstrip().startswith("#"))
+        first = next(lines, "")
+    return ";" in first and "," not in first
 
 
 def is_spectrum_table(hdu: Any) -> bool:  # noqa: ANN401 - an HDU of any kind
@@ -114,7 +128,11 @@ def spectrum_of_columns(
             f"column: it has {', '.join(list(columns)[:12])}"
         )
     mask = next((m for m in MASKS if m in spelled), None)
-    variance = _variance({key: columns[own] for key, own in spelled.items()}, flux)
+    variance = _variance(
+        {key: columns[own] for key, own in spelled.items()},
+        {key: units.get(own, "") for key, own in spelled.items()},
+        flux,
+    )
     errors = [spelled[key] for key in (*ERRORS, *VARIANCES, *IVARS) if key in spelled]
     return Recorded(
         wave=columns[spelled[wave]].astype(float),
@@ -132,11 +150,31 @@ def spectrum_of_columns(
     )
 
 
-def _variance(columns: Mapping[str, NDArray[Any]], flux: str) -> FloatArray | None:
+def _error_scale(error: str, flux: str) -> float:
+    """Return the unit of the errors over that of the flux; 1 where either is not known.
+
+    Raises:
+        ValueError: They are of another kind.
+    """
+    if not error or not flux or error == flux:
+        return 1.0
+    own, other = unit_of(error), unit_of(flux)
+    if isinstance(own, UnrecognizedUnit) or isinstance(other, UnrecognizedUnit):
+        return 1.0
+    if not own.is_equivalent(other):
+        raise ValueError(f"errors in {error}, but the flux in {flux}: one can not be right")
+    return float(own.to(other))
+
+
+def _variance(
+    columns: Mapping[str, NDArray[Any]], units: Mapping[str, str], flux: str
+) -> FloatArray | None:
     """Return the variance of the flux from its errors, variance or inverse variance, if any."""
     own = (f"{flux}_err", f"{flux}_error", f"err_{flux}")
     for names, power in (((*own, *ERRORS), 2), (VARIANCES, 1), (IVARS, -1)):
         found = next((name for name in names if name in columns), None)
         if found is not None:
-            return variance_of(columns[found], power)
+            variance = variance_of(columns[found], power)
+            return variance * _error_scale(units.get(found, ""), units.get(flux, "")) ** 2 \
+                if power == 2 else variance  # fmt: skip
     return None
