@@ -17,6 +17,10 @@ from model.tracks.stack import Stack, rest_frame, stack_rest
 
 QUANTILES = (0.16, 0.5, 0.84)
 """Of the spread of a group: its median and the middle 68 %."""
+LEAST_PIXELS = 5
+"""Pixels of a window that a spectrum must show to be divided by its median there."""
+MEDIAN_ERROR = np.sqrt(np.pi / 2)
+"""Standard error of the median of normal values over that of their mean."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +32,20 @@ class Population:
         quantiles: `QUANTILES` of the flux of the objects that show a pixel, NaN where none
             does, shape (3, n_rest). Noise of single spectra is part of their spread.
         n_object: Objects of the group.
+        n_left_out: Objects read that could not be brought to a common scale.
     """
 
     stack: Stack
     quantiles: FloatArray
     n_object: int
+    n_left_out: int = 0
+
+    @property
+    def median_error(self) -> FloatArray:
+        """Standard error of the median, from the middle 68 % as of normal values; (n_rest,)."""
+        low, _middle, high = self.quantiles
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return MEDIAN_ERROR * (high - low) / 2 / np.sqrt(self.stack.count)
 
 
 def read_populations(
@@ -42,6 +55,8 @@ def read_populations(
     *,
     most: int = 300,
     seed: int = 0,
+    window: tuple[float, float] | None = None,
+    norms: FloatArray | None = None,
 ) -> dict[str, Population]:
     """Read and stack groups of objects on the model's rest grid; slow.
 
@@ -51,9 +66,13 @@ def read_populations(
         groups: Name -> rows; each needs one at least.
         most: Objects read for each group, drawn at random.
         seed: Of the draw.
+        window: Divide each spectrum by its median flux between these rest-frame wavelengths,
+            Angstrom; None leaves them as they are stored.
+        norms: What to multiply each row of the source by, shape (n_object,): the `norm` of the
+            catalogue gives physical flux.
 
     Raises:
-        ValueError: A group is empty.
+        ValueError: A group is empty, or no object of it shows the window.
     """
     empty = [name for name, rows in groups.items() if not len(rows)]
     if empty:
@@ -68,15 +87,43 @@ def read_populations(
     weight = torch.empty_like(flux)
     for places, spectra in read_parts(source, unique):
         flux[places], weight[places] = rest_frame(spectra, rest_grid=model.rest_grid)
+    scale = torch.ones(len(unique)) if norms is None else torch.tensor(norms[unique])
+    if window is not None:
+        scale = scale / window_median(flux, weight, model.rest_grid.wave, window)
+    good = torch.isfinite(scale) & (scale > 0)
+    flux, weight = flux * scale[:, None].float(), weight / scale[:, None].float() ** 2
     populations = {}
     for name, rows in drawn.items():
         these = np.searchsorted(unique, rows)
+        these = these[good[these].numpy()]
+        if not len(these):
+            raise ValueError(f"no object of {name!r} has flux to be scaled by; choose another")
         populations[name] = Population(
             stack=stack_rest(flux[these], weight[these], wave=model.rest_grid.wave),
             quantiles=quantiles(flux[these], weight[these]),
             n_object=len(groups[name]),
+            n_left_out=len(rows) - len(these),
         )
     return populations
+
+
+def window_median(
+    flux: Tensor, weight: Tensor, wave: FloatArray, window: tuple[float, float]
+) -> Tensor:
+    """Return the median flux of each spectrum in a window, NaN where it shows too little of it.
+
+    Args:
+        flux: Rest-frame spectra, shape (n_galaxy, n_rest).
+        weight: 0 where nothing was observed, same shape.
+        wave: Rest-frame wavelengths, Angstrom, shape (n_rest,).
+        window: Rest-frame limits, Angstrom.
+    """
+    inside = torch.tensor((wave >= window[0]) & (wave <= window[1]))
+    seen = torch.where(weight[:, inside] > 0, flux[:, inside], torch.nan)
+    if not seen.shape[1]:
+        return torch.full((len(flux),), torch.nan)
+    enough = torch.isfinite(seen).sum(dim=1) >= LEAST_PIXELS
+    return torch.where(enough, torch.nanmedian(seen, dim=1).values, torch.nan)
 
 
 def quantiles(flux: Tensor, weight: Tensor) -> FloatArray:
@@ -88,6 +135,12 @@ def quantiles(flux: Tensor, weight: Tensor) -> FloatArray:
     """
     seen = torch.where(weight > 0, flux, torch.nan)
     return torch.nanquantile(seen, torch.tensor(QUANTILES), dim=0).numpy()
+
+
+def median_difference(first: Population, second: Population) -> tuple[FloatArray, FloatArray]:
+    """Return how two medians differ, and the standard error of that, shape (n_rest,) each."""
+    gap = first.quantiles[1] - second.quantiles[1]
+    return gap, np.hypot(first.median_error, second.median_error)
 
 
 def difference(first: Stack, second: Stack) -> tuple[FloatArray, FloatArray]:
