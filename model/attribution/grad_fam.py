@@ -46,6 +46,8 @@ class Attribution:
             attention the sum of `aligned` over the channels.
         map: Signed contribution of channel and segment, shape (n_galaxy, n_channel,
             n_segment); None without attention.
+        attention: The attention weights themselves, each channel summing to 1, same shape; None
+            without attention.
         offset: Segments from a segment's centre to where each channel looks, int, shape
             (n_channel,); None without attention.
     """
@@ -55,6 +57,7 @@ class Attribution:
     wave: FloatArray
     projection: FloatArray
     map: FloatArray | None = None
+    attention: FloatArray | None = None
     offset: IntArray | None = None
 
     @cached_property
@@ -63,6 +66,13 @@ class Attribution:
         if self.map is None or self.offset is None:
             raise ValueError("this model has no attention channels")
         return _moved(self.map, self.offset)
+
+    @cached_property
+    def aligned_attention(self) -> FloatArray:
+        """`attention` with every channel moved to where it looks, as in `aligned`."""
+        if self.attention is None or self.offset is None:
+            raise ValueError("this model has no attention channels")
+        return _moved(self.attention, self.offset)
 
     def peaks(self) -> FloatArray:
         """Return each channel's strongest contribution, signed, shape (n_galaxy, n_channel)."""
@@ -102,7 +112,7 @@ def attribute(model: SpectrumModel, spectra: Spectra, target: Target) -> Attribu
     if not isinstance(model, TraceableModel):
         raise ValueError(f"attention of a {model.kind} model can not be computed")
     parts = [_contributions(model, spectra.take(rows), target) for rows in _batches(len(spectra))]
-    value, contributions = (np.concatenate(part) for part in zip(*parts, strict=True))
+    value, contributions, evidence = (np.concatenate(part) for part in zip(*parts, strict=True))
     offset = model.attention_offset(spectra.grid)
     if offset is None:
         return Attribution(
@@ -114,6 +124,7 @@ def attribute(model: SpectrumModel, spectra: Spectra, target: Target) -> Attribu
         wave=segment_wave(spectra.grid, contributions.shape[2]),
         projection=_moved(contributions, offset).sum(axis=1),
         map=contributions,
+        attention=evidence,
         offset=offset,
     )
 
@@ -155,12 +166,14 @@ def _moved(maps: FloatArray, offset: IntArray) -> FloatArray:
 
 def _contributions(
     model: TraceableModel, spectra: Spectra, target: Target
-) -> tuple[FloatArray, FloatArray]:
-    """Return the scalar of some spectra, and evidence times gradient, in the evidence's shape."""
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the scalar of some spectra, evidence times gradient, and the evidence."""
     evidence, rest = model.trace(spectra)
     value = target.value(rest, model.wave_rest)
     (gradient,) = torch.autograd.grad(value.sum(), evidence)
-    return value.detach().cpu().numpy(), (gradient * evidence.detach()).cpu().numpy()
+    found = (value.detach(), gradient * evidence.detach(), evidence.detach())
+    scalar, contributions, plain = (item.cpu().numpy() for item in found)
+    return scalar, contributions, plain
 
 
 def _batches(n_galaxy: int) -> list[slice]:

@@ -101,6 +101,16 @@ class Spender(nn.Module):
         return self.rest_grid.wave
 
     @property
+    def line_spread_kernels(self) -> dict[str, FloatArray]:
+        """Learnt line-spread kernel of each instrument, summing to 1; empty without any."""
+        kernels = {}
+        for name, part in self.line_spreads.items():
+            assert isinstance(part, LineSpread)
+            kernel = part.kernel.detach().cpu().double()
+            kernels[name] = (kernel / kernel.sum()).numpy()
+        return kernels
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
