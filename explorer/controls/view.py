@@ -11,8 +11,8 @@ from explorer.controls.compact import COMPACT, HEADING
 from explorer.controls.expressions import ExpressionsView
 from explorer.controls.filters import FiltersView
 from explorer.controls.selections import SelectionsView
-from explorer.state.dataset import LATENTS
 from explorer.state.history import History
+from explorer.state.plane import AXES, LATENTS
 from explorer.state.state import ExplorerState
 from explorer.theme.colour import PALETTES
 
@@ -56,7 +56,8 @@ class ControlsView(pn.viewable.Viewer):
         return [
             pmui.Select.from_param(
                 parameters.embedding, label="Embedding",
-                options={**embeddings, "latent pair": LATENTS}, **COMPACT,
+                options={**embeddings, "latent pair": LATENTS, "principal axis pair": AXES},
+                **COMPACT,
             ),
             self._latent_pair(),
             colour,
@@ -83,15 +84,28 @@ class ControlsView(pn.viewable.Viewer):
         return {dataset.label(name) if name in dataset.catalog else name: name for name in names}
 
     def _latent_pair(self) -> pn.Row:
-        """Return the choice of the two latents, visible where they are the embedding."""
-        parameters, n_latent = self._state.param, self._state.dataset.atlas.model.n_latent
-        latents = {f"latent {index}": index for index in range(n_latent)}
+        """Return the choice of two latents or principal axes, visible where they are the map's."""
+        state, parameters = self._state, self._state.param
+
+        def options() -> dict[str, int]:
+            numbers = range(state.dataset.atlas.model.n_latent)
+            if state.embedding == AXES:
+                return {f"axis {number + 1}": number for number in numbers}
+            return {f"latent {number}": number for number in numbers}
+
+        pair = [
+            pmui.Select.from_param(axis, label=label, options=options(), **COMPACT)
+            for axis, label in ((parameters.latent_x, "x"), (parameters.latent_y, "y"))
+        ]
+
+        def rename(*_events: object) -> None:
+            for choice in pair:
+                choice.options = options()
+
+        state.param.watch(rename, "embedding")
         return pn.Row(
-            *(
-                pmui.Select.from_param(axis, label=label, options=latents, **COMPACT)
-                for axis, label in ((parameters.latent_x, "x"), (parameters.latent_y, "y"))
-            ),
-            visible=parameters.embedding.rx() == LATENTS,
+            *pair,
+            visible=parameters.embedding.rx().rx.in_([LATENTS, AXES]),
             sizing_mode="stretch_width",
             margin=0,
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from data.arrays import FloatArray
 from explorer.state.dataset import Dataset
-from model.latent_axes import bulk, principal_axes
+from model.latent_axes import bulk
 
 RAW, ROTATED = "latents", "principal axes"
 ENDS = (0.2, 99.8)
@@ -51,7 +51,7 @@ def basis(dataset: Dataset, name: str) -> Basis:
         latents = dataset.atlas.latents
         n_latent = latents.shape[1]
         if name == ROTATED:
-            origin, axes = latents.mean(axis=0, dtype=float), principal_axes(latents)
+            origin, axes = dataset.principal_axes
         else:
             origin, axes = np.zeros(n_latent), np.eye(n_latent)
         low, high = bulk((latents - origin) @ axes.T, percentiles=ENDS, reach=REACH)

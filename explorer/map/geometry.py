@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from data.arrays import BoolArray
-from explorer.state.dataset import Plane
+from explorer.state.plane import Plane
 from model.latent_axes import bulk
 
 TOLERANCE = 12.0

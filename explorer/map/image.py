@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from data.arrays import BoolArray
 from explorer.map import raster
 from explorer.map.raster import Viewport
-from explorer.state.dataset import DENSITY, Dataset, Plane
+from explorer.state.dataset import DENSITY, Dataset
+from explorer.state.plane import Plane
 from explorer.theme.colour import (
     DIVERGING,
     NO_VALUE,

@@ -22,8 +22,8 @@ from explorer.map.raster import Viewport
 from explorer.map.tools import MapTools
 from explorer.server.latest import Latest
 from explorer.server.messages import together
-from explorer.state.dataset import LATENTS
 from explorer.state.path import Path
+from explorer.state.plane import AXES, LATENTS
 from explorer.state.state import ExplorerState
 from explorer.theme.theme import ink, inner_size, new_figure, paint
 
@@ -198,7 +198,7 @@ class MapView(pn.viewable.Viewer):
             self._state.view = None  # comes back here
             return
         size = inner_size(self.figure)
-        aspect, of_latents = None, self._state.embedding == LATENTS
+        aspect, of_latents = None, self._state.embedding in (LATENTS, AXES)
         if size is not None and not of_latents:
             aspect = size[0] / size[1]
         self._set_view(home_view(self._state.plane, aspect=aspect, tails=not of_latents))
@@ -207,7 +207,7 @@ class MapView(pn.viewable.Viewer):
         plane = self._state.plane
         self._indexing.submit(lambda: plane.tree, lambda _tree: None)
         self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = plane.x_label, plane.y_label
-        has_unit = self._state.embedding == LATENTS
+        has_unit = self._state.embedding in (LATENTS, AXES)
         for part in (*self.figure.axis, *self.figure.grid):
             part.visible = has_unit
         self._state.hovered = None

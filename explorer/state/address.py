@@ -45,6 +45,7 @@ NAMES = {
     "plot": "plot",
     "of": "histogram",
     "xy": "scatter",
+    "corner": "corner",
     "groups": "compared",
     "at": "slider_latents",
     "score": "score",

@@ -21,7 +21,8 @@ from explorer.expressions.evaluation import (
     words,
 )
 from explorer.expressions.syntax import WORDS, Syntax, read
-from explorer.state.dataset import DENSITY, LATENTS, Dataset
+from explorer.state.dataset import DENSITY, Dataset
+from explorer.state.plane import AXES, LATENTS
 
 LARGEST = 3e38
 """Larger numbers are missing: colours and filters work in single precision."""
@@ -122,7 +123,7 @@ def check_name(dataset: Dataset, name: str) -> None:
     Raises:
         ValueError: It means something else already.
     """
-    if name in (*WORDS, *FUNCTIONS, *CONSTANTS, DENSITY, LATENTS, *dataset.conditions):
+    if name in (*WORDS, *FUNCTIONS, *CONSTANTS, DENSITY, LATENTS, AXES, *dataset.conditions):
         raise ValueError(f"{name!r} means something else here; choose another name")
     if name in dataset.added:
         raise ValueError(f"{name!r} is there already; choose another name")

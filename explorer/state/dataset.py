@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from data import columns
-from data.arrays import BoolArray, FloatArray, IndexArray
+from data.arrays import BoolArray, FloatArray
 from data.parts import wave_range
 from explorer.state.cache import Cache, Remembered, new_version
+from explorer.state.plane import AXES, LATENTS, Plane
+from explorer.state.second import join
+from model.latent_axes import principal_axes
 
 if TYPE_CHECKING:
     from model.atlas.atlas import Atlas
     from model.atlas.scores import Score
 
 
-LATENTS = "latents"
-"""The embedding that shows two latents against each other."""
 DENSITY = "density"
 """The colour choice that shows counts only."""
 MAX_CLASSES = 200
@@ -40,42 +41,6 @@ CAVEATS = {
 """Score -> how far it can be trusted."""
 EXACT_FLOAT32, EXACT_FLOAT64 = 2**24, 2**53
 """Whole numbers from here on lose digits as floating-point numbers."""
-
-
-@dataclass(frozen=True)
-class Plane:
-    """A plane the map can show: two columns of the catalogue.
-
-    Attributes:
-        key: Unique among the planes of an atlas: `umap`, or `latents:0:1`.
-        x_label: Name of the horizontal axis.
-        y_label: Name of the vertical axis.
-        x: Positions, float32, shape (n_object,); NaN where an object has none.
-        y: Positions, same shape.
-        columns: Columns of the catalogue that hold x and y.
-    """
-
-    key: str
-    x_label: str
-    y_label: str
-    x: FloatArray
-    y: FloatArray
-    columns: tuple[str, str] = ("", "")
-
-    @cached_property
-    def rows(self) -> IndexArray:
-        """Rows of the objects in `tree`: those that have a position."""
-        return np.flatnonzero(np.isfinite(self.x) & np.isfinite(self.y))
-
-    @cached_property
-    def tree(self) -> KDTree:
-        """k-d tree of positions, index into `rows`; a second at a million objects."""
-        return KDTree(np.column_stack([self.x[self.rows], self.y[self.rows]]))
-
-    @property
-    def indexed(self) -> bool:
-        """Whether `tree` has been built."""
-        return "tree" in self.__dict__
 
 
 @dataclass(frozen=True)
@@ -103,6 +68,7 @@ class Dataset:
 
     Attributes:
         atlas: The atlas.
+        second: A second atlas of the same objects; None without one.
         catalog: Its catalogue, row = object, with the columns added.
         ids: `object_id` of each row, as text.
         added: Name of each column added -> what it is, in words.
@@ -112,9 +78,14 @@ class Dataset:
         versions: Name of a column or condition added -> a number that changes with it.
     """
 
-    def __init__(self, atlas: Atlas) -> None:
-        """Take an opened atlas."""
+    def __init__(self, atlas: Atlas, *, second: Atlas | None = None) -> None:
+        """Take an opened atlas, and a second one of the same objects to compare with.
+
+        Raises:
+            ValueError: The two have no object in common.
+        """
         self.atlas = atlas
+        self.second = None if second is None else join(atlas, second)
         self.catalog: pd.DataFrame = atlas.catalog
         self.ids: NDArray[np.object_] = self.catalog["object_id"].astype(str).to_numpy(object)
         self.added: dict[str, str] = {}
@@ -328,11 +299,13 @@ class Dataset:
         return self.keep(("latent tree",), lambda: KDTree(self.atlas.latents))
 
     def plane(self, embedding: str, *, latent_x: int = 0, latent_y: int = 1) -> Plane:
-        """Return the plane of an embedding, or of two latents.
+        """Return the plane of an embedding, of two latents, or of two principal axes (`AXES`).
 
         Raises:
             ValueError: The atlas has no such embedding or latent.
         """
+        if embedding == AXES:
+            return self._axes_plane(latent_x, latent_y)
         if embedding == LATENTS:
             names = [f"latent_{latent_x}", f"latent_{latent_y}"]
             key, axes = (
@@ -357,6 +330,35 @@ class Dataset:
             )
 
         return self.keep(("plane", key), make)
+
+    @property
+    def principal_axes(self) -> tuple[FloatArray, FloatArray]:
+        """The mean of the latents, shape (n_latent,), and their principal axes, one a row."""
+
+        def make() -> tuple[FloatArray, FloatArray]:
+            latents = self.atlas.latents
+            return latents.mean(axis=0, dtype=float), principal_axes(latents)
+
+        return self.keep(("principal axes",), make)
+
+    def _axes_plane(self, x: int, y: int) -> Plane:
+        origin, axes = self.principal_axes
+        if max(x, y) >= len(axes):
+            raise ValueError(f"there are {len(axes)} principal axes, got number {max(x, y) + 1}")
+
+        def along(number: int) -> FloatArray:
+            return ((self.atlas.latents - origin) @ axes[number]).astype(np.float32)
+
+        across, upwards = (
+            self.keep(("axis", str(number)), lambda number=number: along(number))
+            for number in (x, y)
+        )
+        names = f"axis {x + 1}", f"axis {y + 1}"
+        directions = origin, axes[[x, y]]
+        return self.keep(
+            ("plane", f"{AXES}:{x}:{y}"),
+            lambda: Plane(f"{AXES}:{x}:{y}", *names, across, upwards, directions=directions),
+        )
 
     def column_plane(self, x: str, y: str) -> Plane:
         """Return the plane of two columns of numbers.

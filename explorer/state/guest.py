@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from data.spectra import Spectra
-from explorer.state.dataset import Plane
+from explorer.state.plane import Plane
 
 if TYPE_CHECKING:
     from model.placement.placer import Placed
@@ -39,7 +39,11 @@ class Guest:
 
     def position(self, plane: Plane) -> tuple[float, float]:
         """Return where it lies on a plane of the map."""
-        x, y = (float(self.placed.row[name]) for name in plane.columns)
+        if plane.directions is not None:
+            origin, axes = plane.directions
+            x, y = (float(value) for value in axes @ (self.placed.latents - origin))
+        else:
+            x, y = (float(self.placed.row[name]) for name in plane.columns)
         return x, y
 
 

@@ -10,7 +10,8 @@ import shapely
 
 from data.arrays import BoolArray
 from explorer.state.calculated import calculate, read_expression
-from explorer.state.dataset import LATENTS, Dataset, Plane
+from explorer.state.dataset import Dataset
+from explorer.state.plane import AXES, LATENTS, Plane
 
 NO_VALUE = ""
 """Stands in a list of classes for the objects that have none."""
@@ -90,8 +91,9 @@ def plane_of(dataset: Dataset, key: Any) -> Plane:  # noqa: ANN401 - whatever an
     if isinstance(key, (list, tuple)):
         return dataset.column_plane(*map(str, key[:2]))
     name, *latents = str(key).split(":")
-    if name == LATENTS and len(latents) == 2 and all(item.isdecimal() for item in latents):
-        return dataset.plane(LATENTS, latent_x=int(latents[0]), latent_y=int(latents[1]))
+    pair = len(latents) == 2 and all(item.isdecimal() for item in latents)
+    if name in (LATENTS, AXES) and pair:
+        return dataset.plane(name, latent_x=int(latents[0]), latent_y=int(latents[1]))
     return dataset.plane(name)
 
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from data.arrays import BoolArray, FloatArray, IndexArray
 from explorer.state.calculated import calculate_all, check_name
-from explorer.state.dataset import DENSITY, LATENTS, Dataset, Plane
+from explorer.state.dataset import DENSITY, Dataset
 from explorer.state.guest import Guest
 from explorer.state.named import COLUMN, masks_of, membership
 from explorer.state.outlier_options import OPTIONS
 from explorer.state.path import Path
+from explorer.state.plane import AXES, LATENTS, Plane
 from explorer.state.selection import applies, inside_region, passing, region_applies
 from explorer.theme.colour import PALETTES
 
@@ -35,10 +36,10 @@ class ExplorerState(param.Parameterized):
 
     # The map.
     embedding: str = param.Selector(
-        objects=[], check_on_set=True, doc="Embedding shown, or `latents`."
+        objects=[], check_on_set=True, doc="Embedding shown, `latents` or `axes`."
     )  # type: ignore[assignment]
-    latent_x: int = param.Integer(0, bounds=(0, None), doc="Latent across, if embedding=latents.")  # type: ignore[assignment]
-    latent_y: int = param.Integer(1, bounds=(0, None), doc="Latent upwards, if embedding=latents.")  # type: ignore[assignment]
+    latent_x: int = param.Integer(0, bounds=(0, None), doc="Latent or principal axis across.")  # type: ignore[assignment]
+    latent_y: int = param.Integer(1, bounds=(0, None), doc="Latent or principal axis upwards.")  # type: ignore[assignment]
     colour: str = param.Selector(
         objects=[], check_on_set=True, doc="Column that colours the map, or `density`."
     )  # type: ignore[assignment]
@@ -72,6 +73,10 @@ class ExplorerState(param.Parameterized):
     guest: Guest | None = param.ClassSelector(
         class_=Guest, default=None, doc="The one inspected, in place of `selected`."
     )  # type: ignore[assignment]
+    trying: bool = param.Boolean(False, doc="Redshifts are tried in Inspect.")  # type: ignore[assignment]
+    trial_z: float | None = param.Number(
+        None, allow_None=True, doc="Redshift tried in place of the object's own."
+    )  # type: ignore[assignment]
     hovered: int | None = param.Integer(None, allow_None=True, doc="Row under the pointer.")  # type: ignore[assignment]
     filters: dict[str, Any] = param.Dict(
         {}, doc="What passes, by column (see `selection.passing`); other objects are hidden."
@@ -103,6 +108,9 @@ class ExplorerState(param.Parameterized):
         class_=np.ndarray, default=None, doc="Points marked on `path`, shape (n_knot, 2)."
     )  # type: ignore[assignment]
 
+    track_latents: NDArray[np.float64] | None = param.ClassSelector(
+        class_=np.ndarray, default=None, doc="Of the track shown, shape (n_knot, n_latent)."
+    )  # type: ignore[assignment]
     track: dict[str, Any] | None = param.Dict(
         None,
         allow_None=True,
@@ -140,11 +148,16 @@ class ExplorerState(param.Parameterized):
 
     # The plots.
     plot: str = param.Selector(
-        default="histogram", objects=["histogram", "scatter", "compare"], doc="Plot shown."
+        default="histogram",
+        objects=["histogram", "scatter", "corner", "compare"],
+        doc="Plot shown.",
     )  # type: ignore[assignment]
     histogram: str = param.String("", doc="Column of the histogram; empty = that of the colour.")  # type: ignore[assignment]
     scatter: list[str] = param.List(
         [], item_type=str, doc="Columns of the scatter plot: across, upwards; empty = usual ones."
+    )  # type: ignore[assignment]
+    corner: str = param.Selector(
+        default=LATENTS, objects=[LATENTS, AXES], doc="What the corner plot shows in pairs."
     )  # type: ignore[assignment]
     compared: list[str] = param.List(
         [], item_type=str, doc="Names of the two groups compared; empty = usual ones."
@@ -174,7 +187,7 @@ class ExplorerState(param.Parameterized):
 
     def __init__(self, dataset: Dataset, **params: Any) -> None:  # noqa: ANN401
         """Start a session on an atlas; `params` are first choices."""
-        embeddings = [item.name for item in dataset.atlas.embeddings] + [LATENTS]
+        embeddings = [item.name for item in dataset.atlas.embeddings] + [LATENTS, AXES]
         super().__init__(dataset=dataset.for_session(), may_write=params.pop("may_write", True))
         self.param["embedding"].objects = embeddings
         colours = self.param["colour"].objects = self._colours()
@@ -372,6 +385,10 @@ class ExplorerState(param.Parameterized):
     def _leave_guest(self) -> None:
         if self.selected is not None:
             self.guest = None
+
+    @param.depends("selected", "guest", watch=True)
+    def _end_trial(self) -> None:
+        self.trial_z = None
 
     @param.depends("filters", "region", watch=True)
     def _derive_masks(self) -> None:

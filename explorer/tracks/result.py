@@ -14,7 +14,8 @@ from astropy.table import Table
 from data.arrays import FloatArray
 from explorer.export.export import Exported
 from explorer.spectrum.feature_table import FEATURES
-from explorer.state.dataset import Dataset, Plane
+from explorer.state.dataset import Dataset
+from explorer.state.plane import Plane
 from model.tracks.knots import ENOUGH
 from model.tracks.maker import TrackMaker
 from model.tracks.stack import Stack

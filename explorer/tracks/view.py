@@ -213,6 +213,7 @@ class TracksView(pn.viewable.Viewer):
         if self.decoded is None:
             return
         track, plane, path = self.decoded.track, state.plane, state.path
+        state.track_latents = track.latents
         knots = positions(state.dataset, track, plane)
         knots = knots[np.isfinite(knots).all(axis=1)]
         drawn = track.recipe.get("path", [])

@@ -7,7 +7,9 @@ import pytest
 
 from explorer.keys import Help, beside
 from explorer.state.address import NAMES, from_query, to_query
-from explorer.state.dataset import DENSITY, LATENTS
+from explorer.state.dataset import DENSITY
+from explorer.state.plane import AXES, LATENTS
+from explorer.state.selection import plane_of
 from explorer.state.state import ExplorerState
 from tests.fixtures.explorer import new_state, open_tiny
 
@@ -25,10 +27,14 @@ def test_only_columns_that_are_there_are_offered(tiny_atlas_path: Path) -> None:
 
 def test_embeddings_are_those_of_the_atlas_and_the_latent_pairs(tiny_atlas_path: Path) -> None:
     state = new_state(tiny_atlas_path)
-    assert state.param["embedding"].objects == ["umap", "tsne", "pca", LATENTS]
+    assert state.param["embedding"].objects == ["umap", "tsne", "pca", LATENTS, AXES]
     state.param.update(embedding=LATENTS, latent_x=2, latent_y=0)
     np.testing.assert_array_equal(state.plane.x, state.dataset.catalog["latent_2"])
     assert state.plane.key == "latents:2:0"
+    state.param.update(embedding=AXES, latent_x=0, latent_y=1)
+    pca = state.dataset.plane("pca")
+    np.testing.assert_allclose(np.abs(state.plane.x), np.abs(pca.x), atol=1e-4)
+    np.testing.assert_array_equal(state.plane.x, plane_of(state.dataset, "axes:0:1").x)
 
 
 def test_filters_and_region_give_masks(tiny_atlas_path: Path) -> None:

@@ -1,0 +1,53 @@
+"""A plane that the map can show: two numbers of each object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from data.arrays import FloatArray, IndexArray
+
+LATENTS, AXES = "latents", "axes"
+"""The embeddings that show two latents, or two principal axes of them, against each other."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane the map can show: two columns of the catalogue, or two principal axes.
+
+    Attributes:
+        key: Unique among the planes of an atlas: `umap`, `latents:0:1`, `axes:0:1`.
+        x_label: Name of the horizontal axis.
+        y_label: Name of the vertical axis.
+        x: Positions, float32, shape (n_object,); NaN where an object has none.
+        y: Positions, same shape.
+        columns: Columns of the catalogue that hold x and y.
+        directions: Of a pair of principal axes: their origin in the latents, shape (n_latent,), and
+            their unit vectors, shape (2, n_latent).
+    """
+
+    key: str
+    x_label: str
+    y_label: str
+    x: FloatArray
+    y: FloatArray
+    columns: tuple[str, str] = ("", "")
+    directions: tuple[FloatArray, FloatArray] | None = None
+
+    @cached_property
+    def rows(self) -> IndexArray:
+        """Rows of the objects in `tree`: those that have a position."""
+        return np.flatnonzero(np.isfinite(self.x) & np.isfinite(self.y))
+
+    @cached_property
+    def tree(self) -> KDTree:
+        """k-d tree of positions, index into `rows`; a second at a million objects."""
+        return KDTree(np.column_stack([self.x[self.rows], self.y[self.rows]]))
+
+    @property
+    def indexed(self) -> bool:
+        """Whether `tree` has been built."""
+        return "tree" in self.__dict__
