@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from bokeh.models import (
 
 from data.arrays import BoolArray
 from explorer.state.dataset import Classes
+from explorer.state.selection import NO_VALUE as WITHOUT
 from explorer.theme.colour import CLASS_COLOURS, NO_VALUE, OTHER, PALETTES, Scale, class_colours
 from explorer.theme.theme import ink
 
@@ -50,7 +51,8 @@ class MapKey:
             items=[], orientation="horizontal", ncols=N_COLUMN, location="bottom_left",
             label_text_font_size="11px", spacing=2, glyph_height=14, glyph_width=14,
             label_height=14, label_standoff=4,
-            visible=False, **options,
+            visible=False, title="click a class to see only that", title_text_font_size="10px",
+            title_text_font_style="normal", title_standoff=2, **options,
         )  # fmt: skip
         figure.add_layout(self.classes, "below")
         self._rows: list[tuple[str, int, str]] = []
@@ -84,13 +86,35 @@ class MapKey:
             for swatch, (name, count, _colour) in zip(self._swatches, rows, strict=False)
         ]
 
+    def on_class(self, listener: Callable[[int], None]) -> None:
+        """Call a function with the number of each line of the key that is clicked."""
+
+        def hear(event: Any) -> None:  # noqa: ANN401 - Bokeh's event
+            listener(self.classes.items.index(event.item))
+
+        self.classes.on_click(hear)
+
     def paint(self, *, dark: bool) -> None:
         """Colour both for a theme; the key itself is painted with the figure."""
         colours = ink(dark)
+        self.classes.title_text_color = colours.text
         self.colour_bar.update(
             title_text_color=colours.text, major_label_text_color=colours.text,
             background_fill_color=colours.paper,
         )  # fmt: skip
+
+
+def members(classes: Classes, number: int) -> list[str]:
+    """Return the classes that a line of the key stands for; a filter reads them.
+
+    Args:
+        classes: Of the key.
+        number: Of the line, as `class_rows` has them.
+    """
+    named = min(len(classes.names), len(CLASS_COLOURS))
+    if number < named:
+        return [classes.names[number]]
+    return list(classes.names[named:]) if number == named < classes.n_value else [WITHOUT]
 
 
 def class_rows(classes: Classes, mask: BoolArray | None) -> list[tuple[str, int, str]]:

@@ -8,10 +8,12 @@ from typing import Any
 from bokeh.models import ColumnDataSource
 
 from explorer.map.image import MapImage, MapRequest, draw_map, initial_images
-from explorer.map.key import MapKey
+from explorer.map.key import MapKey, members
 from explorer.map.raster import Viewport
 from explorer.server.latest import Latest
-from explorer.state.dataset import DENSITY, Plane
+from explorer.server.messages import together
+from explorer.state.dataset import DENSITY
+from explorer.state.plane import Plane
 from explorer.state.state import ExplorerState
 from explorer.theme.colour import readable_palette
 from explorer.theme.theme import ink, inner_size
@@ -54,6 +56,8 @@ class MapPicture:
         )
         figure.image_rgba("image", "x", "y", "dw", "dh", source=self.source)
         self.key = MapKey(figure) if plane is None else None
+        if self.key is not None:
+            self.key.on_class(self._show_only)
         self._asked: tuple[str, Viewport] | None = None
         self._opening: tuple[str, Viewport] | None = None
         self._drawn: MapImage | None = None
@@ -107,6 +111,15 @@ class MapPicture:
         elif state.colour in state.dataset.class_columns:
             mask = state.subset if state.subset is not None else state.shown
             self.key.show_classes(state.dataset.classes(state.colour), mask)
+
+    def _show_only(self, number: int) -> None:
+        """Let only one class of the key pass, or all again if it is the only one."""
+        state = self._state
+        wanted = members(state.dataset.classes(state.colour), number)
+        others = {name: it for name, it in state.filters.items() if name != state.colour}
+        again = state.filters.get(state.colour) == wanted
+        with together():
+            state.filters = others if again else {**others, state.colour: wanted}
 
     def initial(self) -> MapImage | None:
         """Return the last session's initial image if nothing is filtered or zoomed here."""

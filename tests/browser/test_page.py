@@ -162,6 +162,16 @@ def test_classes_get_a_key_with_counts(visit: Any, catalog: pd.DataFrame) -> Non
         return int((blue - red > 100).sum())
 
     watched.until(lambda: blue() > 2000, "dots of the first class's colour")
+    key = """() => {
+        const model = Bokeh.documents[0].get_model_by_name('map key');
+        const view = Bokeh.index.find_one(model);
+        const item = view.el.shadowRoot.querySelectorAll('.bk-item')[1];
+        const box = item.getBoundingClientRect();
+        return [box.left + box.width / 2, box.top + box.height / 2];
+    }"""
+    for told in (f"{counts.iloc[1]} shown", "120 objects"):  # only the second, then all again
+        watched.page.mouse.click(*watched.steady(lambda: watched.page.evaluate(key)))
+        watched.page.get_by_text(told).first.wait_for()
 
 
 def test_colour_chosen_from_the_menu_recolours(view: Watched) -> None:

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from explorer.map import raster
 from explorer.map.geometry import TOLERANCE, home_view, nearest_object
 from explorer.map.image import RARE_RADIUS, MapRequest, draw_map
-from explorer.map.key import class_rows
+from explorer.map.key import class_rows, members
 from explorer.map.markers import hover_text
 from explorer.map.raster import Viewport
 from explorer.map.view import MapView
-from explorer.state.dataset import DENSITY, Plane
+from explorer.state.dataset import DENSITY
+from explorer.state.plane import Plane
 from explorer.state.state import ExplorerState
 from explorer.theme.colour import (
     CLASS_COLOURS,
@@ -183,6 +184,22 @@ def test_key_names_each_colour_and_counts_the_rest_together(tiny_atlas_path: Pat
     assert rows[-1][:2] == ("no value", 10)
     assert sum(count for _name, count, _colour in rows) == 120
     assert len(set(class_colours(classes.names))) == n_own + 1
+
+
+def test_a_line_of_the_key_shows_only_that_and_then_all_again(tiny_atlas_path: Path) -> None:
+    names = [f"kind {n % 40}" if n % 4 else None for n in range(120)]
+    state = new_state(tiny_atlas_path, kind=names)
+    state.param.update(colour="kind", filters={"z": (0.0, 1.0)})
+    classes = state.dataset.classes("kind")
+    picture = MapView(state).picture
+    for number, (_name, count, _colour) in enumerate(class_rows(classes, None)):
+        picture._show_only(number)
+        assert state.filters["z"] == (0.0, 1.0)
+        assert state.shown is not None
+        assert int(state.shown.sum()) == count
+        assert state.filters["kind"] == members(classes, number)
+        picture._show_only(number)
+        assert state.filters == {"z": (0.0, 1.0)}
 
 
 def test_rare_classes_lie_over_the_crowd_and_are_no_specks(tiny_atlas_path: Path) -> None:
