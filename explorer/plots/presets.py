@@ -58,10 +58,15 @@ fluxes, for lines that lie beside each other."""
 
 
 def available(dataset: Dataset) -> list[Preset]:
-    """Return the presets of which the atlas has all columns; of BPT the first."""
+    """Return the presets of which the atlas has all columns; of BPT the first.
+
+    And the maps of a second atlas.
+    """
     columns = set(dataset.numeric_columns) - set(dataset.added)
     there = [item for item in PRESETS if set(item.needs) <= columns]
-    return list({(item.x, item.y): item for item in reversed(there)}.values())[::-1]
+    known = list({(item.x, item.y): item for item in reversed(there)}.values())[::-1]
+    maps = dataset.second.planes() if dataset.second else []
+    return [*known, *(Preset(name, x, y, (x, y)) for name, x, y in maps)]
 
 
 def curves(preset: str) -> list[tuple[FloatArray, FloatArray]]:

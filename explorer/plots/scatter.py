@@ -18,7 +18,7 @@ from explorer.plots.presets import Preset, available, curves
 from explorer.server.latest import Latest
 from explorer.server.messages import together
 from explorer.server.notices import report
-from explorer.state.dataset import Plane
+from explorer.state.plane import Plane
 from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
 from explorer.theme.text import SMALL, line

@@ -13,7 +13,7 @@ from data.lines.emission import LINES
 from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
 from explorer.theme.theme import new_figure
-from model.tracks.population import Population, difference
+from model.tracks.population import Population, difference, median_difference
 
 ROLES = ("model", "decoded")
 """Inks of the two groups."""
@@ -49,12 +49,15 @@ class StackedSpectra(pn.viewable.Viewer):
         self.below.add_layout(zero)
         self.below.xaxis.axis_label = "rest wavelength [Å]"
         self._inks.paint(self.above, self.below)
+        # A Bokeh pane does not hide its figure: a column does.
+        pane = pn.pane.Bokeh(self.below, sizing_mode="stretch_width", margin=0)
+        self._lower = pn.Column(pane, sizing_mode="stretch_width", margin=0)
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the two figures, above each other."""
         return pn.Column(
             pn.pane.Bokeh(self.above, sizing_mode="stretch_width", margin=0),
-            pn.pane.Bokeh(self.below, sizing_mode="stretch_width", margin=0),
+            self._lower,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
 
@@ -81,12 +84,13 @@ class StackedSpectra(pn.viewable.Viewer):
         self._inks.add(band, fill_color=role)
         self._inks.add(drawn, line_color=role)
 
-    def draw(self, populations: list[Population], *, kind: str) -> None:
+    def draw(self, populations: list[Population], *, kind: str, unit: str) -> None:
         """Show two groups, or one without a difference.
 
         Args:
             populations: One or two.
             kind: `mean` or `median` of the objects; the band holds the middle 68 % of them.
+            unit: Of the flux.
         """
         for number, source in enumerate(self.groups):
             if number < len(populations):
@@ -95,11 +99,17 @@ class StackedSpectra(pn.viewable.Viewer):
                 self._put(source, item.stack.wave, flux, item.quantiles[0], item.quantiles[2])
             else:
                 self._put(source, *[np.empty(0)] * 4)
+        self._lower.visible = len(populations) == 2
         if len(populations) == 2:
-            gap, error = difference(populations[0].stack, populations[1].stack)
+            first, second = populations
+            if kind == MEAN:
+                gap, error = difference(first.stack, second.stack)
+            else:
+                gap, error = median_difference(first, second)
             self._put(self.gap, populations[0].stack.wave, gap, gap - error, gap + error)
         else:
             self._put(self.gap, *[np.empty(0)] * 4)
+        self.above.yaxis.axis_label = unit
         shown = self._state.dataset.rest_observed
         for fig, sources in ((self.above, self.groups), (self.below, [self.gap])):
             lines = [np.asarray(item.data["flux"], dtype=float) for item in sources]

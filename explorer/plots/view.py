@@ -1,4 +1,4 @@
-"""The tab of linked plots: histogram, scatter, comparison of groups."""
+"""The tab of linked plots: histogram, scatter, corner plot, comparison of groups."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from explorer.plots.compare import CompareView
+from explorer.plots.corner import CornerView
 from explorer.plots.histogram import HistogramView
 from explorer.plots.scatter import ScatterView
 from explorer.state.state import ExplorerState
@@ -28,12 +29,14 @@ class PlotsView(pn.viewable.Viewer):
         self.plots = {
             "histogram": HistogramView(state),
             "scatter": ScatterView(state),
+            "corner": CornerView(state),
             "compare": CompareView(state),
         }
         both = ["tab", "plot", "shown", "subset", "region", "added"]
         own = {
             "histogram": [*both, "histogram", "colour"],
             "scatter": [*both, "scatter", *LOOKS],
+            "corner": [*both, "corner", *LOOKS],
             "compare": [*both, "compared"],
         }
         for name, names in own.items():
@@ -63,6 +66,6 @@ class PlotsView(pn.viewable.Viewer):
             self.plots[name].follow()
 
     def _mark(self) -> None:
-        scatter = self.plots["scatter"]
-        if self._is_open("scatter") and isinstance(scatter, ScatterView):
-            scatter.mark()
+        plot = self.plots[self._state.plot]
+        if self._is_open(self._state.plot) and isinstance(plot, (ScatterView, CornerView)):
+            plot.mark()

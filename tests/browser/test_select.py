@@ -106,6 +106,12 @@ def test_plots_are_linked_with_the_map(visit: Any, catalog: pd.DataFrame) -> Non
     view.wait_for("get('histogram').data.selected.reduce((a, b) => a + b, 0) > 20")
     press(view, "scatter")
     view.wait_for("get('scatter image').data.image.length === 1")
+    press(view, "corner")
+    view.wait_for("get('corner image').data.image.length === 1")
+    view.page.mouse.click(*view.pixel("corner", 1.5, 1.5))  # of 4 latents: 1 across, 2 upwards
+    view.wait_for("get('map').below.some(a => a.visible && a.axis_label === 'latent 1')")
+    view.wait_for("get('corner map').data.left.length === 1")
+    view.page.wait_for_url("**ly=2**")
     press(view, "compare")
     view.wait_for("get('group difference').data.flux.length > 100")
     view.page.get_by_role("row", name="redshift z").wait_for()
