@@ -17,8 +17,8 @@ from explorer.start_page import DEMO, error_page
 from explorer.state.dataset import Dataset
 
 
-def open_dataset(path: Path) -> Dataset:
-    """Open an atlas; slow, so sessions share one.
+def open_dataset(path: Path, compare: Path | None = None) -> Dataset:
+    """Open an atlas, and another to compare it with; slow, so sessions share one.
 
     Raises:
         ValueError: The folder is no atlas, or one that can not be read.
@@ -27,7 +27,7 @@ def open_dataset(path: Path) -> Dataset:
 
     share_processors()
     raster.warm_up()
-    dataset = Dataset(Atlas(path))
+    dataset = Dataset(Atlas(path), second=None if compare is None else Atlas(compare))
     # What is loaded by now stays: looking through it for garbage took half a second each time.
     gc.collect()
     gc.freeze()
@@ -54,7 +54,8 @@ def serve_page(arguments: Sequence[str]) -> pn.viewable.Viewable:
         options = read_arguments(arguments)
         if options.atlas is not None:
             path = options.atlas.expanduser().resolve()
-        dataset = pn.state.as_cached(f"atlas {path}", partial(open_dataset, path))
+        other = None if options.compare is None else options.compare.expanduser().resolve()
+        dataset = pn.state.as_cached(f"atlas {path} {other}", partial(open_dataset, path, other))
     except (ValueError, OSError) as error:
         return error_page(path, error)
     return build_page(dataset, may_write=options.may_write(pn.state.user))
@@ -66,10 +67,12 @@ class ServeOptions:
 
     Attributes:
         atlas: Folder of the atlas; None = the embedded demo.
+        compare: Folder of a second atlas of the same objects; None = none.
         labellers: Names of the logins that may label and save tracks; None = everybody.
     """
 
     atlas: Path | None = None
+    compare: Path | None = None
     labellers: tuple[str, ...] | None = None
 
     def may_write(self, user: str | None) -> bool:
@@ -78,7 +81,7 @@ class ServeOptions:
 
 
 def read_arguments(arguments: Sequence[str]) -> ServeOptions:
-    """Read the arguments of the app: `[ATLAS] [--labellers NAME ...]`.
+    """Read the arguments of the app: `[ATLAS] [--compare ATLAS] [--labellers NAME ...]`.
 
     Raises:
         ValueError: There are others.
@@ -88,7 +91,14 @@ def read_arguments(arguments: Sequence[str]) -> ServeOptions:
     if "--labellers" in names:
         at = names.index("--labellers")
         names, labellers = names[:at], tuple(names[at + 1 :])
+    compare = None
+    if "--compare" in names[:-1]:
+        at = names.index("--compare")
+        compare = Path(names.pop(at + 1))
+        names.pop(at)
     wrong = [name for name in (*names, *(labellers or ())) if name.startswith("--")] + names[1:]
     if wrong:
-        raise ValueError(f"after --args come [ATLAS] [--labellers NAME ...], got {wrong[0]!r}")
-    return ServeOptions(atlas=Path(names[0]) if names else None, labellers=labellers)
+        form = "[ATLAS] [--compare ATLAS] [--labellers NAME ...]"
+        raise ValueError(f"after --args come {form}, got {wrong[0]!r}")
+    atlas = Path(names[0]) if names else None
+    return ServeOptions(atlas=atlas, compare=compare, labellers=labellers)

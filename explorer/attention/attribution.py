@@ -84,14 +84,16 @@ class Attention:
         return np.argsort(-peaks, kind="stable")[:N_CHANNEL]
 
 
-def attend(dataset: Dataset, chosen: int | Guest, target: Target) -> Attention:
-    """Ask what a scalar of an object's model rests on; slow.
+def attend(
+    dataset: Dataset, chosen: int | Guest, target: Target, *, z: float | None = None
+) -> Attention:
+    """Ask what a scalar of an object's model rests on, at a redshift tried or its own; slow.
 
     Raises:
         ValueError: Neither the model nor the spectrum covers the target, or the model can not be
             differentiated.
     """
-    item = inspect(dataset, chosen)
+    item = inspect(dataset, chosen, z=z)
     if item.wave_rest[0] <= target.first and target.last <= item.wave_rest[-1]:
         check_covered(item, target)  # else the model says that it does not
     return Attention(
@@ -123,12 +125,18 @@ def segment_edges(wave: FloatArray) -> FloatArray:
     return np.concatenate([[2 * wave[0] - middle[0]], middle, [2 * wave[-1] - middle[-1]]])
 
 
-def channel_image(attention: Attention) -> tuple[FloatArray, float, float]:
-    """Return the map of the strongest channels on a linear wavelength axis.
+def channel_image(attention: Attention, *, direct: bool = False) -> tuple[FloatArray, float, float]:
+    """Return the map of channels on a linear wavelength axis.
+
+    Args:
+        attention: The answer.
+        direct: Show the attention weights of all channels (Melchior+2022, Fig. 4, top left) in
+            place of what the strongest ones contribute.
 
     Returns:
-        Contributions, strongest channel on top (the last row), shape (n_channel, `N_COLUMN`),
-        and the observed wavelengths of the left and the right edge, Angstrom.
+        Contributions, strongest channel on top (the last row), or weights, channel 0 in the first
+        row, shape (n_channel, `N_COLUMN`); and the observed wavelengths of the left and the right
+        edge, Angstrom.
     """
     found = attention.attribution
     assert found.map is not None
@@ -136,6 +144,8 @@ def channel_image(attention: Attention) -> tuple[FloatArray, float, float]:
     left, right = float(edges[0]), float(edges[-1])
     columns = left + (np.arange(N_COLUMN) + 0.5) * (right - left) / N_COLUMN
     segment = np.clip(np.searchsorted(edges, columns) - 1, 0, len(found.wave) - 1)
+    if direct:
+        return found.aligned_attention[0][:, segment], left, right
     return found.aligned[0][attention.channels()[::-1]][:, segment], left, right
 
 

@@ -31,6 +31,8 @@ from explorer.theme.text import SMALL, line
 from explorer.theme.theme import ink
 
 PROJECTION_HEIGHT, MAP_HEIGHT = 84, 150
+GRAD_FAM, DIRECT = "Grad-FAM", "attention"
+"""What the map of channels shows: contributions to the target, or the weights themselves."""
 POSITIVE, NEGATIVE = "#c83a32", "#3a6fb0"
 
 
@@ -54,7 +56,8 @@ class AttentionView(pn.viewable.Viewer):
         self.mapper: Any = LinearColorMapper(palette=diverging(ink(False)), low=-1, high=1)
         self.projection = self._projection_figure()
         self.channels = self._channel_figure()
-        state.param.watch(lambda *_: self._ask(), ["selected", "guest", "target", "window"])
+        asked = ["selected", "guest", "trial_z", "target", "window"]
+        state.param.watch(lambda *_: self._ask(), asked)
         state.param.watch(lambda *_: self._picked(), "window")
         state.param.watch(lambda *_: self._fill(), "frame")
         state.param.watch(lambda *_: self._recolour(), "dark")
@@ -70,6 +73,9 @@ class AttentionView(pn.viewable.Viewer):
         )  # fmt: skip
         self.pick = pmui.Button(label="drag a window", variant="outlined", **SMALL)
         self.show_channels = pmui.Checkbox(label="channels", value=False, **SMALL)
+        self.kind = pmui.RadioButtonGroup(
+            label="", options=[GRAD_FAM, DIRECT], value=GRAD_FAM, visible=False, **SMALL
+        )
         self.order = pmui.Button(
             label="order objects by the top channel", variant="outlined", visible=False, **SMALL,
         )  # fmt: skip
@@ -77,6 +83,7 @@ class AttentionView(pn.viewable.Viewer):
         self.pick.on_click(lambda _event: self._arm())
         self.order.on_click(lambda _event: self._order())
         self.show_channels.param.watch(lambda *_: self._open_map(), "value")
+        self.kind.param.watch(lambda *_: self._open_map(), "value")
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return controls, strips and the gallery."""
@@ -92,7 +99,7 @@ class AttentionView(pn.viewable.Viewer):
         self._show_map()
         return pn.Column(
             pn.Row(
-                self.choice, self.pick, self.show_channels, self.order,
+                self.choice, self.pick, self.show_channels, self.kind, self.order,
                 sizing_mode="stretch_width", margin=0,
             ),
             self._strip, self._map_pane, self.message, self.gallery,
@@ -138,7 +145,7 @@ class AttentionView(pn.viewable.Viewer):
 
     def _ask(self) -> None:
         state = self._state
-        chosen = state.chosen
+        chosen, trial = state.chosen, state.trial_z
         try:
             target = target_of(state.target, state.window)
         except ValueError as error:
@@ -150,7 +157,7 @@ class AttentionView(pn.viewable.Viewer):
 
         def work() -> Attention | str:
             try:
-                return attend(state.dataset, chosen, target)
+                return attend(state.dataset, chosen, target, z=trial)
             except ValueError as error:
                 return str(error)
 
@@ -184,7 +191,8 @@ class AttentionView(pn.viewable.Viewer):
     def _show_map(self) -> None:
         if hasattr(self, "_map_pane"):
             self._strip.visible = self.attention is not None
-            self._map_pane.visible = self.show_channels.visible and self.show_channels.value
+            shown = bool(self.show_channels.visible and self.show_channels.value)
+            self._map_pane.visible = self.kind.visible = shown
 
     def _fill(self) -> None:
         answer = self.attention
@@ -210,7 +218,8 @@ class AttentionView(pn.viewable.Viewer):
         if answer is None or answer.attribution.map is None or not self.show_channels.value:
             return
         factor = self._axis.factor(answer.z)
-        picture, left, right = channel_image(answer)
+        direct = self.kind.value == DIRECT
+        picture, left, right = channel_image(answer, direct=direct)
         limit = float(np.abs(picture).max()) or 1.0
         self.mapper.update(low=-limit, high=limit)
         n_channel = len(picture)
@@ -219,8 +228,8 @@ class AttentionView(pn.viewable.Viewer):
             "dw": [(right - left) * factor], "dh": [n_channel],
         }  # fmt: skip
         self.channels.y_range.update(start=0, end=n_channel)
-        names = answer.channels()[::-1]
-        shown = range(n_channel - 1, -1, -3)
+        names = np.arange(n_channel) if direct else answer.channels()[::-1]
+        shown = range(0, n_channel, 64) if direct else range(n_channel - 1, -1, -3)
         self._ticker.ticks = [at + 0.5 for at in shown]
         self.channels.yaxis.major_label_overrides = {at + 0.5: str(names[at]) for at in shown}
 

@@ -16,13 +16,18 @@ LEAST, LEAST_MAP = 360, 400
 _ESM = """
 export function render({model, el}) {
   el.style.display = 'none'
-  model.width_seen = window.innerWidth
+  const tell = () => { model.width_seen = window.innerWidth }
+  let timer = null
+  const wait = () => { clearTimeout(timer); timer = setTimeout(tell, 300) }
+  window.addEventListener('resize', wait)
+  model.on('remove', () => window.removeEventListener('resize', wait))
+  tell()
 }
 """
 
 
 class Screen(JSComponent):
-    """Invisible; tells the width of the window when the page opens."""
+    """Invisible; tells the width of the window when the page opens, and when it has changed."""
 
     width_seen: int = param.Integer(0, bounds=(0, None), doc="Pixels; 0 until the browser told.")  # type: ignore[assignment]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Condition
 
@@ -16,6 +16,7 @@ from data.parts import read_parts
 from data.spectra import Spectra
 from explorer.state.dataset import Dataset
 from explorer.state.guest import Guest
+from model.evaluation.redshift_trial import try_redshifts
 
 RestSpectrum = tuple[FloatArray, FloatArray]
 """Rest-frame wavelengths (Angstrom) and flux, NaN where masked; each of shape (n_pixel,)."""
@@ -35,6 +36,7 @@ class Inspection:
         wave_rest: Rest-frame wavelengths of `decoded`, Angstrom, shape (n_rest,).
         decoded: Decoded rest-frame spectrum, shape (n_rest,).
         latents: Latents, shape (n_latent,).
+        second: Reconstruction of the model of a second atlas; None without one.
     """
 
     row: int
@@ -44,6 +46,7 @@ class Inspection:
     wave_rest: FloatArray
     decoded: FloatArray
     latents: FloatArray
+    second: FloatArray | None = None
 
     @property
     def z(self) -> float:
@@ -82,7 +85,7 @@ class Inspection:
             return np.where(self.masked, np.nan, 1.0 / np.sqrt(self.ivar))
 
 
-def inspect(dataset: Dataset, chosen: int | Guest) -> Inspection:
+def inspect(dataset: Dataset, chosen: int | Guest, *, z: float | None = None) -> Inspection:
     """Return one object, read and decoded once for all views that ask; safe to use from threads.
 
     Slow unless it is one of the last `KEPT`: run it with `server.latest.Latest`. What a user
@@ -91,7 +94,10 @@ def inspect(dataset: Dataset, chosen: int | Guest) -> Inspection:
     Args:
         dataset: The atlas.
         chosen: A row of it, or an object that the user brought.
+        z: Redshift to encode it at; None = its own, and the latents of the atlas.
     """
+    if z is not None:
+        return _tried(dataset, inspect(dataset, chosen), z)
     if isinstance(chosen, Guest):
         return _decoded(dataset, -1, chosen.spectra, chosen.placed.latents[None])
 
@@ -108,10 +114,27 @@ def _read(dataset: Dataset, row: int) -> Inspection:
     return _decoded(dataset, row, atlas.source.read([row]), latents)
 
 
+def _tried(dataset: Dataset, item: Inspection, z: float) -> Inspection:
+    """Return an object encoded anew at another redshift."""
+    own = item.spectra
+    made = try_redshifts(dataset.atlas.model, own, [z])
+    spectra = Spectra(grid=own.grid, flux=own.flux, ivar=own.ivar, z=made.z)
+    tried = _decoded(dataset, item.row, spectra, made.latents)
+    scale = np.float32(made.scale[0])
+    second = None
+    if dataset.second is not None:
+        other = Spectra(grid=own.grid, flux=own.flux / scale, ivar=own.ivar * scale**2, z=made.z)
+        second = dataset.second.reconstruct(item.row, other, anew=True)
+    return replace(
+        tried, model=tried.model * scale, decoded=tried.decoded * scale,
+        second=None if second is None else second * scale,
+    )  # fmt: skip
+
+
 def _decoded(dataset: Dataset, row: int, spectra: Spectra, latents: FloatArray) -> Inspection:
     atlas = dataset.atlas
     decoded = atlas.model.decode(latents)
-    grid = spectra.grid
+    grid, other = spectra.grid, dataset.second
     model, inside = atlas.model.observe(decoded, spectra.z, grid)
     return Inspection(
         row=row,
@@ -121,6 +144,7 @@ def _decoded(dataset: Dataset, row: int, spectra: Spectra, latents: FloatArray) 
         wave_rest=atlas.model.wave_rest,
         decoded=decoded[0],
         latents=latents[0],
+        second=None if other is None else other.reconstruct(row, spectra, anew=False),
     )
 
 

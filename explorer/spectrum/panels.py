@@ -40,7 +40,8 @@ class SpectrumPanels:
     Attributes:
         flux: The upper figure.
         residual: The lower figure.
-        pixels: Columns `wave`, `flux`, `low`, `high`, `model`, `residual` of the data's pixels.
+        pixels: Columns `wave`, `flux`, `low`, `high`, `model`, `residual` of the data's pixels, and
+            `second` where there is a second model.
         rest: The decoded spectrum.
         shading: Stretches shaded, by name of their ink: `masked`, `sky`.
         neighbours: Spectra of others.
@@ -48,11 +49,22 @@ class SpectrumPanels:
         lines: The spectral lines.
     """
 
-    def __init__(self, axis: WavelengthAxis, inks: Inks) -> None:
-        """Make empty figures on an axis."""
+    def __init__(self, axis: WavelengthAxis, inks: Inks, *, second: str = "") -> None:
+        """Make empty figures on an axis.
+
+        Args:
+            axis: Of the wavelengths.
+            inks: Colours them.
+            second: Name of a second model whose reconstruction is drawn; empty without one.
+        """
+        self._second = second
         self._axis, self._inks = axis, inks
         self.pixels: Any = ColumnDataSource(
-            {name: [] for name in ("wave", "flux", "low", "high", "model", "residual")},
+            {
+                name: []
+                for name in ("wave", "flux", "low", "high", "model", "residual")
+                + (("second",) if second else ())
+            },
             name="pixels",
         )
         self.rest: Any = ColumnDataSource({"wave": [], "flux": []}, name="decoded")
@@ -101,6 +113,12 @@ class SpectrumPanels:
             (others, "highlight"), (flux, "text"), (rest, "decoded"), (model, "model"),
         ):  # fmt: skip
             self._inks.add(curve, line_color=role)
+        if self._second:
+            second = fig.line(
+                "wave", "second", source=self.pixels, line_width=1.4, line_dash=[6, 2],
+                legend_label=self._second,
+            )  # fmt: skip
+            self._inks.add(second, line_color="guest")
         self.lines.write_names(fig)
         self._cuts["flux"].mark(fig)
         legend = fig.legend[0]

@@ -21,6 +21,7 @@ class Smoothed:
         model: Reconstruction, NaN outside the rest range.
         residual: Data minus reconstruction in units of their own noise, NaN where either is.
         decoded: Decoded rest-frame spectrum, shape (n_rest,).
+        second: Reconstruction of a second model; NaN where there is none.
     """
 
     flux: FloatArray
@@ -28,6 +29,7 @@ class Smoothed:
     model: FloatArray
     residual: FloatArray
     decoded: FloatArray
+    second: FloatArray
 
 
 def smoothed(item: Inspection, width: int) -> Smoothed:
@@ -40,11 +42,12 @@ def smoothed(item: Inspection, width: int) -> Smoothed:
         item: The object.
         width: Standard deviation of the Gaussian, pixels of the data; 0 = as they are.
     """
+    other = np.full(len(item.flux), np.nan) if item.second is None else item.second
     if width == 0:
         flux = np.where(item.masked, np.nan, item.flux)
         return Smoothed(
             flux=flux, noise=item.noise, model=item.model, residual=item.residual,
-            decoded=item.decoded,
+            decoded=item.decoded, second=other,
         )  # fmt: skip
     modelled = np.isfinite(item.model)
     both = np.where(modelled, item.ivar, 0.0)
@@ -55,6 +58,7 @@ def smoothed(item: Inspection, width: int) -> Smoothed:
         model=np.where(item.masked, plain, smooth(item.model, both, width)),
         residual=smooth(item.flux - item.model, both, width) / smoothed_noise(both, width),
         decoded=_smooth_decoded(item, width),
+        second=smooth(other, np.isfinite(other).astype(float), width),
     )
 
 

@@ -39,11 +39,16 @@ def toolbar(state: ExplorerState, show_all: Callable[[], None], *more: Any) -> p
             on_click=lambda _event: show_all(),
         ),
         pmui.IntSlider.from_param(
-            parameters.smoothing, label="Smoothing [pixels]", width=120, throttled=True,
-            margin=(0, 14), **plain,
+            parameters.smoothing, label="Smoothing [pixels]", width=112, throttled=True,
+            margin=(0, 8), **plain,
         ),
         pmui.Checkbox.from_param(
             parameters.overplot_neighbours, label="Neighbours", margin=0, **plain
+        ),
+        pmui.IconButton(
+            icon="compare_arrows", size="small", margin=0, align="center",
+            description="Try another redshift (z)",
+            on_click=lambda _event: state.param.update(trying=not state.trying),
         ),
         *more,
         sizing_mode="stretch_width", align_items="center", gap="4px", margin=0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,13 @@ from explorer.spectrum.panels import RESIDUAL_HEIGHT, SpectrumPanels
 from explorer.spectrum.pins import PinBar, pinned_curves
 from explorer.spectrum.smoothing import Smoothed, smooth, smoothed
 from explorer.spectrum.toolbar import toolbar
+from explorer.spectrum.trial import TrialView
+from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
+from explorer.theme.text import line
 from explorer.theme.theme import inner_size
+from model.misfit import misfit
 
 
 class SpectrumView(pn.viewable.Viewer):
@@ -39,7 +44,9 @@ class SpectrumView(pn.viewable.Viewer):
         self._neighbours: list[RestSpectrum] = []
         self._pins: list[RestSpectrum] = []
         inks = Inks(state)
-        self.panels = SpectrumPanels(axis, inks)
+        second = state.dataset.second
+        self.panels = SpectrumPanels(axis, inks, second="" if second is None else second.name)
+        self.compared = line("", visible=second is not None)
         self.pixels, self.lines = self.panels.pixels, self.panels.lines
         self.insets = Insets(state)
         self._listen()
@@ -55,7 +62,7 @@ class SpectrumView(pn.viewable.Viewer):
                 fig.on_event(event, lambda _event: self.show_all())
             fig.on_event(SelectionGeometry, self._on_window)
         for names, react in (
-            (["selected", "guest", "overplot_neighbours", "pins"], self._read),
+            (["selected", "guest", "overplot_neighbours", "pins", "trial_z"], self._read),
             (["frame"], self._change_frame),
             (["smoothing", "stacked"], self._fill),
             (["flux_range"], self._fit_flux),
@@ -73,7 +80,8 @@ class SpectrumView(pn.viewable.Viewer):
         """
         pins = PinBar(self._state)
         choices = toolbar(self._state, self.show_all, pins.pin)
-        return pn.Column(choices, pins, sizing_mode="stretch_width", margin=0)
+        trial = TrialView(self._state)
+        return pn.Column(choices, pins, trial, self.compared, sizing_mode="stretch_width", margin=0)
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the two figures in a column."""
@@ -101,12 +109,12 @@ class SpectrumView(pn.viewable.Viewer):
             self.display(None, [], [])
             return
         others = state.near() if state.overplot_neighbours else []
-        pins = state.pinned_rows()
+        pins, trial = state.pinned_rows(), state.trial_z
 
         def work() -> tuple[Inspection, list[RestSpectrum], list[RestSpectrum]]:
             dataset = state.dataset
             drawn = rest_spectra(dataset, others), rest_spectra(dataset, pins)
-            return inspect(dataset, chosen), *drawn
+            return inspect(dataset, chosen, z=trial), *drawn
 
         self._reading.submit(work, lambda result: self.display(*result))
 
@@ -128,6 +136,7 @@ class SpectrumView(pn.viewable.Viewer):
             return
         if not self._axis.zoomed:
             self._axis.go_home(inspection.wave, inspection.z)
+        self.compared.object = escape(told(self._state.dataset, inspection))
         self._fill()
         self._draw_lines()
 
@@ -144,6 +153,7 @@ class SpectrumView(pn.viewable.Viewer):
             "high": (drawn.flux + drawn.noise).astype(np.float32),
             "model": drawn.model.astype(np.float32),
             "residual": drawn.residual.astype(np.float32),
+            **({"second": drawn.second.astype(np.float32)} if self._state.dataset.second else {}),
         }  # fmt: skip
         shift = factor * (1.0 + item.z)
         panels.rest.data = {"wave": item.wave_rest * shift, "flux": drawn.decoded}
@@ -221,3 +231,18 @@ class SpectrumView(pn.viewable.Viewer):
         x_range = self._axis.x_range
         width = float((inner_size(self.panels.flux) or (600, 0))[0])
         self.lines.show(found, start=x_range.start, end=x_range.end, width=width)
+
+
+def told(dataset: Dataset, item: Inspection) -> str:
+    """Return how well two models draw an object, in words; empty without a second model."""
+    second = dataset.second
+    if second is None:
+        return ""
+    if item.second is None:
+        return f"The model of {second.name} does not know the wavelength grid of this spectrum."
+    pairs = ((dataset.name, item.model), (second.name, item.second))
+    reduced = [
+        (name, misfit(item.spectra, np.nan_to_num(flux)[None], np.isfinite(flux)[None]).reduced[0])
+        for name, flux in pairs
+    ]
+    return "Reduced χ²: " + ", ".join(f"{value:.3f} {name}" for name, value in reduced) + "."

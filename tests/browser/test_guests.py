@@ -1,6 +1,7 @@
 """A user brings spectra of her own: dropped, placed, inspected, removed, in real Chromium."""
 
 import base64
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 from model.atlas.atlas import Atlas
-from tests.browser.chromium import HOSTILE, Watched, alone, own_copy
+from tests.browser.chromium import HOSTILE, Watched, alone, own_copy, serving
 from tests.fixtures.brought import as_file, table_of
 
 pytestmark = pytest.mark.ui
@@ -32,13 +33,27 @@ def atlas_path(tiny_atlas_path: Path, tmp_path_factory: pytest.TempPathFactory) 
     return own_copy(tiny_atlas_path, tmp_path_factory.mktemp("guests"))
 
 
+@pytest.fixture(scope="module")
+def url(
+    browser: Any,
+    atlas_path: Path,
+    tiny_spender_atlas_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """Address of the atlas, served beside a second one of the same objects."""
+    log = tmp_path_factory.mktemp("log") / "server.log"
+    arguments = (str(atlas_path), "--compare", str(tiny_spender_atlas_path))
+    with serving(*arguments, log=log) as address:
+        yield address
+
+
 def drop(view: Watched, files: dict[str, bytes]) -> None:
     coded = [[name, base64.b64encode(content).decode()] for name, content in files.items()]
     view.page.evaluate(DROP, [coded])
 
 
 def test_dropped_spectra_are_placed_inspected_and_removed(
-    visit: Any, atlas_path: Path, catalog: pd.DataFrame
+    visit: Any, atlas_path: Path, catalog: pd.DataFrame, tiny_spender_atlas_path: Path
 ) -> None:
     atlas = Atlas(atlas_path)
     good = as_file(table_of(atlas, ROW), "ascii.ecsv")
@@ -58,6 +73,9 @@ def test_dropped_spectra_are_placed_inspected_and_removed(
     place = [view.column("map guests", axis)[0] for axis in "xy"]
     view.click_object(catalog, alone(catalog))  # an object of the atlas takes its place
     view.wait_for_text(catalog["object_id"].iloc[alone(catalog)])
+    view.wait_for("get('pixels').data.second.length > 0")  # as the model of the second draws it
+    chi2 = pd.read_parquet(tiny_spender_atlas_path / "catalog.parquet")["chi2_red"]
+    view.page.get_by_text(f"{chi2.iloc[alone(catalog)]:.3f} atlas_spender").wait_for()
     view.page.mouse.click(*view.pixel("map", *place))  # and it is found again on the map
     view.page.get_by_text("What the neighbours tell").wait_for()
     view.page.get_by_label("Redshift, or several to try").fill(f"{catalog['z'][ROW + 1]:.5f} 0.2")

@@ -72,7 +72,9 @@ def test_arguments_name_the_atlas_and_who_labels() -> None:
     assert not options.may_write("guest")
     assert not options.may_write(None)
     assert not read_arguments(["--labellers"]).may_write("vera")
-    for wrong in (["a", "b"], ["--read"], ["--labellers", "--all"]):
+    two = read_arguments(["a", "--compare", "b", "--labellers", "vera"])
+    assert (two.atlas, two.compare, two.labellers) == (Path("a"), Path("b"), ("vera",))
+    for wrong in (["a", "b"], ["--read"], ["--labellers", "--all"], ["a", "--compare"]):
         with pytest.raises(ValueError, match="after --args come"):
             read_arguments(wrong)
     assert "after --args come" in texts(serve_page(["a", "b"]))

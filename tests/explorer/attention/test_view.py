@@ -14,7 +14,7 @@ from explorer.attention.attribution import (
     diverging,
     target_of,
 )
-from explorer.attention.view import AttentionView
+from explorer.attention.view import DIRECT, AttentionView
 from explorer.spectrum.axis import WavelengthAxis
 from explorer.spectrum.inspection import inspect
 from explorer.theme.theme import DARK, LIGHT
@@ -107,6 +107,12 @@ def test_spender_shows_channels_and_names_the_top_one(tiny_spender_atlas_path: P
     assert view._map_pane.visible
     limit = view.mapper.high
     assert (view.mapper.low, limit) == (-limit, pytest.approx(np.abs(picture).max()))
+    assert found.attention is not None
+    np.testing.assert_allclose(found.attention[0].sum(axis=1), 1, rtol=1e-4)  # of each channel
+    view.kind.value = DIRECT
+    (weights,) = view.image.data["image"]
+    assert weights.shape[0] == found.attention.shape[1]
+    assert weights.max() == pytest.approx(found.aligned_attention.max(), rel=1e-5)
 
 
 def test_picture_puts_the_strongest_segment_at_its_wavelength(
