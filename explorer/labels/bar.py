@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -68,6 +69,9 @@ class LabelBar(pn.viewable.Viewer):
             options=list(KINDS), case_sensitive=False, **small,
         )  # fmt: skip
         self.note = pmui.TextInput(label="note (n)", sizing_mode="stretch_width", **small)
+        self.take_z = pmui.Button(
+            label="note the z tried", variant="outlined", visible=False, **small
+        )
         self.undo = pmui.Button(label="undo (u)", variant="outlined", **small)
         user = pn.state.user
         self.who = pmui.TextInput(
@@ -77,15 +81,21 @@ class LabelBar(pn.viewable.Viewer):
         self.grade.param.watch(lambda event: self._put(grade=_number(event.new)), "value")
         self.kind.param.watch(lambda event: self._put(kind=event.new or ""), "value")
         self.note.param.watch(lambda event: self._put(note=event.new or ""), "value")
+        self.take_z.on_click(lambda _event: self._note_z())
         self.undo.on_click(lambda _event: self.take_back())
         state.param.watch(lambda *_: self.fill(), "selected")
+        state.param.watch(
+            lambda event: self.take_z.param.update(visible=event.new is not None), "trial_z"
+        )
         self.fill()
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the widgets in two rows."""
         return pn.Column(
             pn.Row(self.grade, self.kind, self.note, sizing_mode="stretch_width", margin=0),
-            pn.Row(self.undo, self.who, self.said, sizing_mode="stretch_width", margin=0),
+            pn.Row(
+                self.undo, self.who, self.take_z, self.said, sizing_mode="stretch_width", margin=0
+            ),
             sizing_mode="stretch_width",
             margin=0,
         )
@@ -101,6 +111,13 @@ class LabelBar(pn.viewable.Viewer):
         self._writer.submit(
             partial(self._store.undo, self.who.value), done=self._taken_back, failed=self._tell
         )
+
+    def _note_z(self) -> None:
+        """Put the redshift tried in Inspect into the note, where a VI file finds it."""
+        z = self._state.trial_z
+        if z is not None:
+            other = re.sub(r"\bz=\S+\s*", "", self.note.value or "")
+            self.note.value = f"z={z:.4f} {other}".strip()
 
     def _taken_back(self, object_id: str | None) -> None:
         if object_id is None:

@@ -28,7 +28,9 @@ class LabelColumns:
         self._reading.submit(lambda: _read(state.dataset), self._show)
 
     def _heard(self, label: Label) -> None:
-        self._show({label.object_id: label})
+        """Show a label; of many that come at once, all in one step."""
+        self._labels[label.object_id] = label
+        self._reading.submit(lambda: {}, self._show)
 
     def _show(self, labels: Mapping[str, Label]) -> None:
         self._labels.update(labels)

@@ -11,14 +11,13 @@ import panel_material_ui as pmui
 
 from data.columns import column
 from explorer.components.keyboard import Keyboard
-from explorer.export.download import Download
-from explorer.export.export import Exported
 from explorer.labels.bar import LabelBar
 from explorer.labels.label import Label
 from explorer.labels.shared import label_news, shared_labels
 from explorer.labels.writer import LabelWriter
 from explorer.map.key import format_value
 from explorer.outliers.contact_sheet import PER_PAGE, ContactSheet, card
+from explorer.outliers.label_files import LabelFiles
 from explorer.outliers.queue import TAB, OutlierQueue, explain
 from explorer.outliers.ranking import available_options
 from explorer.outliers.table import OutlierTable, cells, titles
@@ -55,6 +54,7 @@ class OutliersView(pn.viewable.Viewer):
         writer = state.dataset.keep(("label writer",), LabelWriter)
         news = label_news(state.dataset)
         store = self._store
+        self.files = LabelFiles(state, store, writer, news)
         self.bar = None
         if store is not None and state.may_write:
             self.bar = LabelBar(state, store, writer, news, self._labelled)
@@ -94,15 +94,12 @@ class OutliersView(pn.viewable.Viewer):
         self.part = pmui.RadioButtonGroup(label="", options=[SHEET, TABLE], value=SHEET, **small)
         self.back = pmui.Button(label="◀", **outlined)
         self.forth = pmui.Button(label="▶", **outlined)
-        self.save = pmui.Button(label="labels as CSV", icon="download", **outlined)
-        self.download = Download()
         self.explanation = line("")
         self.count = line("", width=104, align="center")
-        self.legend = line("", align="center")
+        self.legend = line("")
         self.part.param.watch(lambda *_: self._switch(), "value")
         self._switch()
         self.score.param.watch(lambda event: self._choose_cuts(event.new), "value")
-        self.save.on_click(lambda _event: self.download.send(self.csv()))
         self.again.on_click(lambda _event: self.queue.reorder())
         self.back.on_click(lambda _event: self.queue.turn(-1))
         self.forth.on_click(lambda _event: self.queue.turn(1))
@@ -130,10 +127,10 @@ class OutliersView(pn.viewable.Viewer):
             self.options,
             *([warning] if self._notice else []),
             *([self.bar] if self.bar else []),
-            pn.Row(self.back, self.forth, self.count, self.legend, self.save, **wide),
+            pn.Row(self.back, self.forth, self.count, self.files, **wide),
+            self.legend,
             self.sheet,
             self.table,
-            self.download,
             scroll="y-auto",
             sizing_mode="stretch_both",
             margin=(0, 4),
@@ -152,11 +149,6 @@ class OutliersView(pn.viewable.Viewer):
         self.legend.object = legend_of(self._state) if self.part.value == SHEET else ""
         self.table.visible = self.part.value == TABLE
         self.queue.resize(PER_PAGE if self.part.value == SHEET else TABLE_ROWS)
-
-    def csv(self) -> Exported:
-        """Return all labels as a file."""
-        text = self._store.to_csv() if self._store else ""
-        return Exported("labels.csv", "text/csv", text.encode())
 
     def _pick(self, number: int) -> None:
         rows = self.queue.rows(self.queue.page)

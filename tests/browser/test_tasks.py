@@ -74,6 +74,20 @@ def test_contact_sheet_is_walked_and_labelled_by_keys(
     assert order[2] not in labels(atlas_path)
     view.page.keyboard.press("PageDown")
     view.page.locator(".card .id", has_text=order[12]).wait_for()
+    with view.page.expect_download() as event:
+        view.page.get_by_role("button", name="save labels").click()
+        view.page.get_by_text("VI file (prospect)").click()
+    inspected = Path(event.value.path()).read_text().splitlines()
+    assert inspected[0].startswith("TARGETID,EXPID,NIGHT,TILEID,Spec_version")
+    (line,) = [row for row in inspected if row.startswith(f"{order[1]},")]
+    read = line.replace(",4,", ",2,").encode()
+    content = {
+        "name": "vi.csv",
+        "mimeType": "text/csv",
+        "buffer": f"{inspected[0]}\n".encode() + read,
+    }
+    view.page.locator("input[type=file][accept='.csv']").set_input_files(content)
+    view.until(lambda: labels(atlas_path)[order[1]][0] == 2, "a grade read from a VI file")
 
 
 def test_table_shows_hostile_cells_as_text(visit: Any, catalog: pd.DataFrame) -> None:

@@ -254,7 +254,7 @@ def test_labels_are_exported_with_who_and_when(view: OutliersView) -> None:
     view.bar.who.value = "Ada"
     view.queue.step(1)
     view.bar.keys["5"]()
-    rows = list(csv.DictReader(io.StringIO(view.csv().content.decode())))
+    rows = list(csv.DictReader(io.StringIO(view.files.exported("labels as CSV").content.decode())))
     assert rows[0]["object_id"] == state_of(view).selected_id
     assert (rows[0]["grade"], rows[0]["who"]) == ("5", "Ada")
     assert rows[0]["at"].endswith("+00:00")
