@@ -20,6 +20,7 @@ from data.ingest.file_list import COMPANIONS, PLATE_COMPANIONS
 from explorer.state.dataset import Dataset
 from explorer.state.guest import Guest
 from model.atlas.scores import share_above
+from model.networks.spender import Spender
 from model.placement.files import FoundSpectra, encodable_grids, read_spectra
 from model.placement.placer import Placer
 
@@ -35,13 +36,13 @@ _HINT = re.compile(r"\s*\(--[^()]*\)|; --catalog can give it|; leave --instrumen
 """What a reason says of options of the command line."""
 _ADVICE = {
     "no redshift": "type one above and press Enter: the file is placed again",
-    "other grid": "the model of this atlas takes spectra of other instruments only",
     "norm range not covered": "rest-frame 5300-5850 Å scale a spectrum and must be observed: is "
     "the redshift right?",
     "norm not positive": "is the redshift right, and is it a galaxy?",
     "no errors": "add a column of errors; without noise nothing can be said of a residual",
 }
 """Kind of rejection -> what one can do."""
+_OTHER_PIXELS = re.compile(r"other grid: (\w+) pixels")
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class _Placing:
 
     def take(self, found: FoundSpectra, name: str) -> None:
         arrivals = self._arrivals
-        lines = (_told(item, name) for item in found.rejected)
+        lines = (_told(item, name, self._dataset) for item in found.rejected)
         arrivals.left_out += [told for told in lines if told not in arrivals.left_out]
         for at, spectrum in enumerate(found.spectra):
             facts = dict(found.catalog.iloc[at])
@@ -159,12 +160,26 @@ def _shares(dataset: Dataset, row: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _told(item: Rejection, name: str) -> str:
+def _told(item: Rejection, name: str, dataset: Dataset) -> str:
     """Return a rejection as a line of text for the page."""
     told = " ".join(filter(None, [name, item.object_id if item.object_id not in name else ""]))
+    if pixels := _OTHER_PIXELS.match(item.reason):
+        return f"{told}: {_other_instrument(pixels.group(1).upper(), dataset)}"
     advice = _ADVICE.get(item.kind, "")
     reason = item.kind if advice else _HINT.sub("", item.reason)
     return f"{told}: {reason}" + (f"; {advice}" if advice else "")
+
+
+def _other_instrument(brought: str, dataset: Dataset) -> str:
+    """Say that the model has no encoder for the pixels of an instrument."""
+    model = dataset.atlas.model
+    known = model.config.grids if isinstance(model, Spender) else None
+    names = known or [part.name for part in dataset.atlas.source.parts]
+    own = " and ".join(name.upper() for name in names)
+    return (
+        f"a spectrum of {brought}, but the model of this atlas encodes the pixels of {own} only: "
+        f"it is not placed. Open an atlas whose model was trained on {brought} spectra, or on both"
+    )
 
 
 def _written(uploads: Sequence[Upload], folder: Path) -> list[tuple[Path, str]]:

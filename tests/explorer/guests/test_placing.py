@@ -92,3 +92,12 @@ def test_real_sdss_spectra_are_placed(real_spectra: Path) -> None:
     (guest,) = place_uploads(open_tiny(DEMO), uploads, trials=(), air=False).guests
     assert guest.name == "0266-51602-0107"
     assert guest.z == pytest.approx(0.123, abs=1e-3)
+
+
+def test_a_spectrum_of_another_instrument_is_refused_with_both_names(real_spectra: Path) -> None:
+    path = sorted((real_spectra / "desi").glob("coadd-*.fits"))[0]
+    uploads = [Upload(path.name, path.read_bytes())]
+    arrivals = place_uploads(open_tiny(DEMO), uploads, trials=(0.1,), air=False)
+    assert arrivals.guests == []
+    told = "a spectrum of DESI, but the model of this atlas encodes the pixels of SDSS only"
+    assert told in arrivals.left_out[0]
