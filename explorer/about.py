@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import panel as pn
 
+from explorer.line_spread import LineSpreadView
 from explorer.start_page import COMMANDS, DEMO
 from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState
@@ -102,7 +103,10 @@ class AboutView(pn.viewable.Viewer):
             self.html(), stylesheets=[_STYLE], sizing_mode="stretch_width", margin=(4, 12)
         )
         curves = pn.bind(self.curves, self._state.param.dark)
-        return pn.Column(curves, card, sizing_mode="stretch_both", scroll=True, margin=0)
+        return pn.Column(
+            curves, LineSpreadView(self._state), card,
+            sizing_mode="stretch_both", scroll=True, margin=0,
+        )  # fmt: skip
 
 
 def judge(dataset: Dataset) -> Verdict | None:
