@@ -1,9 +1,9 @@
 """Give names, for screen readers, to controls that panel-material-ui leaves without one.
 
 Works around what panel-material-ui 0.16.6 leaves out: the busy bar, the arrows of number fields,
-a menu without a label (its placeholder is its name), and tooltips and handles that carry a name
-but no role that may have one. Without the patch such controls are read out as "button", and keys do
-not scroll a column that holds no control.
+a menu without a label (its placeholder is its name), tooltips and handles that carry a name but no
+role that may have one; and what Tabulator calls a grid, buttons and all. Without the patch such
+controls are read out as "button", and keys do not scroll a column that holds no control.
 """
 
 from __future__ import annotations
@@ -27,6 +27,15 @@ function mend(element) {
     const icon = element.querySelector('svg[data-testid]')?.dataset.testid.replace(/Icon$/, '')
     const at = [...element.parentElement.querySelectorAll('button')].indexOf(element)
     name(element, words[icon] ?? icon?.replace(/([a-z])([A-Z])/g, '$1 $2') ?? ['more', 'less'][at])
+  }
+  if (element.matches('.tabulator-tableholder')) {
+    // Tabulator calls all of itself a grid, the buttons of its pages included: only its rows are.
+    const all = element.closest('.tabulator'), head = all.querySelector('.tabulator-header')
+    head.id ||= `head-${Math.random().toString(36).slice(2)}`
+    all.setAttribute('role', 'group')
+    all.removeAttribute('aria-owns')
+    element.setAttribute('role', 'grid')
+    element.setAttribute('aria-owns', head.id)
   }
   if (element.matches('[role=combobox]')) {
     const label = element.getRootNode().getElementById(element.getAttribute('aria-labelledby'))
