@@ -28,7 +28,7 @@ from explorer.theme.theme import ink
 RARE_SHARE = 0.02
 """Classes with less than this part of the objects are drawn over the others."""
 RARE_RADIUS = 2.0
-"""Their discs have at least this radius, pixels."""
+"""Their discs have at least this radius on the map, pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,7 @@ class MapRequest:
         shown: Mask of objects drawn; None = all.
         subset: Mask of objects in colour, the others being dimmed; None = all.
         dark: Drawn on a dark page.
+        rare_radius: Discs of rare classes have at least this radius, pixels.
     """
 
     plane: Plane
@@ -54,6 +55,7 @@ class MapRequest:
     shown: BoolArray | None
     subset: BoolArray | None
     dark: bool
+    rare_radius: float = RARE_RADIUS
 
     @property
     def colours(self) -> tuple[str, ...]:
@@ -136,7 +138,7 @@ def _paint(
     rare = _is_rare(dataset.classes(request.colour).codes, mask)
     if rare.any():
         usual = raster.disc_radius(_n_drawn(frame, viewport), viewport)
-        radius = max(RARE_RADIUS, usual)
+        radius = max(request.rare_radius, usual)
         top = raster.aggregate(_where(frame, rare), viewport, radius=radius)
         alpha = np.minimum(top["count"], 1.0)
         pixels = raster.over(raster.to_rgba(_class_colours(top), alpha), pixels)

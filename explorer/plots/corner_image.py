@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.arrays import BoolArray, FloatArray
-from explorer.map.geometry import BULK, REACH
 from explorer.map.image import MapRequest, draw_map
 from explorer.map.raster import Viewport
 from explorer.state.dataset import Dataset
@@ -23,6 +22,10 @@ MOST_OBJECTS = 200_000
 """Objects drawn: a cell of some thousand pixels tells no more of them."""
 MOST_CLASSES = 6
 """Classes with a curve of their own."""
+RARE_RADIUS = 0.8
+"""Discs of rare classes have at least this radius, pixels: the cells are small."""
+BULK, REACH = (0.5, 99.5), 5.0
+"""Part of each axis that is shown (`model.latent_axes.bulk`)."""
 GAP = 0.03
 """Between a cell and its neighbour on each side, in widths of a cell."""
 N_BIN = 40
@@ -82,7 +85,7 @@ def draw_corner(dataset: Dataset, request: MapRequest, kind: str, size: tuple[in
     n_axis = min(dataset.atlas.model.n_latent, MOST_AXES)
     low, high = dataset.keep(("corner ends", kind), lambda: _ends(dataset, kind, n_axis))
     drawn = _sample(request.shown, len(dataset))
-    request = replace(request, shown=drawn)
+    request = replace(request, shown=drawn, rare_radius=RARE_RADIUS)
     width, height = (max(side // n_axis, 8) for side in size)
     pixels = np.zeros((height * n_axis, width * n_axis), dtype=np.uint32)
     left, bottom = round(GAP * width), round(GAP * height)

@@ -17,6 +17,7 @@ from model.tracks.population import Population, difference, median_difference
 
 ROLES = ("model", "decoded")
 """Inks of the two groups."""
+REST = "rest wavelength [Å]"
 MEAN, MEDIAN = "mean", "median"
 
 
@@ -47,7 +48,7 @@ class StackedSpectra(pn.viewable.Viewer):
         zero = Span(location=0, dimension="width", line_width=1)
         self._inks.add(zero, line_color="faint")
         self.below.add_layout(zero)
-        self.below.xaxis.axis_label = "rest wavelength [Å]"
+        self.below.xaxis.axis_label = REST
         self._inks.paint(self.above, self.below)
         # A Bokeh pane does not hide its figure: a column does.
         pane = pn.pane.Bokeh(self.below, sizing_mode="stretch_width", margin=0)
@@ -100,6 +101,7 @@ class StackedSpectra(pn.viewable.Viewer):
             else:
                 self._put(source, *[np.empty(0)] * 4)
         self._lower.visible = len(populations) == 2
+        self.above.xaxis.axis_label = None if len(populations) == 2 else REST
         if len(populations) == 2:
             first, second = populations
             if kind == MEAN:

@@ -141,21 +141,20 @@ class TrialView(pn.viewable.Viewer):
         self.words.object = "" if chosen is not None else "Select an object first."
         for widget in (self.slider, self.box, self.back, self.scan):
             widget.disabled = chosen is None
-        if chosen is None or not state.trying:
+        if chosen is None:
             return
-        self._encoding.submit(
-            lambda: (chosen, trials(dataset, chosen, None)), lambda made: self._show_own(*made)
-        )
+        # Also while the trial is closed: what changes while a browser opens it may be lost.
+        self._own = redshift_of(dataset, chosen)
+        self._fill(low=max(LOWEST, self._own - REACH), high=self._own + REACH, z=self._own)
+        if state.trying:
+            self._encoding.submit(
+                lambda: (chosen, trials(dataset, chosen, None)), lambda made: self._show_own(*made)
+            )
 
     def _show_own(self, chosen: int | Guest, made: Trials) -> None:
-        if chosen != self._state.chosen:
-            return
-        self._own = float(made.z[0])
-        low = max(LOWEST, self._own - REACH)
-        with_z = self._state.trial_z
-        self._fill(low=low, high=self._own + REACH, z=self._own if with_z is None else with_z)
-        self.sources["own"].data = {"z": made.z, "chi2": made.chi2_red}
-        self._follow()
+        if chosen == self._state.chosen:
+            self.sources["own"].data = {"z": made.z, "chi2": made.chi2_red}
+            self._follow()
 
     def _fill(self, *, low: float, high: float, z: float) -> None:
         self._filling = True
@@ -223,6 +222,11 @@ class TrialView(pn.viewable.Viewer):
             pad = 0.15 * (high - low) or 0.1
             self.figure.y_range.update(start=low - pad, end=high + pad)
         self.figure.x_range.update(start=self.slider.start, end=self.slider.end)
+
+
+def redshift_of(dataset: Dataset, chosen: int | Guest) -> float:
+    """Return the redshift of an object in the catalogue, or of what a user brought."""
+    return chosen.z if isinstance(chosen, Guest) else float(dataset.catalog["z"].iloc[chosen])
 
 
 def trials(dataset: Dataset, chosen: int | Guest, redshifts: Any) -> Trials:  # noqa: ANN401
