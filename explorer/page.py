@@ -20,7 +20,7 @@ from explorer.controls.search_box import SearchBox
 from explorer.keys import Help
 from explorer.server.bokeh_style_sheets import keep_style_sheets
 from explorer.server.latest import Latest, watch_activity
-from explorer.server.notices import warn
+from explorer.server.notices import place_notices, warn
 from explorer.server.panel_echoes import cut_echoes
 from explorer.server.panel_locks import hold_locks
 from explorer.server.panel_names import name_controls
@@ -77,9 +77,12 @@ def build_page(dataset: Dataset, *, may_write: bool = True) -> pmui.Page:
         sx=PAGE_SX,
     )
     cut_busy_tie(page)
-    screen.param.watch(
-        lambda event: page.param.update(contextbar_width=beside_map(event.new)), "width_seen"
-    )
+
+    def share_out(event: Any) -> None:  # noqa: ANN401 - param's event
+        # The width comes before the page is ready: Panel would drop a change made right now.
+        pn.state.onload(lambda: page.param.update(contextbar_width=beside_map(event.new)))
+
+    screen.param.watch(share_out, "width_seen")
     page.param.watch(lambda event: state.param.update(dark=event.new), "dark_theme")
     state.dark = page.dark_theme
     if document is not None and document.session_context is not None:
@@ -104,6 +107,7 @@ def _prepare(document: Document) -> None:
     keep_order()
     cut_echoes(document)
     name_controls(document)
+    place_notices()
 
 
 def _start(session: Session, document: Document, new: AddressBar | None) -> None:

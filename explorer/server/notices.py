@@ -9,6 +9,12 @@ import panel as pn
 _log = logging.getLogger(__name__)
 
 
+def place_notices() -> None:
+    """Show notices of this session over the controls, not over what the tabs tell."""
+    if pn.state.notifications is not None:
+        pn.state.notifications.position = "bottom-left"
+
+
 def report(error: BaseException) -> None:
     """Show an error in the page and log it; the app lives on."""
     _log.error("%s", error, exc_info=error)
