@@ -98,9 +98,9 @@ class AttentionView(pn.viewable.Viewer):
         self._strip = pn.Column(strip, sizing_mode="stretch_width", margin=0)
         self._show_map()
         return pn.Column(
-            pn.Row(
+            pn.FlexBox(
                 self.choice, self.pick, self.show_channels, self.kind, self.order,
-                sizing_mode="stretch_width", margin=0,
+                sizing_mode="stretch_width", align_items="center", margin=0,
             ),
             self._strip, self._map_pane, self.message, self.gallery,
             sizing_mode="stretch_width", margin=0,

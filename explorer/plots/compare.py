@@ -37,6 +37,7 @@ UNITS = {
 MOST_STACKED = 300
 """Spectra of a group that are stacked, drawn at random."""
 _STYLE = """
+:host {overflow-x: auto}
 table {border-collapse: collapse; font-size: 12px; width: 100%}
 th, td {text-align: right; padding: 2px 10px 2px 0; font-weight: 400; white-space: nowrap}
 th:first-child {text-align: left}
@@ -173,7 +174,10 @@ class CompareView(pn.viewable.Viewer):
         self.window = pmui.TextInput(
             label="from-to, rest Å", value="4000-4100", width=110, visible=False, **SMALL
         )
-        self.save = pmui.Button(label="save stacks", variant="outlined", **SMALL)
+        self.save = pmui.IconButton(
+            icon="download", description="Save the stacks as CSV", size="small", margin=0,
+            align="center",
+        )  # fmt: skip
         self.download = Download()
         self.classes_of = pmui.Select(label="classes of", options=[], width=150, **SMALL)
         self.words = line("")
@@ -192,8 +196,8 @@ class CompareView(pn.viewable.Viewer):
         """Return the choices, the spectra, the tables."""
         wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
         return pn.Column(
-            pn.Row(self.first, self.second, self.kind, **wide),
-            pn.Row(self.scale, self.window, self.save, self.download, **wide),
+            pn.Row(self.first, self.second, self.save, self.download, **wide),
+            pn.Row(self.kind, self.scale, self.window, **wide),
             self.words, self.spectra, self.columns,
             pn.Row(self.classes_of, sizing_mode="stretch_width", margin=0), self.classes,
             sizing_mode="stretch_both", scroll="y-auto", margin=0,
