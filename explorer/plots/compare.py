@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
-from data.arrays import BoolArray, FloatArray, IndexArray
 from explorer.export.download import Download
-from explorer.export.export import Exported
 from explorer.plots.composition import composition, composition_html
 from explorer.plots.differences import differences, differences_html
-from explorer.plots.groups import OTHERS, SELECTED, SHOWN, group, group_names
+from explorer.plots.groups import OTHERS, SELECTED, SHOWN, Groups, group, group_names
 from explorer.plots.spectra import MEAN, MEDIAN, StackedSpectra
+from explorer.plots.stacks import (
+    PHYSICAL,
+    STORED,
+    UNITS,
+    WHOLE,
+    WINDOW,
+    Scaling,
+    stacks,
+    stacks_csv,
+)
 from explorer.server.latest import Latest
 from explorer.server.notices import warn
 from explorer.server.panel_html import Html
 from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState
 from explorer.theme.text import SMALL, line
-from model.tracks.population import Population, read_populations
+from model.tracks.population import Population
 
 NOTHING = "nothing"
-STORED, WHOLE, WINDOW, PHYSICAL = "as stored", "all of it", "a window", "physical flux"
-"""What spectra are divided by before they are stacked; physical flux is not."""
-UNITS = {
-    STORED: "flux / norm", WHOLE: "flux / its median", WINDOW: "flux / its median there",
-    PHYSICAL: "flux [1e-17 erg/s/cm²/Å]",
-}  # fmt: skip
-MOST_STACKED = 300
-"""Spectra of a group that are stacked, drawn at random."""
 _STYLE = """
 :host {overflow-x: auto}
 table {border-collapse: collapse; font-size: 12px; width: 100%}
@@ -47,73 +43,6 @@ td.wide {width: 30%}
 .bar.first {background: #d55e00}
 .bar.second {background: #9467bd}
 """
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Two groups of objects, or one.
-
-    Attributes:
-        names: Of the groups; the second is empty if there is one only.
-        masks: Which objects they hold; of one group twice the same.
-    """
-
-    names: tuple[str, str]
-    masks: tuple[BoolArray, BoolArray]
-
-    @property
-    def rows(self) -> dict[str, IndexArray]:
-        """Name -> rows of each group."""
-        pairs = zip(self.names, self.masks, strict=True)
-        return {name: np.flatnonzero(mask) for name, mask in pairs if name}
-
-    def told(self) -> str:
-        """Return what the figures show, in words."""
-        counts = {name: len(rows) for name, rows in self.rows.items()}
-        empty = [name for name, count in counts.items() if not count]
-        if empty:
-            return f"{empty[0].capitalize()}: no object. Choose another group."
-        parts = [
-            f"{name}: {count:,} objects"
-            + (f", {MOST_STACKED} of them stacked" if count > MOST_STACKED else "")
-            for name, count in counts.items()
-        ]
-        bands = "Band: the middle 68 % of the objects, their noise included"
-        if self.names[1]:
-            bands += "; below: their difference with its standard error. Distance: largest"
-            bands += " distance of the cumulative distributions, 0 to 1"
-        return f"{'; '.join(parts)}. {bands}."
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """How spectra are brought to a common scale.
-
-    Attributes:
-        kind: `STORED`, `WHOLE`, `WINDOW` or `PHYSICAL`.
-        window: As typed, Angstrom: `4000-4100`.
-    """
-
-    kind: str = STORED
-    window: str = ""
-
-    def limits(self, dataset: Dataset) -> tuple[float, float] | None:
-        """Return the rest-frame window, Angstrom; None where spectra are not divided.
-
-        Raises:
-            ValueError: What was typed is no window.
-        """
-        if self.kind == WHOLE:
-            return dataset.rest_range
-        if self.kind != WINDOW:
-            return None
-        try:
-            low, high = (float(word) for word in self.window.split("-"))
-        except ValueError:
-            low, high = 0.0, 0.0
-        if not low < high:
-            raise ValueError(f"a window is two wavelengths, as in 4000-4100; got {self.window!r}")
-        return low, high
 
 
 def tables(dataset: Dataset, column: str, groups: Groups) -> tuple[str, str]:
@@ -133,22 +62,6 @@ def tables(dataset: Dataset, column: str, groups: Groups) -> tuple[str, str]:
         differences_html(dataset, found, pair) if found else "",
         composition_html(shares, pair) if shares else "",
     )
-
-
-def stacks(dataset: Dataset, groups: Groups, scaling: Scaling) -> list[Population] | str:
-    """Return the stacked spectra of the groups, or why there are none; slow."""
-    rows, atlas = groups.rows, dataset.atlas
-    norms = atlas.catalog["norm"].to_numpy(float) if scaling.kind == PHYSICAL else None
-    if not all(len(these) for these in rows.values()):
-        return []
-    try:
-        read = read_populations(
-            atlas.source, atlas.model, rows, most=MOST_STACKED,
-            window=scaling.limits(dataset), norms=norms,
-        )  # fmt: skip
-    except (ValueError, OSError) as error:
-        return f"No spectra: {error}"
-    return [read[name] for name in rows]
 
 
 class CompareView(pn.viewable.Viewer):
@@ -234,7 +147,7 @@ class CompareView(pn.viewable.Viewer):
         self._comparing.submit(lambda: tables(dataset, column, groups), self._show_tables)
         scaling = Scaling(str(self.scale.value), self.window.value or "")
         before = self._stacked
-        if before is None or before[1] != scaling or not _same(groups, before[0]):
+        if before is None or before[1] != scaling or not groups.same(before[0]):
             self._stacked = groups, scaling
             self._stacking.submit(lambda: stacks(dataset, groups, scaling), self._show_stacks)
 
@@ -269,21 +182,3 @@ class CompareView(pn.viewable.Viewer):
     def _draw(self) -> None:
         unit = UNITS[str(self.scale.value)]
         self.spectra.draw(self._populations, kind=str(self.kind.value), unit=unit)
-
-
-def stacks_csv(names: Sequence[str], populations: Sequence[Population]) -> Exported:
-    """Return stacked spectra as a table: a row for each rest-frame wavelength."""
-    columns: dict[str, FloatArray] = {"wave_rest": populations[0].stack.wave}
-    for name, item in zip(names, populations, strict=True):
-        low, middle, high = item.quantiles
-        columns |= {
-            f"{name} mean": item.stack.flux, f"{name} mean_err": item.stack.error,
-            f"{name} median": middle, f"{name} median_err": item.median_error,
-            f"{name} p16": low, f"{name} p84": high, f"{name} count": item.stack.count,
-        }  # fmt: skip
-    text = pd.DataFrame(columns).to_csv(index=False, lineterminator="\n", float_format="%.7g")
-    return Exported("stacks.csv", "text/csv", text.encode())
-
-
-def _same(groups: Groups, others: Groups) -> bool:
-    return groups.names == others.names and all(map(np.array_equal, groups.masks, others.masks))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from data.arrays import BoolArray
+from data.arrays import BoolArray, IndexArray
 from explorer.state.state import ExplorerState
 
 SELECTED, OTHERS, SHOWN = "selected", "others", "all shown"
+MOST_STACKED = 300
+"""Spectra of a group that are stacked, drawn at random."""
 
 
 def group_names(state: ExplorerState) -> list[str]:
@@ -31,3 +35,43 @@ def group(state: ExplorerState, name: str) -> BoolArray:
     if state.subset is not None and name in (SELECTED, OTHERS):
         return state.subset if name == SELECTED else shown & ~state.subset
     raise ValueError(f"there is no group {name[:40]!r} of objects now")
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Two groups of objects, or one.
+
+    Attributes:
+        names: Of the groups; the second is empty if there is one only.
+        masks: Which objects they hold; of one group twice the same.
+    """
+
+    names: tuple[str, str]
+    masks: tuple[BoolArray, BoolArray]
+
+    @property
+    def rows(self) -> dict[str, IndexArray]:
+        """Name -> rows of each group."""
+        pairs = zip(self.names, self.masks, strict=True)
+        return {name: np.flatnonzero(mask) for name, mask in pairs if name}
+
+    def same(self, other: Groups) -> bool:
+        """Return whether these are the same groups of the same objects."""
+        return self.names == other.names and all(map(np.array_equal, self.masks, other.masks))
+
+    def told(self) -> str:
+        """Return what the figures show, in words."""
+        counts = {name: len(rows) for name, rows in self.rows.items()}
+        empty = [name for name, count in counts.items() if not count]
+        if empty:
+            return f"{empty[0].capitalize()}: no object. Choose another group."
+        parts = [
+            f"{name}: {count:,} objects"
+            + (f", {MOST_STACKED} of them stacked" if count > MOST_STACKED else "")
+            for name, count in counts.items()
+        ]
+        bands = "Band: the middle 68 % of the objects, their noise included"
+        if self.names[1]:
+            bands += "; below: their difference with its standard error. Distance: largest"
+            bands += " distance of the cumulative distributions, 0 to 1"
+        return f"{'; '.join(parts)}. {bands}."
