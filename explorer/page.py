@@ -78,11 +78,11 @@ def build_page(dataset: Dataset, *, may_write: bool = True) -> pmui.Page:
     )
     cut_busy_tie(page)
 
-    def share_out(event: Any) -> None:  # noqa: ANN401 - param's event
-        # The width comes before the page is ready: Panel would drop a change made right now.
-        pn.state.onload(lambda: page.param.update(contextbar_width=beside_map(event.new)))
+    def share_out() -> None:
+        page.contextbar_width = beside_map(screen.width_seen)
 
-    screen.param.watch(share_out, "width_seen")
+    # The width comes before the page is ready: Panel would drop a change made right then.
+    screen.param.watch(lambda *_: pn.state.onload(share_out), "width_seen")
     page.param.watch(lambda event: state.param.update(dark=event.new), "dark_theme")
     state.dark = page.dark_theme
     if document is not None and document.session_context is not None:

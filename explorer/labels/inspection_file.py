@@ -11,6 +11,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -41,13 +42,13 @@ def to_inspection_file(dataset: Dataset, labels: Iterable[Label]) -> str:
     for label in labels:
         row = dataset.row(label.object_id)
         if row is not None and not label.empty:
-            known = _of_catalogue(dataset.catalog.iloc[row])
+            known = _of_catalogue(dataset.catalog.iloc[row].to_dict())
             cells = known | {"TARGETID": label.object_id} | _of_label(label)
             writer.writerow([cells[name] for name in COLUMNS])
     return text.getvalue()
 
 
-def _of_catalogue(record: pd.Series) -> dict[str, str]:
+def _of_catalogue(record: Mapping[str, Any]) -> dict[str, str]:
     cells = {name: _text(record.get(column)) or "-1" for name, column in _CATALOGUE.items()}
     versions = dict.fromkeys(("Spec_version", "Redrock_version", "Template_version"), "-1")
     z = f"{float(record['z']):.4f}"[:LONGEST_Z]

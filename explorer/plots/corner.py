@@ -44,7 +44,7 @@ class CornerView(pn.viewable.Viewer):
             name="corner", x_range=Range1d(start=0, end=1), y_range=Range1d(start=0, end=1),
             tools=[], min_height=320,
         )  # fmt: skip
-        self.sources = {
+        self.sources: dict[str, Any] = {
             name: ColumnDataSource({column: [] for column in columns}, name=f"corner {name}")
             for name, columns in {
                 "image": ("image", "x", "y", "dw", "dh"), "frames": ("left", "bottom"),

@@ -58,7 +58,7 @@ class TrialView(pn.viewable.Viewer):
         self.figure = self._figure()
         self.slider.param.watch(lambda event: self._try(event.new), "value")
         self.box.param.watch(lambda event: self._read(event.new), "value")
-        self.back.on_click(lambda _event: state.param.update(trial_z=None))
+        self.back.on_click(lambda _event: self._go_back())
         self.scan.on_click(lambda _event: self._scan())
         state.param.watch(lambda *_: self._begin(), ["selected", "guest", "trying"])
         state.param.watch(lambda *_: self._follow(), "trial_z")
@@ -100,6 +100,9 @@ class TrialView(pn.viewable.Viewer):
     def _try(self, z: float) -> None:
         if not self._filling:
             self._state.trial_z = float(z)
+
+    def _go_back(self) -> None:
+        self._state.trial_z = None
 
     def _read(self, text: str | None) -> None:
         if self._filling or not text:

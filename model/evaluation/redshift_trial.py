@@ -37,7 +37,9 @@ class Trials:
     chi2_red: FloatArray
 
 
-def try_redshifts(model: SpectrumModel, spectrum: Spectra, redshifts: Sequence[float]) -> Trials:
+def try_redshifts(
+    model: SpectrumModel, spectrum: Spectra, redshifts: Sequence[float] | FloatArray
+) -> Trials:
     """Encode, decode and compare a spectrum at each redshift.
 
     Args:

@@ -17,7 +17,6 @@ from model.atlas.atlas import Atlas
 def two(first: Path, second: Path) -> Dataset:
     """Open two atlases, the second with its rows the other way round and one of them missing."""
     other = Atlas(second)
-    other.latents, other.catalog  # noqa: B018 - both are read once
     other.__dict__["latents"] = other.latents[:0:-1]
     other.catalog = other.catalog.iloc[:0:-1].reset_index(drop=True)
     return Dataset(Atlas(first), second=other)
