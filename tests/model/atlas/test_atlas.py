@@ -17,7 +17,8 @@ from model.__main__ import main
 from model.atlas import build as atlas_build
 from model.atlas.atlas import Atlas
 from model.atlas.build import make_atlas
-from model.atlas.config import AtlasConfig
+from model.atlas.config import AtlasConfig, FlowSettings
+from model.placement.placer import Placer
 from model.store.storage import load_model
 from tests.fixtures.atlas import build, write_pca, write_survey
 from tests.fixtures.paths import ROOT
@@ -309,3 +310,19 @@ def test_identifiers_are_hashed_as_one_text_though_some_at_a_time(monkeypatch):
     for rows in (7, 10, 30, 100):
         monkeypatch.setattr(atlas_build, "GROUP_ROWS", rows)
         assert atlas_build._digest(ids) == whole
+
+
+def test_a_conditional_flow_gives_a_score_that_place_gives_too(tiny_atlas_path, tmp_path):
+    tiny, out = tiny_atlas_path.parent, tmp_path / "atlas"
+    flow = FlowSettings(flow_conditional=True, flow_passes=3)
+    config = AtlasConfig(survey=tiny / "survey", model=tiny_atlas_path / "model", out=out,
+                         maps=("pca",), flow=flow)  # fmt: skip
+    make_atlas(Survey(tiny / "survey"), config, progress=False)
+    atlas = Atlas(out)
+    assert "neg_log_p_conditional" in [score.column for score in atlas.scores]
+    assert "neg_log_p_conditional" not in [item.column for item in Atlas(tiny_atlas_path).scores]
+    placed = Placer(atlas).place(atlas.source.read([7])).row
+    ours = atlas.catalog["neg_log_p_conditional"].iloc[7]
+    assert placed["neg_log_p_conditional"] == pytest.approx(ours, abs=1e-3)
+    with pytest.raises(ValueError, match="flow_passes must be at least 1"):
+        FlowSettings(flow_passes=0)
