@@ -24,6 +24,7 @@ from data.ingest.damage import (
 )
 from data.ingest.file_list import companions
 from data.ingest.pixel_mask import MaskPolicy
+from data.ingest.prepare import MIN_IVAR
 from data.ingest.raw_spectrum import NO_MASK, RawSpectrum, lattice
 from data.sky import SAME_OBJECT, separations
 
@@ -221,7 +222,7 @@ def _coadd_arms(
         counts[:, number_of_arm, 0] = good.sum(axis=1)
         if f"{arm}_MASK" in names:
             good &= ~policy.masked(_rows_of(file[f"{arm}_MASK"], rows), desi=True)
-        counts[:, number_of_arm, 1] = good.sum(axis=1)
+        counts[:, number_of_arm, 1] = (good & (ivar > MIN_IVAR)).sum(axis=1)
         flux, ivar = np.where(good, flux, 0), np.where(good, ivar, 0)
         inside = (pixel >= 0) & (pixel < GRID.n_pixel)
         weight[:, pixel[inside]] += ivar[:, inside]

@@ -55,7 +55,9 @@ def write(kind: str, folder: Path) -> Path:
         return write_desi(folder / "coadd-1.fits", targetids=ids, z=[0.1013, 0.1021])
     if kind == "records":
         path = folder / "records.fits"
-        columns = sparcl_records() | {"ra": [10.3, 11.3, 12.3], "dec": [-1.3, 0.3, 1.3]}
+        columns = sparcl_records()
+        del columns["sparcl_id"]  # with it a record without specid would still be identified
+        columns |= {"ra": [10.3, 11.3, 12.3], "dec": [-1.3, 0.3, 1.3]}
         Table({key: np.array(value) for key, value in columns.items()}).write(path)
         return path
     return write_own_grid(folder, table=kind == "table")
