@@ -70,6 +70,7 @@ def training_verdict(info: Mapping[str, Any]) -> Verdict | None:
             "--augmented 0.5."
         )
     steps = training.get("steps")
-    if unseen > GOOD and steps is not None and steps < FEW_STEPS and "started_from" in training:
+    few = steps is not None and steps < FEW_STEPS and not training.get("started_from")
+    if unseen > GOOD and few:
         text += f" It took only {steps} steps: give it more --minutes or --epochs."
     return Verdict(trusted, text)

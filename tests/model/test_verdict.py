@@ -42,6 +42,13 @@ def test_a_training_of_few_steps_is_told():
     assert "only 16 steps" in judged.text
 
 
+def test_few_steps_are_enough_for_a_model_that_started_from_another():
+    training = {"steps": 16, "started_from": {"config": "full"}}
+    judged = training_verdict({"metrics": {"chi2_red_valid": 23.0}, "training": training})
+    assert judged is not None
+    assert "steps" not in judged.text
+
+
 def test_a_model_that_was_not_measured_has_no_verdict():
     assert training_verdict({"metrics": {}, "training": {}}) is None
 
