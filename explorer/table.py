@@ -91,7 +91,7 @@ class TableView(pn.viewable.Viewer):
 
 def others(dataset: Dataset) -> dict[str, str]:
     """Return label -> column of what the table does not show by itself."""
-    shown = {"object_id", *USUAL, *dataset.scores, *dataset.identifier_columns, *dataset.added}
+    shown = {"object_id", *USUAL, *dataset.scores, *dataset.kinds.identifiers, *dataset.added}
     names = [str(name) for name in dataset.catalog.columns if str(name) not in shown]
     return {dataset.label(name): name for name in names}
 
@@ -105,7 +105,7 @@ def table_frame(dataset: Dataset, rows: np.ndarray, more: Sequence[str]) -> pd.D
         more: Names of columns; what is no column (`density`) is left out.
     """
     columns: dict[str, Any] = {"object_id": dataset.ids[rows]}
-    for name in dataset.identifier_columns:  # as text: a browser's numbers have 16 digits
+    for name in dataset.kinds.identifiers:  # as text: a browser's numbers have 16 digits
         cells = dataset.catalog[name].iloc[rows]
         columns[name] = cells.astype("string").fillna("").to_numpy(object)
     for name in dict.fromkeys([*USUAL, *more, *dataset.scores]):

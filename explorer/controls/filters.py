@@ -38,7 +38,7 @@ class FiltersView(pn.viewable.Viewer):
             label="clear all", size="small", variant="text", visible=False, margin=(0, 10),
             on_click=lambda _event: state.param.update(filters={}),
         )  # fmt: skip
-        left_out = [f"{name} ({count:,} values)" for name, count in dataset.left_out.items()]
+        left_out = [f"{name} ({count:,} values)" for name, count in dataset.kinds.left_out.items()]
         self.left_out = line(
             f"Not offered: {', '.join(left_out)}.", margin=(0, 10), visible=bool(left_out)
         )

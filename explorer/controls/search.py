@@ -69,7 +69,7 @@ def find(dataset: Dataset, text: str) -> Found:
         if row is None:
             return Found([], f"no {name} in this atlas{_offer(dataset, name)}")
         return Found([row], f"found {name}")
-    for name in dict.fromkeys(["targetid", *dataset.identifier_columns]):
+    for name in dict.fromkeys(["targetid", *dataset.kinds.identifiers]):
         if text.isdecimal() and name in dataset.catalog:
             rows = np.flatnonzero(dataset.catalog[name].astype("string").eq(text).fillna(False))
             if len(rows):

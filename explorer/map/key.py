@@ -17,7 +17,7 @@ from bokeh.models import (
 )
 
 from data.arrays import BoolArray
-from explorer.state.dataset import Classes
+from explorer.state.kinds import Classes
 from explorer.state.selection import NO_VALUE as WITHOUT
 from explorer.theme.colour import CLASS_COLOURS, NO_VALUE, OTHER, PALETTES, Scale, class_colours
 from explorer.theme.theme import ink

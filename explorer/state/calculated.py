@@ -139,7 +139,7 @@ def _column(dataset: Dataset, name: str) -> Value:
     if classes is not None and classes.n_value == len(classes.names):
         return words(classes.codes.astype(np.int64), classes.names)
     column: Any = dataset.catalog[name]
-    is_text = not pd.api.types.is_numeric_dtype(column) or name in dataset.identifier_columns
+    is_text = not pd.api.types.is_numeric_dtype(column) or name in dataset.kinds.identifiers
     if is_text:
         return words(*dataset.keep(("words", name), lambda: _codes(column)))
     values = column.to_numpy(float, na_value=np.nan)

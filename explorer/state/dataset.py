@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from data import columns
 from data.arrays import BoolArray, FloatArray
 from data.parts import wave_range
 from explorer.state.cache import Cache, Remembered, new_version
+from explorer.state.kinds import Classes, ColumnKinds, finite
 from explorer.state.plane import AXES, LATENTS, Plane
 from explorer.state.second import join
 from model.latent_axes import principal_axes
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
 DENSITY = "density"
 """The colour choice that shows counts only."""
-MAX_CLASSES = 200
-"""Of a text column with more values than this, the rarer ones are one class."""
-OTHER_VALUES = "\N{BULLET} other values"
-"""Name of that class."""
 
 CAVEATS = {
     "neg_log_p": "Take it qualitatively: few data train the encoder and the flow there, so a low "
@@ -39,25 +35,6 @@ CAVEATS = {
     "(Liang+2023, 5.1).",
 }
 """Score -> how far it can be trusted."""
-EXACT_FLOAT32, EXACT_FLOAT64 = 2**24, 2**53
-"""Whole numbers from here on lose digits as floating-point numbers."""
-
-
-@dataclass(frozen=True)
-class Classes:
-    """A text column as codes, the most frequent value first.
-
-    Attributes:
-        names: The values, most frequent first; the last may be `OTHER_VALUES`.
-        codes: Index into `names`, -1 where missing, int16, shape (n_object,).
-        counts: Objects of each name.
-        n_value: Different values.
-    """
-
-    names: tuple[str, ...]
-    codes: NDArray[np.int16]
-    counts: tuple[int, ...]
-    n_value: int
 
 
 class Dataset:
@@ -106,7 +83,7 @@ class Dataset:
 
     def trial(self) -> Dataset:
         """Return a dataset for one computation: columns added to it are not added to this one."""
-        _ = self.numeric_columns, self.class_columns, self.left_out, self.identifier_columns
+        _ = self.numeric_columns, self.class_columns
         own = copy.copy(self)
         own.kept, own.versions = Cache(), dict(self.versions)
         return own
@@ -211,87 +188,30 @@ class Dataset:
         return (wave >= first) & (wave <= last)
 
     @cached_property
-    def numeric_columns(self) -> list[str]:
-        """Columns of numbers with at least one finite value, the usual ones first."""
-        names = [
-            str(name)
-            for name in self.catalog.columns
-            if pd.api.types.is_numeric_dtype(self.catalog[name])
-            and str(name) not in self.identifier_columns
-            and bool(np.isfinite(self.catalog[name].to_numpy(float, na_value=np.nan)).any())
-        ]
-        positions = {axis for item in self.atlas.embeddings for axis in (item.x, item.y)}
-        ordered = [name for name in columns.NUMBERS if name in names]
-        ordered += [name for name in names if name not in {*ordered, *positions}]
-        return ordered
+    def kinds(self) -> ColumnKinds:
+        """Which columns of the atlas are what."""
+        return ColumnKinds.of(self.catalog)
 
     @cached_property
-    def identifier_columns(self) -> list[str]:
-        """Columns of integers too large for floating point: names of things, not quantities."""
-        return [
-            str(name)
-            for name in self.catalog.columns
-            if pd.api.types.is_integer_dtype(self.catalog[name])
-            and bool((self.catalog[name].dropna().abs() >= EXACT_FLOAT64).any())
-        ]
+    def numeric_columns(self) -> list[str]:
+        """Columns of numbers, the usual ones first; positions on maps are none."""
+        names = self.kinds.numbers
+        positions = {axis for item in self.atlas.embeddings for axis in (item.x, item.y)}
+        ordered = [name for name in columns.NUMBERS if name in names]
+        return ordered + [name for name in names if name not in {*ordered, *positions}]
 
     @cached_property
     def class_columns(self) -> list[str]:
-        """Columns of words that are classes: some objects share a value, or there are few."""
-        return [name for name in self._n_values if name not in self.left_out]
-
-    @cached_property
-    def left_out(self) -> dict[str, int]:
-        """Columns of words that are names of single objects, and how many values each has."""
-        return {
-            name: count
-            for name, count in self._n_values.items()
-            if count > MAX_CLASSES and count == np.count_nonzero(self.catalog[name].notna())
-        }
-
-    @cached_property
-    def _n_values(self) -> dict[str, int]:
-        """Number of different values of each column of words that has one."""
-        words = [
-            str(name)
-            for name in self.catalog.columns
-            if not pd.api.types.is_numeric_dtype(self.catalog[name]) and name != "object_id"
-        ]
-        counts = {name: len(self.catalog[name].dropna().unique()) for name in words}
-        return {name: count for name, count in counts.items() if count}
+        """Columns of words that are classes."""
+        return list(self.kinds.classes)
 
     def numeric(self, column: str) -> FloatArray:
-        """Return a column of numbers, NaN where missing, shape (n_object,).
-
-        They are float32; float64 where integers (a night as 20210324) need it.
-        """
-
-        def make() -> FloatArray:
-            values = self.catalog[column].to_numpy(float, na_value=np.nan)
-            whole = pd.api.types.is_integer_dtype(self.catalog[column])
-            exact = whole and bool(np.any(np.abs(values) >= EXACT_FLOAT32))
-            values = np.where(np.isfinite(values), values, np.nan)
-            return values if exact else values.astype(np.float32)
-
-        return self.keep(("numeric", column), make)
+        """Return a column of numbers, NaN where missing, shape (n_object,); see `kinds.finite`."""
+        return self.keep(("numeric", column), lambda: finite(self.catalog[column]))
 
     def classes(self, column: str) -> Classes:
         """Return a column of words as codes."""
-
-        def make() -> Classes:
-            text = self.catalog[column].astype("string").str.strip().replace("", pd.NA)
-            all_counts = text.value_counts()
-            counts = all_counts.iloc[:MAX_CLASSES]
-            names = [str(name) for name in counts.index]
-            codes = pd.Index(names, dtype="string").get_indexer(pd.Index(text)).astype(np.int16)
-            numbers = [int(n) for n in counts]
-            if len(all_counts) > MAX_CLASSES:
-                codes[(codes < 0) & text.notna().to_numpy()] = len(names)
-                names.append(OTHER_VALUES)
-                numbers.append(int(all_counts.iloc[MAX_CLASSES:].sum()))
-            return Classes(tuple(names), codes, tuple(numbers), len(all_counts))
-
-        return self.keep(("classes", column), make)
+        return self.keep(("classes", column), lambda: Classes.of(self.catalog[column]))
 
     @property
     def latent_tree(self) -> KDTree:

@@ -122,7 +122,7 @@ def test_a_column_that_is_not_offered_is_named(tiny_atlas_path: Path) -> None:
     assert "file" in state.dataset.class_columns  # 120 values are classes
     many = pd.concat([state.dataset.catalog] * 2, ignore_index=True)
     state.dataset.catalog = many.assign(file=[f"<b>{row}</b>.fits" for row in range(240)])
-    del state.dataset.class_columns, state.dataset.left_out, state.dataset._n_values
+    del state.dataset.class_columns, state.dataset.kinds
     view = FiltersView(state)
     assert view.left_out.visible
     assert "file (240 values)" in view.left_out.object

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from explorer.map.key import class_rows
-from explorer.state import dataset as dataset_module
+from explorer.state import kinds as kinds_module
 from explorer.state.calculated import calculate
-from explorer.state.dataset import OTHER_VALUES
+from explorer.state.kinds import OTHER_VALUES
 from tests.fixtures.explorer import open_tiny
 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let 20 values be many."""
-    monkeypatch.setattr(dataset_module, "MAX_CLASSES", 20)
+    monkeypatch.setattr(kinds_module, "MAX_CLASSES", 20)
 
 
 def test_rare_values_are_one_class_and_all_are_counted(tiny_atlas_path: Path) -> None:
@@ -38,5 +38,5 @@ def test_rare_values_are_one_class_and_all_are_counted(tiny_atlas_path: Path) ->
 
 def test_names_of_single_objects_are_no_classes(tiny_atlas_path: Path) -> None:
     dataset = open_tiny(tiny_atlas_path, file=[f"f{row}" for row in range(120)])
-    assert dataset.left_out == {"file": 120}
+    assert dataset.kinds.left_out == {"file": 120}
     assert "file" not in dataset.class_columns
