@@ -8,7 +8,7 @@ import numpy as np
 import param
 from numpy.typing import NDArray
 
-from data.arrays import BoolArray
+from data.arrays import BoolArray, FloatArray
 from explorer.state.dataset import Dataset
 from explorer.state.guest import Guest
 from explorer.state.outlier_options import OPTIONS
@@ -102,7 +102,7 @@ class Choices(param.Parameterized):
         class_=np.ndarray, default=None, doc="Points marked on `path`, shape (n_knot, 2)."
     )  # type: ignore[assignment]
 
-    track_latents: NDArray[np.float64] | None = param.ClassSelector(
+    track_latents: FloatArray | None = param.ClassSelector(
         class_=np.ndarray, default=None, doc="Of the track shown, shape (n_knot, n_latent)."
     )  # type: ignore[assignment]
     track: dict[str, Any] | None = param.Dict(

@@ -207,11 +207,11 @@ class Dataset:
 
     def numeric(self, column: str) -> FloatArray:
         """Return a column of numbers, NaN where missing, shape (n_object,); see `kinds.finite`."""
-        return self.keep(("numeric", column), lambda: finite(self.catalog[column]))
+        return self.keep(("numeric", column), lambda: finite(pd.Series(self.catalog[column])))
 
     def classes(self, column: str) -> Classes:
         """Return a column of words as codes."""
-        return self.keep(("classes", column), lambda: Classes.of(self.catalog[column]))
+        return self.keep(("classes", column), lambda: Classes.of(pd.Series(self.catalog[column])))
 
     @property
     def latent_tree(self) -> KDTree:
