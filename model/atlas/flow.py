@@ -26,6 +26,8 @@ from data.arrays import FloatArray
 from model.atlas.marginal import Marginal
 
 LOG_2PI = math.log(2 * math.pi)
+MOST_ROUNDS = 200
+"""Times that draws beyond the latents are drawn again."""
 LOG_P_ROWS = 16_384
 """Rows of one pass when log p of many objects is asked for: what fits into a processor's cache."""
 
@@ -171,12 +173,22 @@ class LatentFlow:
         return np.stack(scores, axis=1), np.sum(slopes, axis=0)
 
     def sample(self, n_sample: int, *, seed: int) -> FloatArray:
-        """Draw latents from the density, float32, shape (n_sample, n_latent)."""
+        """Draw latents from the density, float32, shape (n_sample, n_latent).
+
+        Draws beyond the outermost latents of the survey are drawn again: there the density is
+        extrapolated, and a decoder makes no galaxies of it.
+
+        Raises:
+            ValueError: Nearly all of the density lies beyond them.
+        """
         share = np.array_split(np.arange(n_sample), len(self._flows))
         with torch.no_grad(), torch.random.fork_rng(devices=()):
             torch.manual_seed(seed)
-            parts = [flow.sample(len(rows)) for flow, rows in zip(self._flows, share, strict=True)
-                     if len(rows)]  # fmt: skip
+            parts = [
+                self._draw(flow, len(rows))
+                for flow, rows in zip(self._flows, share, strict=True)
+                if len(rows)
+            ]
         drawn = torch.cat(parts).double().numpy() if parts else np.empty((0, len(self.mean)))
         if not self.marginals:
             return (drawn * self.std + self.mean).astype(np.float32)
@@ -230,6 +242,21 @@ class LatentFlow:
         except (OSError, SafetensorError, KeyError, TypeError, RuntimeError) as error:
             raise ValueError(f"{path} is not a readable flow: {error}") from error
         return cls(config, mean=mean, std=std, flows=flows, marginals=marginals, given=given)
+
+    def _draw(self, flow: Flow, n: int) -> Tensor:
+        """Return what a flow draws within the outermost latents, as it sees them, (n, n_latent)."""
+        drawn = flow.sample(n)
+        if not self.marginals:
+            return drawn
+        first, last = torch.as_tensor(
+            np.array([item.scores[[0, -1]] for item in self.marginals]).T, dtype=drawn.dtype
+        )
+        for _ in range(MOST_ROUNDS):
+            beyond = ((drawn < first) | (drawn > last)).any(dim=1)
+            if not beyond.any():
+                return drawn
+            drawn[beyond] = flow.sample(int(beyond.sum()))
+        raise ValueError("nearly all that the flow draws lies beyond the latents; train it again")
 
     def _log_density(self, values: FloatArray, given: FloatArray | None) -> FloatArray:
         """Return the log of the mean density of the flows, float64, shape (n_galaxy,)."""

@@ -56,6 +56,16 @@ def test_samples_are_like_the_latents(gaussian):
     np.testing.assert_allclose(np.cov(drawn.T), np.cov(latents.T), atol=0.4)
 
 
+def test_samples_lie_within_the_latents():
+    """Where a flow hardly saw an object it may stretch space without bounds: nothing comes out."""
+    latents = np.random.default_rng(6).standard_t(1.5, size=(600, 3)).astype(np.float32)
+    flow, _ = fit_flow(latents, QUICK)
+    drawn = flow.sample(20_000, seed=3)
+    assert (drawn >= latents.min(axis=0) - 1e-3).all()
+    assert (drawn <= latents.max(axis=0) + 1e-3).all()
+    assert len(np.unique(drawn, axis=0)) == len(drawn)
+
+
 def test_flow_read_equals_flow_written(gaussian, tmp_path):
     latents, _, flow, _ = gaussian
     flow.save(tmp_path / "flow.safetensors")
