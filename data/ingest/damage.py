@@ -27,7 +27,7 @@ LARGEST_FLUX = 1e9
 SMALLEST_SIGMA = 1e-9
 """Noise below this is no noise in 1e-17 erg/s/cm2/A: the flux is in another unit."""
 LOWEST_SNR = 0.01
-"""Median of |flux| over its error that no spectrum has: noise alone has 0.67."""
+"""Median of the absolute flux over its error that no spectrum has: noise alone has 0.67."""
 HIGHEST_SNR = 1e5
 """Signal to noise that no pixel has: it takes 1e10 photons."""
 BLANKS = (-999.0, -9999.0, -32768.0)

@@ -55,12 +55,11 @@ def tables(dataset: Dataset, column: str, groups: Groups) -> tuple[str, str]:
     """
     if not all(len(rows) for rows in groups.rows.values()):
         return "", ""
-    pair = (groups.names[0], groups.names[1] or "–")
     shares = composition(dataset, column, *groups.masks) if column else []
     found = differences(dataset, *groups.masks) if groups.names[1] else []
     return (
-        differences_html(dataset, found, pair) if found else "",
-        composition_html(shares, pair) if shares else "",
+        differences_html(dataset, found, groups.names) if found else "",
+        composition_html(shares, groups.names) if shares else "",
     )
 
 
@@ -108,8 +107,9 @@ class CompareView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the choices, the spectra, the tables."""
         wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
+        below_tabs = wide | {"margin": (6, 0, 0, 0)}
         return pn.Column(
-            pn.Row(self.first, self.second, self.save, self.download, **wide),
+            pn.Row(self.first, self.second, self.save, self.download, **below_tabs),
             pn.Row(self.kind, self.scale, self.window, **wide),
             self.words, self.spectra, self.columns,
             pn.Row(self.classes_of, sizing_mode="stretch_width", margin=0), self.classes,

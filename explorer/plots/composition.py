@@ -51,21 +51,28 @@ def composition(dataset: Dataset, column: str, first: BoolArray, second: BoolArr
 
 
 def composition_html(shares: list[Share], names: tuple[str, str]) -> str:
-    """Return a table with a bar for each share."""
+    """Return a table with a bar for each share.
+
+    Args:
+        shares: Of both groups.
+        names: Of the groups; the second is empty if there is one only.
+    """
+    both = bool(names[1])
     totals = [max(sum(getattr(share, end) for share in shares), 1) for end in ("first", "second")]
-    head = "".join(f"<th>{escape(text)}</th>" for text in ("", *names, "share", "ratio"))
+    headings = ("", *names, "share", "ratio") if both else ("", names[0], "share")
+    head = "".join(f"<th>{escape(text)}</th>" for text in headings)
     rows = ""
     for share in shares:
         parts = share.first / totals[0], share.second / totals[1]
         ratio = f"{parts[0] / parts[1]:.2f}" if parts[1] else "–"
+        second = f"<td>{share.second:,} · {100 * parts[1]:.1f} %</td>" if both else ""
         bars = "".join(
             f'<div class="bar {end}" style="width:{100 * part:.2f}%"></div>'
-            for end, part in zip(("first", "second"), parts, strict=True)
+            for end, part in zip(("first", "second") if both else ("first",), parts, strict=False)
         )
         rows += (
             f"<tr><th>{escape(share.name[:40])}</th>"
             f"<td>{share.first:,} · {100 * parts[0]:.1f} %</td>"
-            f"<td>{share.second:,} · {100 * parts[1]:.1f} %</td>"
-            f'<td class="wide">{bars}</td><td>{ratio}</td></tr>'
+            f'{second}<td class="wide">{bars}</td>{f"<td>{ratio}</td>" if both else ""}</tr>'
         )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -51,5 +51,5 @@ def toolbar(state: ExplorerState, show_all: Callable[[], None], *more: Any) -> p
             on_click=lambda _event: state.param.update(trying=not state.trying),
         ),
         *more,
-        sizing_mode="stretch_width", align_items="center", gap="4px", margin=0,
+        sizing_mode="stretch_width", align_items="center", gap="4px", margin=(4, 0, 0, 0),
     )  # fmt: skip

@@ -131,6 +131,14 @@ def test_composition_counts_every_object(tiny_atlas_path: Path) -> None:
     assert "&lt;b&gt;" in html
 
 
+def test_one_group_has_one_column(tiny_atlas_path: Path) -> None:
+    dataset = open_tiny(tiny_atlas_path, kind=np.array(["a", "b"] * 60, dtype=object))
+    everything = np.ones(120, dtype=bool)
+    html = composition_html(composition(dataset, "kind", everything, everything), ("all", ""))
+    assert html.count("<td>60 · 50.0 %</td>") == 2
+    assert "ratio" not in html
+
+
 def test_groups_are_compared_and_follow(tiny_atlas_path: Path) -> None:
     state = new_state(tiny_atlas_path)
     view = opened(state, "compare")
