@@ -26,7 +26,7 @@ from data.arrays import FloatArray
 from model.atlas.marginal import Marginal
 
 LOG_2PI = math.log(2 * math.pi)
-MOST_ROUNDS = 200
+MOST_ROUNDS = 50
 """Times that draws beyond the latents are drawn again."""
 LOG_P_ROWS = 16_384
 """Rows of one pass when log p of many objects is asked for: what fits into a processor's cache."""
@@ -176,10 +176,8 @@ class LatentFlow:
         """Draw latents from the density, float32, shape (n_sample, n_latent).
 
         Draws beyond the outermost latents of the survey are drawn again: there the density is
-        extrapolated, and a decoder makes no galaxies of it.
-
-        Raises:
-            ValueError: Nearly all of the density lies beyond them.
+        extrapolated, and a decoder makes no galaxies of it. What stays beyond them (a flow of few
+        objects) is moved to the outermost.
         """
         share = np.array_split(np.arange(n_sample), len(self._flows))
         with torch.no_grad(), torch.random.fork_rng(devices=()):
@@ -256,7 +254,7 @@ class LatentFlow:
             if not beyond.any():
                 return drawn
             drawn[beyond] = flow.sample(int(beyond.sum()))
-        raise ValueError("nearly all that the flow draws lies beyond the latents; train it again")
+        return drawn.clamp(first, last)
 
     def _log_density(self, values: FloatArray, given: FloatArray | None) -> FloatArray:
         """Return the log of the mean density of the flows, float64, shape (n_galaxy,)."""
