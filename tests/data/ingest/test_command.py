@@ -27,6 +27,7 @@ from data.lines import sky as sky_lines
 from data.parts import read_parts
 from data.survey import Survey
 from data.survey_writer import partial_folder
+from tests.fixtures.deadly import Deadly
 from tests.fixtures.paths import ROOT
 from tests.fixtures.spectrum_files import sdss_columns, write_desi, write_sdss
 
@@ -501,17 +502,6 @@ def test_the_number_of_processes_changes_nothing(tmp_path: Path):
     one, two = Survey(tmp_path / "one"), Survey(tmp_path / "two")
     pd.testing.assert_frame_equal(one.catalog, two.catalog)
     np.testing.assert_array_equal(one.read(slice(None)).flux, two.read(slice(None)).flux)
-
-
-class Deadly(tuple[str, ...]):
-    """Classes whose reading kills the process when it meets the object of class BOMB."""
-
-    __slots__ = ()
-
-    def __contains__(self, kind: object) -> bool:
-        if kind == "BOMB":
-            os._exit(9)
-        return True
 
 
 def test_a_file_that_kills_its_reader_is_the_only_one_lost(tmp_path: Path):

@@ -1,6 +1,5 @@
 """Files read by the workers of a Dask cluster: the same survey, whatever files do to them."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +13,10 @@ from data.ingest.parallel import read_batches
 from data.ingest.sample_cuts import SampleCuts
 from data.survey import Survey
 from tests.fixtures.dask_cluster import kill_a_worker
+from tests.fixtures.deadly import Deadly
 from tests.fixtures.spectrum_files import write_sdss
 
 N_FILE = 9
-
-
-class Deadly(tuple[str, ...]):
-    """Classes whose reading kills the process when it meets the object of class BOMB."""
-
-    __slots__ = ()
-
-    def __contains__(self, kind: object) -> bool:
-        if kind == "BOMB":
-            os._exit(9)
-        return True
 
 
 def _files(folder: Path) -> list[str]:
