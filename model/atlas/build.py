@@ -40,6 +40,7 @@ from model.atlas.encoding import (
 )
 from model.atlas.flow import FlowReport, LatentFlow
 from model.atlas.flow_fit import fit_flow
+from model.atlas.latent_scores import conditions
 from model.atlas.maps.fitting import map_maker
 from model.atlas.neighbours import Neighbours, find_neighbours
 from model.atlas.properties import KnownProperty, learn_properties, property_columns
@@ -204,7 +205,7 @@ class _Builder:
     def _conditional(self, encoded: pd.DataFrame, latents: FloatArray) -> FloatArray:
         """Return -log p of latents among objects of the same redshift and S/N."""
         z = self.source.catalog["z"].to_numpy(float)
-        given = np.column_stack([z, np.nan_to_num(encoded["snr"].to_numpy(float))])
+        given = conditions(z, encoded["snr"].to_numpy(float))
         flow, _ = self._flow(latents, CONDITIONAL_FLOW, given)
         return -flow.log_p(latents, given).astype(np.float32)
 

@@ -18,6 +18,14 @@ def neighbour_distance(neighbours: Neighbours) -> FloatArray:
     return neighbours.distances[:, -1].astype(np.float32)
 
 
+def conditions(z: FloatArray, snr: FloatArray) -> FloatArray:
+    """Return what a density conditional on redshift and S/N is given, (n_galaxy, 2).
+
+    An unknown S/N is 0.
+    """
+    return np.column_stack([z, np.nan_to_num(snr)])
+
+
 def local_outlier_factor(latents: FloatArray, neighbours: Neighbours) -> FloatArray:
     """Return the local outlier factor of Breunig+2000, from a graph already at hand.
 

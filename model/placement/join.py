@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,8 @@ from data.joined import JoinedSource, join_catalogs
 from data.json_file import write_json
 from data.spectra import SpectrumSource
 from model.atlas.atlas import Atlas
-from model.atlas.embedding import project
 from model.atlas.encoding import encode_source, latent_columns, residual_windows
-from model.atlas.latent_scores import LOF_NEIGHBOURS, outlier_factor_of_new
-from model.atlas.maps.positions import among_neighbours
 from model.atlas.neighbours import find_neighbours
-from model.atlas.properties import ENDINGS, log_light
 from model.atlas.survey_reasons import MOST_EXPLAINED
 from model.atlas.writer import portable_reference, save_catalog
 from model.placement.placer import N_NEIGHBOUR, Placer
@@ -102,8 +97,7 @@ class _Joined:
             support=placer.support if placer.refined else None,
         )  # fmt: skip
         latents = encoded[latent_columns(self.atlas.latents.shape[1])].to_numpy(np.float32)
-        columns: dict[str, Any] = self._latent_scores(encoded, latents, placer)
-        columns |= self._places(latents, placer) | self._properties(latents, placer)
+        columns = self._columns(encoded, latents, placer)
         columns["strangeness"] = self._strangeness(encoded, columns["lof"])
         columns |= self._reasons(latents, columns["strangeness"])
         catalog = self.survey.catalog.reset_index(drop=True)
@@ -113,56 +107,25 @@ class _Joined:
             made = made.drop(columns="snr", errors="ignore")
         return pd.concat([catalog.drop(columns=[n for n in catalog if n in made]), made], axis=1)
 
-    def _latent_scores(
+    def _columns(
         self, encoded: pd.DataFrame, latents: FloatArray, placer: Placer
-    ) -> dict[str, FloatArray]:
-        """Return the scores of the latents; those that the atlas has not are dropped later."""
-        atlas = self.atlas
-        graph = atlas.neighbours.first(min(LOF_NEIGHBOURS, atlas.neighbours.k))
-        factors, distances = [], []
-        for some in _blocks(len(latents)):
-            factors.append(outlier_factor_of_new(latents[some], atlas.latents, graph, placer.tree))
-            near, _ = placer.tree.query(latents[some].astype(np.float64), k=graph.k)
-            distances.append(np.reshape(near, (-1, graph.k))[:, -1])
-        scores = {
-            "neg_log_p": -atlas.flow.log_p(latents),
-            "neg_log_p_rank": -atlas.flow.log_p_rank(latents),
-            "lof": np.concatenate(factors),
-            "knn_distance": np.concatenate(distances),
-            "isolation": atlas.forest.score(latents),
-        }
-        if atlas.conditional_flow is not None:
-            z, snr = self.survey.catalog["z"].to_numpy(float), encoded["snr"].to_numpy(float)
-            given = np.column_stack([z, np.nan_to_num(snr)])
-            scores["neg_log_p_conditional"] = -atlas.conditional_flow.log_p(latents, given)
-        return {name: values.astype(np.float32) for name, values in scores.items()}
-
-    def _places(self, latents: FloatArray, placer: Placer) -> dict[str, FloatArray]:
-        """Return the coordinates on every map."""
-        k = min(N_NEIGHBOUR, len(self.atlas))
-        places: dict[str, list[FloatArray]] = {}
-        for some in _blocks(len(latents)):
-            distances, near = placer.tree.query(latents[some].astype(np.float64), k=k)
-            for item in self.atlas.embeddings:
-                if item.name == "pca":
-                    place = project(latents[some], self.atlas.latents)
-                else:
-                    here = self.atlas.catalog[[item.x, item.y]].to_numpy(np.float64)
-                    place = among_neighbours(here[near], distances)
-                for column, values in zip((item.x, item.y), place.T, strict=True):
-                    places.setdefault(column, []).append(values.astype(np.float32))
-        return {column: np.concatenate(parts) for column, parts in places.items()}
-
-    def _properties(self, latents: FloatArray, placer: Placer) -> dict[str, FloatArray]:
-        """Return what neighbours in the atlas tell."""
-        catalog = self.survey.catalog
-        norm = catalog["norm"].to_numpy(float) if "norm" in catalog else np.nan
-        light = log_light(norm * np.ones(len(catalog)), catalog["z"].to_numpy(float))
-        return {
-            name + ending: values.astype(np.float32)
-            for name, known in placer.properties.items()
-            for ending, values in zip(ENDINGS, known.estimate(latents, light), strict=True)
-        }
+    ) -> dict[str, Any]:
+        """Return scores of the latents, coordinates on maps, and what neighbours tell."""
+        catalog, k = self.survey.catalog, min(N_NEIGHBOUR, len(self.atlas))
+        z, snr = catalog["z"].to_numpy(float), encoded["snr"].to_numpy(float)
+        norm = catalog["norm"].to_numpy(float) if "norm" in catalog else np.full(len(z), np.nan)
+        columns: dict[str, list[FloatArray]] = {}
+        for start in range(0, len(latents), ROWS_AT_ONCE):
+            some = slice(start, start + ROWS_AT_ONCE)
+            found: Any = placer.tree.query(latents[some].astype(np.float64), k=k)
+            distances, near = found
+            made = placer.scores.of_latents(latents[some])
+            made |= placer.scores.conditional(latents[some], z[some], snr[some])
+            made |= placer.places(latents[some], near, distances)
+            made |= placer.estimates(latents[some], norm[some], z[some])
+            for name, values in made.items():
+                columns.setdefault(name, []).append(values.astype(np.float32))
+        return {name: np.concatenate(parts) for name, parts in columns.items()}
 
     def _strangeness(self, encoded: pd.DataFrame, lof: FloatArray) -> FloatArray:
         """Return the score by what is usual in the atlas; NaN where that is not known."""
@@ -193,8 +156,3 @@ class _Joined:
                 columns[name][row] = value
         columns["reason_strength"] = columns["reason_strength"].astype(np.float32)
         return columns
-
-
-def _blocks(n: int) -> Iterator[slice]:
-    for start in range(0, n, ROWS_AT_ONCE):
-        yield slice(start, start + ROWS_AT_ONCE)

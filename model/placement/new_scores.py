@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 from data.arrays import BoolArray, FloatArray
 from data.spectra import Spectra
 from model.atlas.atlas import Atlas
-from model.atlas.latent_scores import LOF_NEIGHBOURS, outlier_factor_of_new
+from model.atlas.latent_scores import LOF_NEIGHBOURS, conditions, outlier_factor_of_new
 from model.atlas.scores import spectrum_scores
 from model.residuals.reasons import reason_columns
 from model.residuals.windows import measure_windows
@@ -37,11 +37,8 @@ class NewScores:
         """
         scores = spectrum_scores(spectrum, flux, covered)
         row: dict[str, Any] = {name: float(values[0]) for name, values in scores.items()}
-        row |= self.of_latents(latents)
-        conditional = self._atlas.conditional_flow
-        if conditional is not None:
-            given = np.column_stack([spectrum.z, scores["snr"]])
-            row["neg_log_p_conditional"] = float(-conditional.log_p(latents, given)[0])
+        made = self.of_latents(latents) | self.conditional(latents, spectrum.z, scores["snr"])
+        row |= {name: float(values[0]) for name, values in made.items()}
         usual = self._atlas.strangeness
         if usual is not None:
             windows = measure_windows(spectrum, flux, covered, usual.rest_range)
@@ -52,20 +49,28 @@ class NewScores:
             row["strangeness"] = float(strangeness[0])
         return row | reason_columns(self._atlas.explainer.reasons(spectrum, latents)[0])
 
-    def of_latents(self, latents: FloatArray) -> dict[str, float]:
-        """Return the scores that rest on latents alone."""
-        flow, atlas = self._atlas.flow, self._atlas
-        near, _ = self._tree.query(latents.astype(np.float64), k=self._graph.k)
-        lof = outlier_factor_of_new(latents, atlas.latents, self._graph, self._tree)
-        row = {
-            "neg_log_p": float(-flow.log_p(latents)[0]),
-            "lof": float(lof[0]),
+    def of_latents(self, latents: FloatArray) -> dict[str, FloatArray]:
+        """Return the scores of the atlas that rest on latents alone, each of shape (n_galaxy,)."""
+        atlas = self._atlas
+        scores = {
+            "neg_log_p": -atlas.flow.log_p(latents),
+            "lof": outlier_factor_of_new(latents, atlas.latents, self._graph, self._tree),
         }
         wanted = {score.column for score in atlas.scores}
         if "neg_log_p_rank" in wanted:
-            row["neg_log_p_rank"] = float(-flow.log_p_rank(latents)[0])
+            scores["neg_log_p_rank"] = -atlas.flow.log_p_rank(latents)
         if "knn_distance" in wanted:
-            row["knn_distance"] = float(np.ravel(near)[-1])
+            near, _ = self._tree.query(latents.astype(np.float64), k=self._graph.k)
+            scores["knn_distance"] = np.reshape(near, (-1, self._graph.k))[:, -1]
         if "isolation" in wanted:
-            row["isolation"] = float(atlas.forest.score(latents)[0])
-        return row
+            scores["isolation"] = atlas.forest.score(latents)
+        return scores
+
+    def conditional(
+        self, latents: FloatArray, z: FloatArray, snr: FloatArray
+    ) -> dict[str, FloatArray]:
+        """Return the score among objects of like redshift and S/N, if the atlas has it."""
+        flow = self._atlas.conditional_flow
+        if flow is None:
+            return {}
+        return {"neg_log_p_conditional": -flow.log_p(latents, conditions(z, snr))}

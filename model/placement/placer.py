@@ -81,7 +81,8 @@ class Placer:
         return KDTree(self.atlas.latents.astype(np.float64))
 
     @cached_property
-    def _scores(self) -> NewScores:
+    def scores(self) -> NewScores:
+        """Scores spectra against the atlas."""
         return NewScores(self.atlas, self.tree)
 
     @cached_property
@@ -123,33 +124,41 @@ class Placer:
         found: Any = self.tree.query(latents[0].astype(np.float64), k=k)
         distances, near = found
         row |= dict(zip(latent_columns(model.n_latent), latents[0].tolist(), strict=True))
-        row |= self._scores.row(spectrum, latents, flux, covered.astype(bool))
-        row |= self._places(latents, near, distances)
-        row |= self._properties(latents, norm, spectrum.z)
+        row |= self.scores.row(spectrum, latents, flux, covered.astype(bool))
+        columns = self.places(latents, near[None], distances[None])
+        columns |= self.estimates(latents, np.array([norm]), spectrum.z)
+        row |= {name: float(values[0]) for name, values in columns.items()}
         return Placed(row, latents[0], near, distances)
 
-    def _places(
+    def places(
         self, latents: FloatArray, near: IntArray, distances: FloatArray
-    ) -> dict[str, float]:
-        """Return the coordinates on every map."""
-        row = {}
+    ) -> dict[str, FloatArray]:
+        """Return the coordinates on every map, each of shape (n_galaxy,).
+
+        Args:
+            latents: Shape (n_galaxy, n_latent).
+            near: Rows of the nearest objects of the atlas, shape (n_galaxy, k).
+            distances: How far those are, same shape.
+        """
+        columns = {}
         for item in self.atlas.embeddings:
             if item.name == "pca":
-                place = project(latents, self.atlas.latents)[0]
+                place = project(latents, self.atlas.latents)
             else:
-                near_places = self._maps[item.name][near]
-                place = among_neighbours(near_places[None], distances[None])[0]
-            row |= {item.x: float(place[0]), item.y: float(place[1])}
-        return row
+                place = among_neighbours(self._maps[item.name][near], distances)
+            columns |= {item.x: place[:, 0], item.y: place[:, 1]}
+        return columns
 
-    def _properties(self, latents: FloatArray, norm: float, z: FloatArray) -> dict[str, float]:
-        """Return what neighbours tell, with its interval."""
-        row = {}
-        light = log_light(np.array([norm]), z)
-        for name, known in self.properties.items():
-            parts = zip(ENDINGS, known.estimate(latents, light), strict=True)
-            row |= {name + ending: float(values[0]) for ending, values in parts}
-        return row
+    def estimates(
+        self, latents: FloatArray, norm: FloatArray, z: FloatArray
+    ) -> dict[str, FloatArray]:
+        """Return what neighbours tell, with its interval, each of shape (n_galaxy,)."""
+        light = log_light(norm, z)
+        return {
+            name + ending: values
+            for name, known in self.properties.items()
+            for ending, values in zip(ENDINGS, known.estimate(latents, light), strict=True)
+        }
 
 
 def place_all(
