@@ -1,5 +1,6 @@
 """A dataclass becomes a command line: every option, its default and its help from one place."""
 
+import gc
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,3 +120,18 @@ def test_listing_commands_imports_none_of_them(capsys):
         run_commands("program", "", (Command("x", "y", "nowhere.at.all", "C", "f"),), ["--help"])
     assert "x" in capsys.readouterr().out
     assert set(sys.modules) - before == set()
+
+
+def test_importing_a_command_leaves_garbage_collection_as_it_was(tmp_path, monkeypatch):
+    (tmp_path / "half_a_command.py").write_text("raise ImportError('half')")
+    monkeypatch.syspath_prepend(tmp_path)
+    command = Command("half", "fails", "half_a_command", "Config", "run")
+    for was_on in (True, False):
+        if not was_on:
+            gc.disable()
+        try:
+            with pytest.raises(ImportError, match="half"):
+                run_commands("program", "", (command,), ["half"])
+            assert gc.isenabled() == was_on
+        finally:
+            gc.enable()
