@@ -14,5 +14,5 @@ from explorer.app import serve_page  # noqa: E402
 gc.enable()
 
 settings.perform_document_validation = False  # of each page opened; the tests do it
-pn.extension("tabulator", notifications=True, disconnect_notification="")
+pn.extension("tabulator", notifications=True, disconnect_notification="Connection lost.")
 serve_page(sys.argv[1:]).servable()

@@ -58,7 +58,7 @@ class AttentionGallery(pn.viewable.Viewer):
         self._working = Latest()
         self.ordered: Ordered | None = None
         self.lines: Any = ColumnDataSource({"xs": [], "ys": [], "colour": []}, name="gallery lines")
-        self.names: Any = ColumnDataSource({"x": [], "y": [], "name": [], "colour": []})
+        self.names: Any = ColumnDataSource({"x": [], "y": [], "name": []})
         self.figure: Any = new_figure(
             height=230, sizing_mode="stretch_width", tools=[], x_axis_label="rest wavelength [Å]",
             y_axis_label="decoded, offset", x_range=Range1d(start=0, end=1),
@@ -66,9 +66,9 @@ class AttentionGallery(pn.viewable.Viewer):
             min_border_right=10,
         )  # fmt: skip
         self.figure.multi_line("xs", "ys", source=self.lines, line_color="colour", line_width=1.4)
-        self.figure.text(
-            "x", "y", "name", source=self.names, text_font_size="10px", text_color="colour",
-            text_align="left", text_baseline="middle",
+        names = self.figure.text(
+            "x", "y", "name", source=self.names, text_font_size="10px", text_align="left",
+            text_baseline="middle",
         )  # fmt: skip
         self.message = line("", margin=(0, 10))
         self._content = pn.Column(
@@ -76,7 +76,9 @@ class AttentionGallery(pn.viewable.Viewer):
             pn.pane.Bokeh(self.figure, sizing_mode="stretch_width", height=230, margin=0),
             sizing_mode="stretch_width", margin=0, visible=False,
         )  # fmt: skip
-        Inks(state).paint(self.figure)
+        inks = Inks(state)
+        inks.add(names, text_color="text")
+        inks.paint(self.figure)
         state.param.watch(lambda *_: self._recolour(), "dark")
         state.param.watch(lambda *_: self._content.param.update(visible=False), "target")
 
@@ -111,10 +113,7 @@ class AttentionGallery(pn.viewable.Viewer):
         }  # fmt: skip
         start, end = float(ordered.wave[0]), float(ordered.wave[-1])
         left = start - 0.35 * (end - start)
-        self.names.data = {
-            "x": [left] * len(models), "y": places,
-            "name": names, "colour": shades,
-        }  # fmt: skip
+        self.names.data = {"x": [left] * len(models), "y": places, "name": names}
         self.figure.x_range.update(start=left, end=end)
         low = float((models + places[:, None]).min())
         self.figure.y_range.update(

@@ -17,7 +17,7 @@ from explorer.spectrum.limits import flux_limits
 from explorer.spectrum.smoothing import Smoothed
 from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
-from explorer.theme.theme import ink, new_figure
+from explorer.theme.theme import new_figure
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,9 @@ WINDOWS = (
     Window("H\N{GREEK SMALL LETTER BETA} + [O III]", 4830.0, 5040.0),
     Window("H\N{GREEK SMALL LETTER ALPHA} + [N II]", 6510.0, 6630.0),
 )
+MARKED = tuple(
+    line for line in LINES if line.major and any(w.low <= line.wave <= w.high for w in WINDOWS)
+)
 HEIGHT = 138
 PERCENTILES = (0.05, 99.95)
 """Of the weighted pixels of a window: a line's peak counts, a pixel without weight does not."""
@@ -50,11 +53,13 @@ class Insets:
         Args:
             state: The session, for its theme.
         """
-        self._state = state
         self.shading: dict[str, Any] = {
             role: ColumnDataSource({"x0": [], "x1": []}) for role in ("masked", "sky")
         }
-        self.lines: Any = ColumnDataSource({"x": [], "name": [], "y": [], "colour": []})
+        self.lines: dict[str, Any] = {
+            kind: ColumnDataSource({"x": [], "name": [], "y": []})
+            for kind in ("emission", "absorption")
+        }
         self._inks = Inks(state)
         self._cuts = CutMarks(self._inks, "inset cut")
         self._pixels: list[Any] = []
@@ -79,15 +84,20 @@ class Insets:
         for role, source in self.shading.items():
             shade = fig.vstrip("x0", "x1", source=source, fill_alpha=0.35, line_color=None)
             self._inks.add(shade, fill_color=role)
-        fig.vspan("x", source=self.lines, line_color="colour", line_alpha=0.5, line_dash="dashed")
+        for kind, source in self.lines.items():
+            marks = fig.vspan("x", source=source, line_alpha=0.5, line_dash="dashed")
+            self._inks.add(marks, line_color=kind)
         band = fig.varea("wave", "low", "high", source=pixels, fill_alpha=0.3)
         data = fig.step("wave", "flux", source=pixels, mode="center", line_width=1.0)
         model = fig.line("wave", "model", source=pixels, line_width=1.6)
         fig.extra_y_ranges = {"unit": Range1d(start=0, end=1)}
-        fig.text(
-            "x", "y", "name", source=self.lines, y_range_name="unit", angle=np.pi / 2,
-            text_font_size="9px", text_baseline="bottom", text_align="right", text_color="colour",
-        )  # fmt: skip
+        for kind, source in self.lines.items():
+            names = fig.text(
+                "x", "y", "name", source=source, y_range_name="unit", angle=np.pi / 2,
+                text_font_size="9px", text_baseline="bottom", text_align="right",
+            )  # fmt: skip
+            # One colour for all: a column of colours fails while Bokeh changes its length.
+            self._inks.add(names, text_color=kind)
         self._cuts.mark(fig)
         self._inks.add(band, fill_color="noise")
         self._inks.add(data, line_color="text")
@@ -120,23 +130,18 @@ class Insets:
         """
         if item is None or drawn is None:
             self._cuts.show()
-            for source in (self.lines, *self.shading.values(), *self._pixels):
+            for source in (*self.lines.values(), *self.shading.values(), *self._pixels):
                 source.data = {name: [] for name in source.data}
             return
         for role, stretches in shading.items():
             self.shading[role].data = dict(stretches)
-        colours = ink(self._state.dark)
-        inside = [
-            line
-            for line in LINES
-            if line.major and any(w.low <= line.wave <= w.high for w in WINDOWS)
-        ]
-        self.lines.data = {
-            "x": [line.wave * factor for line in inside],
-            "name": [line.name for line in inside],
-            "y": [0.97] * len(inside),
-            "colour": [getattr(colours, line.kind) for line in inside],
-        }
+        for kind, source in self.lines.items():
+            lines = [line for line in MARKED if line.kind == kind]
+            source.data = {
+                "x": [line.wave * factor for line in lines],
+                "name": [line.name for line in lines],
+                "y": [0.97] * len(lines),
+            }
         rest, marks = item.wave / (1.0 + item.z), []
         for window, fig, source in zip(WINDOWS, self.figures, self._pixels, strict=True):
             fig.x_range.update(start=window.low * factor, end=window.high * factor)
