@@ -22,7 +22,7 @@ from data.ingest.grids import one_grid
 from data.ingest.sample_cuts import SampleCuts
 from tests.fixtures.paths import REAL_SPECTRA
 
-N_FILE = 60
+N_FILE = 140
 
 
 def main() -> None:
