@@ -106,8 +106,9 @@ SCORES: tuple[Score, ...] = (
     Score(
         column="double_peaks",
         label="double peaks",
-        explanation="Significance, in sigma, of a dip in the middle of emission lines, seen at "
-        "one velocity in Hβ, [O III], Hα and [N II]: 0 is none, above 6 is rarely chance.",
+        explanation="How much better two components fit the emission lines than one, with or "
+        "without a wing, in sigma, in Hβ, [O III], Hα and [N II] together: 0 is one component, "
+        "above 4 is rarely chance.",
     ),
     Score(
         column="line_peak",

@@ -9,7 +9,8 @@ that S/N), so that 1 is usual scatter whatever the noise:
   that all objects of the survey need there (`model.residuals.patterns`);
 - unusual misfit: the same after the common patterns of residuals are taken out;
 - isolation: log of the local outlier factor of the latents;
-- double peaks: log(1 + d^2), d the significance of a dip in the emission lines; as it is.
+- double peaks: 1.5 log(1 + d^2), d the significance of two components in the emission lines; as it
+  is: ordinary objects have 0.
 
 It is learnt from the survey alone, without labels.
 """
@@ -29,6 +30,8 @@ from model.residuals.windows import Windows
 
 PARTS = ("misfit", "unusual_misfit", "isolation")
 """Statistics that are compared at the same S/N."""
+DOUBLE_PEAKS_WEIGHT = 1.5
+"""Weight of double peaks: from 4 sigma on they are strange, whatever else an object is."""
 OBJECTS_OF_A_BIN = 400
 """Objects that tell what is usual at one S/N."""
 
@@ -96,7 +99,7 @@ class Strangeness:
         Args:
             windows: Residuals, from `model.residuals.windows.measure_windows`.
             lof: Local outlier factor of the latents, shape (n_galaxy,).
-            double_peaks: Significance of a dip in the lines, same shape.
+            double_peaks: Significance of two components in the lines, same shape.
             snr: Median signal to noise of the used pixels, same shape.
 
         Returns:
@@ -104,7 +107,7 @@ class Strangeness:
         """
         values = self.patterns.misfits(windows) | {"isolation": _log(lof)}
         terms = {name: self.usual[name].excess(values[name], snr) for name in PARTS}
-        return terms | {"double_peaks": np.log1p(double_peaks**2)}
+        return terms | {"double_peaks": DOUBLE_PEAKS_WEIGHT * np.log1p(double_peaks**2)}
 
     def score(
         self, windows: Windows, *, lof: FloatArray, double_peaks: FloatArray, snr: FloatArray

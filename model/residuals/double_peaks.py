@@ -1,39 +1,53 @@
-"""Whether emission lines have two peaks: a dip between them, seen in all lines at one velocity."""
+"""Whether emission lines have two components: a matched test over all strong lines jointly.
+
+The lines of a galaxy share one profile. Two sets of trial profiles are fitted to all of them at
+once, each line with a flux of its own: one Gaussian, with and without a broader wing, and two
+Gaussians apart. What counts is how much better the best pair fits than the best single line.
+"""
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.arrays import FloatArray
-from data.constants import SPEED_OF_LIGHT
-from data.lines.emission import find_line
 from data.spectra import Spectra
-
-LINES = tuple(
-    find_line(name).wave for name in ("Hβ", "[O III] 4959", "[O III] 5007", "Hα", "[N II] 6583")
+from model.residuals.line_profiles import (
+    COMPLEXES,
+    Complex,
+    Member,
+    read_complex,
+    velocities,
 )
-"""Rest wavelengths, Angstrom: strong, and single when resolved by 600 km/s."""
-HALF_SEPARATIONS = (140.0, 210.0, 280.0, 350.0)
-CENTRES = (-140.0, -70.0, 0.0, 70.0, 140.0)
-"""Trials: half the distance of the peaks, and the dip's velocity, km/s."""
-EDGE = (560.0, 830.0)
-"""Where the continuum beside a line is measured, km/s on both sides."""
-MIN_SIGNIFICANCE = 2.0
-"""A peak must stand this far, in sigma, above the continuum."""
-PIXEL_ERROR = 0.02
-"""Error of a pixel beyond its noise, relative to its flux: absorption under the line."""
+
+CENTRES = tuple(np.linspace(-210.0, 210.0, 7))
+"""Trial velocities of a line, km/s, for pairs and single lines."""
+SINGLE_SIGMAS = tuple(np.geomspace(60.0, 400.0, 12))
+WINGS = tuple(product((0.15, 0.35), (-100.0, 0.0, 100.0)))
+"""Part of a single line's flux in its wing, and the wing's velocity, km/s."""
+WING_WIDTH = 2.5
+"""Dispersion of a wing over that of its line."""
+HALF_SEPARATIONS = (130.0, 165.0, 200.0, 240.0, 290.0)
+PAIR_SIGMAS = (55.0, 75.0, 100.0, 135.0, 180.0)
+"""Dispersions of both lines of a pair, km/s; at most half their distance is tried."""
+RATIOS = (0.5, 0.8, 1.25, 2.0)
+"""Red line of a pair over the blue one."""
+PROFILE_ERROR = 0.03
+"""Error of a pixel beyond its noise, relative to the line's flux there: no line is a Gaussian."""
+PRICE = 4.0
+"""Chi2 that a pair must gain for its two more parameters (Akaike 1974)."""
 
 
 class DoublePeaks(NamedTuple):
-    """The best trial of each object, arrays of shape (n_galaxy,).
+    """The best pair of each object, arrays of shape (n_galaxy,).
 
     Attributes:
-        significance: Of the dip, in sigma; 0 where no line has two peaks.
-        separation: Distance of the peaks, km/s; NaN where there is no dip.
+        significance: sqrt(chi2 of the best single line - chi2 of the best pair - `PRICE`), in
+            sigma; 0 where a single line serves.
+        separation: Distance of the pair, km/s; NaN where a single line serves.
     """
 
     significance: FloatArray
@@ -41,79 +55,79 @@ class DoublePeaks(NamedTuple):
 
 
 def find_double_peaks(spectra: Spectra) -> DoublePeaks:
-    """Look for lines whose middle is lower than both sides.
-
-    For a trial, each line gives its dip d = min(blue, red) - middle and its emission
-    e = min(blue, red) - continuum, of flux smoothed by 1-2-1. Lines in emission are added up with
-    the weights of a template proportional to e: sum(e d / v) / sqrt(sum(e^2 / v)), v the variance
-    of d.
+    """Look for lines that two components fit better than one.
 
     Args:
         spectra: Observed spectra.
     """
-    significance, separation = np.zeros(len(spectra)), np.full(len(spectra), np.nan)
-    profile = _Profile(spectra)
-    continuum = profile.continuum()
-    for centre, half in product(CENTRES, HALF_SEPARATIONS):
-        dip = _dip(profile, continuum, centre, half)
-        better = dip > significance
-        significance = np.where(better, dip, significance)
-        separation = np.where(better, 2 * half, separation)
-    return DoublePeaks(significance, separation)
+    n_single, trials = len(_singles()), _pairs()
+    explained = np.sum([_explained(spectra, item) for item in COMPLEXES], axis=0)
+    single, pair = explained[:, :n_single], explained[:, n_single:]
+    gain = pair.max(axis=1) - single.max(axis=1) - PRICE
+    best = trials[pair.argmax(axis=1)]
+    apart = best[:, 1, 1] - best[:, 0, 1]
+    return DoublePeaks(np.sqrt(np.maximum(gain, 0.0)), np.where(gain > 0, apart, np.nan))
 
 
-def _dip(profile: _Profile, continuum: FloatArray, centre: float, half: float) -> FloatArray:
-    """Return the significance of one trial, shape (n_galaxy,)."""
-    blue, blue_variance = profile.at(centre - half)
-    red, red_variance = profile.at(centre + half)
-    middle, middle_variance = profile.at(centre)
-    peak, peak_variance = np.minimum(blue, red), np.maximum(blue_variance, red_variance)
-    variance = peak_variance + middle_variance
-    emission = peak - continuum
-    with np.errstate(invalid="ignore"):
-        use = np.isfinite(variance) & (emission > MIN_SIGNIFICANCE * np.sqrt(peak_variance))
-    weight = np.where(use, emission, 0) / np.where(use, variance, 1)
-    total = (weight * np.where(use, peak - middle, 0)).sum(axis=1)
-    norm = (weight * np.where(use, emission, 0)).sum(axis=1)
-    return np.where(norm > 0, total / np.sqrt(np.where(norm > 0, norm, 1)), 0)
+def _singles() -> FloatArray:
+    """Return the trial profiles with one peak, shape (n_single, 2, 3): parts, and of each its
+    height, velocity and dispersion, km/s."""
+    trials = []
+    for centre, sigma in product(CENTRES, SINGLE_SIGMAS):
+        trials.append(((1.0, centre, sigma), (0.0, centre, sigma)))
+        for part, offset in WINGS:
+            wing = (part / WING_WIDTH, centre + offset, WING_WIDTH * sigma)
+            trials.append(((1.0 - part, centre, sigma), wing))
+    return np.array(trials)
 
 
-class _Profile:
-    """Flux around each line, by velocity: nearest pixels, smoothed."""
+def _pairs() -> FloatArray:
+    """Return the trial profiles of two lines, shape (n_pair, 2, 3)."""
+    trials = product(CENTRES, HALF_SEPARATIONS, PAIR_SIGMAS, RATIOS)
+    return np.array([
+        ((1.0, centre - half, sigma), (ratio, centre + half, sigma))
+        for centre, half, sigma, ratio in trials
+        if half >= sigma
+    ])  # fmt: skip
 
-    def __init__(self, spectra: Spectra) -> None:
-        self._spectra = spectra
-        good = spectra.ivar > 0
-        flux = np.where(good, spectra.flux, 0).astype(np.float64)
-        variance = np.where(good, 1 / np.where(good, spectra.ivar, 1), np.inf)
-        self._flux, self._variance = flux, variance + (PIXEL_ERROR * flux) ** 2
 
-    def at(self, velocity: float) -> tuple[FloatArray, FloatArray]:
-        """Return smoothed flux and variance (infinite where masked), shape (n_galaxy, n_line)."""
-        pixel, inside = self._pixels(velocity)
-        flux, variance = 0.0, 0.0
-        for step, share in ((-1, 0.25), (0, 0.5), (1, 0.25)):
-            near = (pixel + step).clip(0, self._flux.shape[1] - 1)
-            flux = flux + share * np.take_along_axis(self._flux, near, axis=1)
-            variance = variance + share**2 * np.take_along_axis(self._variance, near, axis=1)
-        return np.asarray(flux), np.where(inside, variance, np.inf)
+@cache
+def _templates(reach: float, members: tuple[Member, ...]) -> FloatArray:
+    """Return all trial profiles of some lines, float32, shape (n_velocity, n_trial)."""
+    trials = np.concatenate([_singles(), _pairs()])
+    height, centre, sigma = (trials[:, :, at] for at in range(3))  # (n_trial, 2)
+    shape = np.zeros((len(velocities(reach)), len(trials)))
+    for offset, share in members:
+        distance = velocities(reach)[:, None, None] - offset - centre
+        shape += share * (height * np.exp(-0.5 * (distance / sigma) ** 2)).sum(axis=2)
+    return shape.astype(np.float32)
 
-    def continuum(self) -> FloatArray:
-        """Return the median flux beside each line, +inf where there is none."""
-        sides = []
-        for velocity in np.linspace(*EDGE, 5):
-            for side in (-velocity, velocity):
-                pixel, inside = self._pixels(float(side))
-                flux = np.take_along_axis(self._flux, pixel, axis=1)
-                seen = np.isfinite(np.take_along_axis(self._variance, pixel, axis=1)) & inside
-                sides.append(np.where(seen, flux, np.nan))
-        values = np.sort(np.stack(sides), axis=0)  # NaN last
-        count = np.isfinite(values).sum(axis=0)
-        middle = np.take_along_axis(values, (count // 2).clip(0, len(values) - 1)[None], axis=0)[0]
-        return np.where(count >= 3, middle, np.inf)
 
-    def _pixels(self, velocity: float) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        wave = np.outer(1 + self._spectra.z, LINES) * (1 + velocity / SPEED_OF_LIGHT)
-        pixel = np.rint(self._spectra.grid.pixel(wave)).astype(np.int64)
-        last = self._flux.shape[1] - 1
-        return pixel.clip(0, last), (pixel >= 0) & (pixel <= last)
+def _explained(spectra: Spectra, lines: Complex) -> FloatArray:
+    """Return the chi2 that each trial explains in a complex, shape (n_galaxy, n_trial).
+
+    Of each galaxy alone, in arrays of always the same shape: see `model.placement.placer`.
+    """
+    flux, weight = read_complex(spectra, lines, PROFILE_ERROR)
+    first = _templates(lines.reach, lines.first)
+    sums = np.stack([weight * flux, weight], axis=1)  # (n_galaxy, 2, n_velocity)
+    a = (sums[:, :1] @ first)[:, 0]
+    aa = (sums[:, 1:] @ (first * first))[:, 0]
+    alone = _of_one(a, aa)
+    if not lines.second:
+        return alone
+    second = _templates(lines.reach, lines.second)
+    b, bb, ab = (
+        (sums[:, at : at + 1] @ table)[:, 0]
+        for at, table in ((0, second), (1, second * second), (1, first * second))
+    )
+    x, y, det = a * bb - b * ab, b * aa - a * ab, aa * bb - ab * ab
+    apart = (x > 0) & (y > 0) & (det > 1e-5 * aa * bb)  # both fluxes positive, and told apart
+    both = (a * x + b * y) / np.where(apart, det, 1)
+    return np.where(apart, both, np.maximum(alone, _of_one(b, bb)))
+
+
+def _of_one(a: FloatArray, aa: FloatArray) -> FloatArray:
+    """Return the chi2 explained by a template of positive flux, from its two sums."""
+    seen = aa > 1e-6
+    return np.where(seen, np.maximum(a, 0) ** 2 / np.where(seen, aa, 1), 0)

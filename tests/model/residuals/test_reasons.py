@@ -5,7 +5,6 @@ import pytest
 
 from data.grid import INSTRUMENTS, log_grid
 from data.spectra import Spectra
-from model.residuals.double_peaks import find_double_peaks
 from model.residuals.evidence import Evidence, measure_evidence
 from model.residuals.faults import arm_step, sky_residual, straight_share
 from model.residuals.reasons import (
@@ -131,24 +130,6 @@ def test_faults_are_measured_where_they_are(plain):
     assert (first < 3850).all()
     assert (straight_share(spectra)[0] == 0).all()
     assert (sky_residual(spectra, model, covered) < 0.2).all()
-
-
-def test_two_peaks_are_told_from_one(rng):
-    wave, z = GRID.wave, np.array([0.05, 0.08, 0.11])
-    flux = np.ones((3, GRID.n_pixel))
-    for line in (4862.69, 4960.30, 5008.24, 6564.61):
-        for row, half in enumerate((0.0, 210.0, 280.0)):
-            for side in (-1, 1):
-                centre = line * (1 + z[row]) * (1 + side * half / 299792.458)
-                flux[row] += np.exp(-0.5 * ((wave - centre) / (90 / 299792.458 * centre)) ** 2)
-    flux += NOISE * rng.normal(size=flux.shape)
-    spectra = Spectra(grid=GRID, flux=flux.astype(np.float32),
-                      ivar=np.full_like(flux, NOISE**-2, dtype=np.float32), z=z)  # fmt: skip
-    found = find_double_peaks(spectra)
-    assert found.significance[0] < 5 < found.significance[1:].min()
-    assert found.separation[1:].tolist() == [420.0, 560.0]
-    spectra.ivar[:] = 0
-    assert (find_double_peaks(spectra).significance == 0).all()
 
 
 def test_significance_is_in_units_of_noise(plain, templates):
