@@ -5,5 +5,5 @@ OPTIONS = (UNLABELLED, GOOD, UNSATURATED)
 """As they stand in addresses."""
 LABELS = {UNSATURATED: "no strong line emitters"}
 """What is written on screen, where that differs."""
-CUTS_OF = {"neg_log_p": (GOOD, UNSATURATED), "neg_log_p_rank": (GOOD, UNSATURATED)}
+CUTS_OF = {"neg_log_p": (UNSATURATED,), "neg_log_p_rank": (UNSATURATED,)}
 """Options that are ticked when a user chooses a score, as in Liang+2023, section 5.2."""

@@ -1,4 +1,11 @@
-"""The cuts of Liang+2023, section 5.2: good reconstructions, no strongest line emitters."""
+"""What a list of outliers may leave out: strongest line emitters, bad reconstructions.
+
+Liang+2023, section 5.2, "focus on the targets with low likelihood but good reconstruction quality,
+excluding the strongest line emitters, for which the maximum flux is more than 100 times the
+continuum flux". That is the only limit they give: their list has blends whose second object is seen
+in the residual, half spectra of straight lines, and spikes at 5200 Angstrom. A limit on chi2 would
+leave those out, so it is an option of its own.
+"""
 
 from __future__ import annotations
 
@@ -52,12 +59,8 @@ def peak_column(columns: pd.Index | Mapping[str, object]) -> str | None:
 
 
 def paper_cuts(catalog: pd.DataFrame) -> BoolArray:
-    """Return the objects that both cuts leave, as far as a catalogue has the columns."""
-    keep = np.ones(len(catalog), dtype=bool)
-    if "chi2_red" in catalog:
-        snr = catalog["snr"].to_numpy(float) if "snr" in catalog else None
-        keep &= is_good(catalog["chi2_red"].to_numpy(float), snr)
+    """Return the objects that are no strongest line emitters, all where a catalogue tells none."""
     peak = peak_column(catalog.columns)
-    if peak is not None:
-        keep &= ~(catalog[peak].to_numpy(float) > STRONG_LINE)
-    return keep
+    if peak is None:
+        return np.ones(len(catalog), dtype=bool)
+    return ~(catalog[peak].to_numpy(float) > STRONG_LINE)

@@ -37,7 +37,7 @@ class OutliersConfig:
     score: str = setting(help="column to rank by (default: the atlas's first score)", default="")
     n: int = setting(help="objects listed (Liang+2023: 100)", default=100)
     cuts: bool = setting(
-        help="good reconstructions alone, no strong line emitters (Liang+2023, section 5.2)",
+        help="leave out the strongest line emitters (Liang+2023, section 5.2)",
         default=False,
     )
     catalog: Path | None = setting(

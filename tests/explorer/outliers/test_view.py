@@ -106,7 +106,7 @@ def test_cuts_of_the_paper_come_with_its_score(view: OutliersView) -> None:
     state = state_of(view)
     state.outlier_options = [UNLABELLED]
     view.score.value = "neg_log_p"
-    assert state.outlier_options == [UNLABELLED, GOOD, UNSATURATED]
+    assert state.outlier_options == [UNLABELLED, UNSATURATED]
     view.score.value = "lof"
     assert state.outlier_options == [UNLABELLED]
 

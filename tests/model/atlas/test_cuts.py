@@ -24,4 +24,6 @@ def test_cuts_use_the_columns_there_are():
     catalog = pd.DataFrame({"peak_flux": [2.0, 150.0, 3.0]})
     assert paper_cuts(catalog).tolist() == [True, False, True]
     assert paper_cuts(catalog.assign(line_peak=[2.0, 30.0, 101.0])).tolist() == [True, True, False]
+    badly_drawn = catalog.assign(chi2_red=[1.0, 1.0, 90.0], snr=10.0)
+    assert paper_cuts(badly_drawn).tolist() == [True, False, True]
     assert paper_cuts(catalog[[]]).all()
