@@ -25,11 +25,12 @@ from data.mock.survey import MockSurvey
 from model.atlas.atlas import SCHEMA_VERSION
 from model.atlas.embedding import EMBEDDINGS
 from model.atlas.encoding import latent_columns
-from model.atlas.flow import FlowConfig, LatentFlow
-from model.atlas.flow_fit import fit_flow
 from model.atlas.latent_scores import LOF_NEIGHBOURS, local_outlier_factor
 from model.atlas.neighbours import Neighbours, find_neighbours
 from model.atlas.scores import SCORES
+from model.density.fit import fit_flow
+from model.density.flow import LatentFlow
+from model.density.network import FlowConfig
 from model.networks.config import SpenderConfig
 from model.networks.spender import Spender
 from model.store.storage import load_model, save_model

@@ -268,7 +268,7 @@ COLUMNS: dict[str, Column] = {
     ),
 }  # fmt: skip
 _BY_NEIGHBOURS = re.compile(r"(\w+?)_near(?:_(low|high))?")
-"""Properties as neighbours tell them (`model.atlas.properties`)."""
+"""Properties as neighbours tell them (`model.properties.known`)."""
 _MEASURED = re.compile(r"(\w+?)_(data|model)(_err)?")
 """What an atlas measures of each object (`model.atlas.line_columns`)."""
 _POSITION = re.compile(r"latent_\d+|(umap|tsne|pca)_[xy]")

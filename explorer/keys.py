@@ -11,7 +11,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from explorer.components.keyboard import Keyboard
-from explorer.server.notices import told, warn
+from explorer.server.notices import attempt
 from explorer.state.dataset import DENSITY
 from explorer.state.state import ExplorerState
 
@@ -114,10 +114,7 @@ class Help(pn.viewable.Viewer):
             state.choose(None)
 
     def _pin(self) -> None:
-        try:
-            self._state.pin()
-        except ValueError as error:
-            warn(told(error))
+        attempt(self._state.pin)
 
     def _step(self, step: int) -> None:
         # The Outliers tab hears the arrows itself: there they walk its list.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import panel as pn
 
@@ -37,6 +38,14 @@ def warn(text: str) -> None:
     """Show a warning in the page."""
     if pn.state.notifications is not None:
         pn.state.notifications.warning(text[:300], duration=6000)
+
+
+def attempt(action: Callable[[], None]) -> None:
+    """Do what a user asked for; where it can not be done, warn and say why."""
+    try:
+        action()
+    except ValueError as error:
+        warn(told(error))
 
 
 def announce(text: str) -> None:

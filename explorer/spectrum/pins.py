@@ -9,7 +9,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from data.arrays import FloatArray
-from explorer.server.notices import told, warn
+from explorer.server.notices import attempt
 from explorer.spectrum.inspection import RestSpectrum
 from explorer.spectrum.smoothing import smooth
 from explorer.state.state import ExplorerState
@@ -47,10 +47,7 @@ class PinBar(pn.viewable.Viewer):
         return self._row
 
     def _toggle(self) -> None:
-        try:
-            self._state.pin()
-        except ValueError as error:
-            warn(told(error))
+        attempt(self._state.pin)
 
     def _unpin_all(self) -> None:
         self._state.param.update(pins=[], stacked=False)

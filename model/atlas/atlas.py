@@ -24,10 +24,10 @@ from data.spectra import Spectra, SpectrumSource
 from model.atlas.embedding import Embedding
 from model.atlas.encoding import latent_columns
 from model.atlas.explainer import Explainer, new_explainer
-from model.atlas.flow import LatentFlow
 from model.atlas.neighbours import Neighbours
 from model.atlas.scores import Score
 from model.atlas.strangeness import Strangeness
+from model.density.flow import LatentFlow
 from model.interface import SpectrumModel
 from model.isolation import IsolationForest, fit_forest
 from model.store.catalog import check_columns, read_catalog

@@ -6,62 +6,55 @@ destination; when all are there the folder takes the destination's name.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
 from data.arrays import FloatArray
-from data.atomic import partial_folder
 from data.json_file import read_json, write_json
 from data.source import open_source
 from data.spectra import SpectrumSource
 from data.survey import Survey
-from model.atlas.atlas import CONDITIONAL_FLOW, FLOW, REASONS, SCHEMA_VERSION
+from model.atlas.atlas import CONDITIONAL_FLOW, FLOW, REASONS
 from model.atlas.config import AtlasConfig
 from model.atlas.embedding import EmbeddingConfig, choose_settings
 from model.atlas.encoding import (
-    BLOCK_FILES,
     encode_source,
     latent_columns,
     residual_windows,
     rest_range,
 )
-from model.atlas.flow import FlowReport, LatentFlow
-from model.atlas.flow_fit import fit_flow
 from model.atlas.latent_scores import conditions
 from model.atlas.maps.fitting import map_maker
 from model.atlas.neighbours import Neighbours, find_neighbours
-from model.atlas.properties import KnownProperty, learn_properties, property_columns
 from model.atlas.score_record import BESIDE, score_records
 from model.atlas.scores import SCORES
 from model.atlas.stage import kept
 from model.atlas.survey_reasons import explain_strangest
 from model.atlas.survey_scores import add_survey_scores
-from model.atlas.writer import GROUP_ROWS, portable_reference, write_catalog, write_info
+from model.atlas.working_folder import copy_model, finish, working_folder
+from model.atlas.writer import portable_reference, write_catalog, write_info
+from model.density.fit import fit_flow
+from model.density.flow import FlowReport, LatentFlow
 from model.device import choose_device
-from model.interface import SpectrumModel, StoredModel
+from model.interface import SpectrumModel
+from model.properties.known import KnownProperty, learn_properties, property_columns
 from model.refinement.refine import N_STEP
 from model.refinement.support import Support, latent_support
-from model.store.storage import load_model, read_model_info, save_model
+from model.store.storage import load_model, read_model_info
 from model.verdict import verdict
 
 MIN_OBJECTS = 50
 STORED_NEIGHBOURS = 32
 """Neighbours of each object kept in the atlas; t-SNE uses more while it is built."""
-MODEL_FILES = ("model.safetensors", "model.json", "history.csv", "README.md")
-"""What the atlas copies of a model: all but its checkpoints."""
 
 
 def build_atlas(config: AtlasConfig) -> None:
@@ -88,12 +81,11 @@ def make_atlas(source: SpectrumSource, config: AtlasConfig, *, progress: bool = 
         raise ValueError(f"{config.out} exists; choose another --out or remove it")
     if len(source) < MIN_OBJECTS:
         raise ValueError(f"an atlas needs at least {MIN_OBJECTS} objects, got {len(source)}")
-    folder = _working_folder(out, source, read_model_info(config.model), config)
-    _copy_model(config.model, folder / "model", half=config.compact)
+    folder = working_folder(out, source, read_model_info(config.model), config)
+    copy_model(config.model, folder / "model", half=config.compact)
     model = load_model(folder / "model", device=choose_device(config.device))
     _Builder(source, model, read_model_info(folder / "model"), config, folder, progress).run()
-    shutil.rmtree(folder / "work")
-    os.rename(folder, out)
+    finish(folder, out)
 
 
 @dataclass(frozen=True)
@@ -248,54 +240,3 @@ class _Builder:
         yield
         if self.progress:
             sys.stderr.write(f"{name}: {time.perf_counter() - start:.1f} s\n")
-
-
-def _working_folder(
-    out: Path, source: SpectrumSource, model_info: dict[str, Any], config: AtlasConfig
-) -> Path:
-    """Return the folder of the stages; one left by the same job is gone on with."""
-    job = {
-        "ids_sha256": _digest(pd.Series(source.catalog["object_id"])),
-        "source": source.reference(),
-        "weights_sha256": model_info["weights_sha256"],
-        "seed": config.seed,
-        "flow": asdict(config.flow),
-        "compact": config.compact,
-        "map_sample": config.map_sample,
-        "refine": config.refine,
-        "blocks": BLOCK_FILES,
-        "measures": "lines",
-        "schema_version": SCHEMA_VERSION,
-    }
-    folder = partial_folder(out)
-    job_file = folder / "work" / "job.json"
-    if job_file.exists() and json.loads(job_file.read_text()) == json.loads(json.dumps(job)):
-        return folder
-    if folder.exists():
-        shutil.rmtree(folder)
-    job_file.parent.mkdir(parents=True)
-    write_json(job_file, job)
-    return folder
-
-
-def _digest(ids: pd.Series) -> str:
-    """Return the SHA-256 of identifiers, one a line, some at a time."""
-    digest = hashlib.sha256()
-    for start in range(0, len(ids), GROUP_ROWS):
-        some = "\n".join(ids.iloc[start : start + GROUP_ROWS].astype(str))
-        digest.update(f"\n{some}".encode() if start else some.encode())
-    return digest.hexdigest()
-
-
-def _copy_model(model: Path, target: Path, *, half: bool) -> None:
-    """Copy a model without its checkpoints; `half` rounds its weights to float16."""
-    target.mkdir(exist_ok=True)
-    for name in MODEL_FILES:
-        if (model / name).exists():
-            shutil.copyfile(model / name, target / name)
-    if half:
-        info, loaded = read_model_info(model), load_model(model)
-        save_model(
-            cast("StoredModel", loaded), target, half=True,
-            training=info["training"], metrics=info["metrics"],
-        )  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.commands import setting
-from model.atlas.flow import FlowConfig
+from model.density.network import FlowConfig
 
 _FLOW = FlowConfig()
 MAPS = ("umap", "tsne", "pca")

@@ -19,9 +19,9 @@ from data.json_file import write_json
 from data.spectra import SpectrumSource
 from model.atlas.atlas import SCHEMA_VERSION
 from model.atlas.embedding import EMBEDDINGS, EmbeddingConfig
-from model.atlas.flow import LatentFlow
 from model.atlas.latent_scores import LOF_NEIGHBOURS
 from model.atlas.scores import Score
+from model.density.flow import LatentFlow
 
 GROUP_ROWS = 131_072
 """Rows of a row group of the catalogue, what is converted at a time."""

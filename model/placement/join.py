@@ -6,7 +6,6 @@ be of another instrument, if the atlas's model has an encoder for it.
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from model.atlas.atlas import Atlas
 from model.atlas.encoding import encode_source, latent_columns, residual_windows
 from model.atlas.neighbours import find_neighbours
 from model.atlas.survey_reasons import MOST_EXPLAINED
+from model.atlas.working_folder import finish
 from model.atlas.writer import portable_reference, save_catalog
 from model.placement.placer import N_NEIGHBOUR, Placer
 from model.residuals.reasons import reason_columns
@@ -76,8 +76,7 @@ def join_survey(
         "name": out.name, "n_object": len(catalog), "source": portable_reference(source, out),
         "notes": [*atlas.info.get("notes", []), note],
     })  # fmt: skip
-    shutil.rmtree(folder / "work")
-    os.rename(folder, out)
+    finish(folder, out)
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ from model.atlas.atlas import Atlas
 from model.atlas.embedding import project
 from model.atlas.encoding import latent_columns
 from model.atlas.maps.positions import among_neighbours
-from model.atlas.properties import ENDINGS, KnownProperty, learn_properties, log_light
 from model.placement.new_scores import NewScores
+from model.properties.known import ENDINGS, KnownProperty, learn_properties, log_light
 from model.refinement.refine import refine
 from model.refinement.support import Support
 

@@ -6,7 +6,7 @@ import pytest
 
 from data.columns import column
 from model.atlas.atlas import Atlas
-from model.atlas.properties import learn_properties, log_light, property_columns
+from model.properties.known import learn_properties, log_light, property_columns
 
 N = 3000
 

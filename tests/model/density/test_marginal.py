@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model.atlas.marginal import fit_marginal
+from model.density.marginal import fit_marginal
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from data.arrays import FloatArray, IntArray
-from model.atlas.flow import LOG_P_ROWS, Flow, FlowConfig, FlowReport, LatentFlow, new_flow
-from model.atlas.marginal import fit_marginal
+from model.density.flow import LOG_P_ROWS, FlowReport, LatentFlow
+from model.density.marginal import fit_marginal
+from model.density.network import Flow, FlowConfig, new_flow
 from model.device import one_thread
 
 STEPS_OF_A_PASS = 20

@@ -4,8 +4,9 @@ import torch
 from scipy.stats import multivariate_normal
 from scipy.stats import t as student_t
 
-from model.atlas.flow import FlowConfig, LatentFlow, new_flow
-from model.atlas.flow_fit import _loss, fit_flow, two_sample
+from model.density.fit import _loss, fit_flow, two_sample
+from model.density.flow import LatentFlow
+from model.density.network import FlowConfig, new_flow
 
 QUICK = FlowConfig(max_passes=25)
 

@@ -13,34 +13,33 @@ estimated over the galaxy's light, and multiplied by its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
 
-from data.arrays import FloatArray, IntArray
+from data.arrays import FloatArray
 from data.mock.cosmology import luminosity_distance
-from model.splits import evenly
+from model.properties.calibration import (
+    CENTRAL,
+    Calibration,
+    calibrate,
+    median_and_spread,
+    others,
+)
 
 PROPERTIES = ("log_mass", "log_ssfr", "a_v", "metallicity", "gas_metallicity", "age", "d4000")
 """Columns of a catalogue that neighbours tell, if they are there."""
 SCALE_WITH_LIGHT = frozenset({"log_mass"})
-N_NEIGHBOUR = (8, 16, 32)
-"""Numbers of neighbours tried."""
-CENTRAL = (0.15865, 0.84135)
 ENDINGS = ("_near", "_near_low", "_near_high")
 """What is added to the name of a property: its estimate, and the ends of the interval."""
 MIN_LACKING = 0.01
 """Share of the objects that must lack a property for its estimates to be kept in an atlas."""
-COVERED = 0.6827
-"""Share of the objects that an interval holds: that of one standard deviation."""
 MIN_KNOWN = 100
 """Objects with a known value, fewer tell nothing."""
 ROWS_AT_ONCE = 16_384
-MOST_LEFT_OUT = 5000
-"""Known objects left out, one by one, to calibrate the intervals."""
 
 
 class Estimate(NamedTuple):
@@ -49,31 +48,6 @@ class Estimate(NamedTuple):
     value: FloatArray
     low: FloatArray
     high: FloatArray
-
-
-@dataclass(frozen=True, kw_only=True)
-class Calibration:
-    """What leaving out known objects one by one says.
-
-    Attributes:
-        n_known: Objects with a known value.
-        n_neighbour: Neighbours that do best.
-        stretch: Factor by which the neighbours' spread is stretched.
-        scatter: 1.4826 times the median absolute error.
-        explained: Share of the variance that the estimates explain (R^2).
-        coverage: Share of every second object inside its interval, stretched by the others'.
-    """
-
-    n_known: int
-    n_neighbour: int
-    stretch: float
-    scatter: float
-    explained: float
-    coverage: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,13 +85,13 @@ class KnownProperty:
         for start in range(0, len(latents), ROWS_AT_ONCE):
             some = slice(start, start + ROWS_AT_ONCE)
             points = latents[some].astype(np.float64)
-            rows = _others(self.tree, points, self.calibration.n_neighbour)
+            rows = others(self.tree, points, self.calibration.n_neighbour)
             parts.append(self._of(self.values[rows], None if light is None else light[some]))
         return Estimate(*map(np.concatenate, zip(*parts, strict=True)))
 
     def _of(self, around: FloatArray, light: FloatArray | None) -> Estimate:
         """Return what neighbours' values, shape (n_galaxy, k), say."""
-        value, spread = _median_and_spread(around, self.floor)
+        value, spread = median_and_spread(around, self.floor)
         half = self.calibration.stretch * spread
         if self.scales:
             if light is None:
@@ -210,47 +184,7 @@ def _known(
     given: Mapping[str, Any] | None,
 ) -> KnownProperty:  # fmt: skip
     floor = 1e-3 * max(float(np.subtract(*np.quantile(values, CENTRAL[::-1]))), 1e-12)
-    calibration = Calibration(**given) if given else _calibrate(tree, values, floor, variance)
+    calibration = Calibration(**given) if given else calibrate(tree, values, floor, variance)
     return KnownProperty(
         tree=tree, values=values, scales=scales, floor=floor, calibration=calibration
     )
-
-
-def _calibrate(tree: KDTree, values: FloatArray, floor: float, variance: float) -> Calibration:
-    """Leave out known objects one by one; `variance` is that of the property itself."""
-    rows = evenly(np.arange(len(values)), MOST_LEFT_OUT)
-    others = values[_others(tree, tree.data[rows], max(N_NEIGHBOUR))]
-    truth, best = values[rows], None
-    for k in N_NEIGHBOUR:
-        value, spread = _median_and_spread(others[:, :k], floor)
-        error = truth - value
-        if best is None or np.abs(error).mean() < np.abs(best[1]).mean():
-            best = k, error, np.abs(error) / spread
-    assert best is not None
-    k, error, stretched = best
-    half = np.quantile(stretched[::2], COVERED)
-    return Calibration(
-        n_known=len(values),
-        n_neighbour=k,
-        stretch=float(np.quantile(stretched, COVERED)),
-        scatter=float(1.4826 * np.median(np.abs(error))),
-        explained=float(1 - np.mean(error**2) / variance),
-        coverage=float(np.mean(stretched[1::2] <= half)),
-    )
-
-
-def _median_and_spread(around: FloatArray, floor: float) -> tuple[FloatArray, FloatArray]:
-    """Return median of neighbours' values and half the width of their central 68.3 %."""
-    low, value, high = np.quantile(around, (CENTRAL[0], 0.5, CENTRAL[1]), axis=1)
-    return value, np.maximum((high - low) / 2, floor)
-
-
-def _others(tree: KDTree, points: FloatArray, k: int) -> IntArray:
-    """Return the `k` nearest objects of each point, without the point itself, shape (n, k).
-
-    An object at distance 0 is the object itself, or its copy.
-    """
-    found: Any = tree.query(points, k=k + 1, workers=-1)
-    near, rows = found
-    own = near[:, 0] == 0
-    return np.where(own[:, None], rows[:, 1:], rows[:, :-1])

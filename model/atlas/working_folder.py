@@ -1,0 +1,83 @@
+"""The folder in which an atlas is made, beside its destination; a stopped job goes on there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+
+from data.atomic import partial_folder
+from data.json_file import write_json
+from data.spectra import SpectrumSource
+from model.atlas.atlas import SCHEMA_VERSION
+from model.atlas.config import AtlasConfig
+from model.atlas.encoding import BLOCK_FILES
+from model.atlas.writer import GROUP_ROWS
+from model.interface import StoredModel
+from model.store.storage import load_model, read_model_info, save_model
+
+MODEL_FILES = ("model.safetensors", "model.json", "history.csv", "README.md")
+"""What the atlas copies of a model: all but its checkpoints."""
+
+
+def working_folder(
+    out: Path, source: SpectrumSource, model_info: dict[str, Any], config: AtlasConfig
+) -> Path:
+    """Return the folder of the stages; one left by the same job is gone on with."""
+    job = {
+        "ids_sha256": _digest(pd.Series(source.catalog["object_id"])),
+        "source": source.reference(),
+        "weights_sha256": model_info["weights_sha256"],
+        "seed": config.seed,
+        "flow": asdict(config.flow),
+        "compact": config.compact,
+        "map_sample": config.map_sample,
+        "refine": config.refine,
+        "blocks": BLOCK_FILES,
+        "measures": "lines",
+        "schema_version": SCHEMA_VERSION,
+    }
+    folder = partial_folder(out)
+    job_file = folder / "work" / "job.json"
+    if job_file.exists() and json.loads(job_file.read_text()) == json.loads(json.dumps(job)):
+        return folder
+    if folder.exists():
+        shutil.rmtree(folder)
+    job_file.parent.mkdir(parents=True)
+    write_json(job_file, job)
+    return folder
+
+
+def finish(folder: Path, out: Path) -> None:
+    """Give a finished atlas the name of its destination, without what its stages left."""
+    shutil.rmtree(folder / "work")
+    os.rename(folder, out)
+
+
+def copy_model(model: Path, target: Path, *, half: bool) -> None:
+    """Copy a model without its checkpoints; `half` rounds its weights to float16."""
+    target.mkdir(exist_ok=True)
+    for name in MODEL_FILES:
+        if (model / name).exists():
+            shutil.copyfile(model / name, target / name)
+    if half:
+        info, loaded = read_model_info(model), load_model(model)
+        save_model(
+            cast("StoredModel", loaded), target, half=True,
+            training=info["training"], metrics=info["metrics"],
+        )  # fmt: skip
+
+
+def _digest(ids: pd.Series) -> str:
+    """Return the SHA-256 of identifiers, one a line, some at a time."""
+    digest = hashlib.sha256()
+    for start in range(0, len(ids), GROUP_ROWS):
+        some = "\n".join(ids.iloc[start : start + GROUP_ROWS].astype(str))
+        digest.update(f"\n{some}".encode() if start else some.encode())
+    return digest.hexdigest()
