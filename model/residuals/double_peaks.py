@@ -37,17 +37,15 @@ RATIOS = (0.5, 0.8, 1.25, 2.0)
 """Red line of a pair over the blue one."""
 PROFILE_ERROR = 0.03
 """Error of a pixel beyond its noise, relative to the line's flux there: no line is a Gaussian."""
-PRICE = 4.0
-"""Chi2 that a pair must gain for its two more parameters (Akaike 1974)."""
 
 
 class DoublePeaks(NamedTuple):
     """The best pair of each object, arrays of shape (n_galaxy,).
 
     Attributes:
-        significance: sqrt(chi2 of the best single line - chi2 of the best pair - `PRICE`), in
-            sigma; 0 where a single line serves.
-        separation: Distance of the pair, km/s; NaN where a single line serves.
+        significance: sqrt(chi2 of the best single line - chi2 of the best pair), in sigma; 0 where
+            a single line fits as well.
+        separation: Distance of the pair, km/s; NaN where a single line fits as well.
     """
 
     significance: FloatArray
@@ -63,7 +61,7 @@ def find_double_peaks(spectra: Spectra) -> DoublePeaks:
     n_single, trials = len(_singles()), _pairs()
     explained = np.sum([_explained(spectra, item) for item in COMPLEXES], axis=0)
     single, pair = explained[:, :n_single], explained[:, n_single:]
-    gain = pair.max(axis=1) - single.max(axis=1) - PRICE
+    gain = pair.max(axis=1) - single.max(axis=1)
     best = trials[pair.argmax(axis=1)]
     apart = best[:, 1, 1] - best[:, 0, 1]
     return DoublePeaks(np.sqrt(np.maximum(gain, 0.0)), np.where(gain > 0, apart, np.nan))

@@ -98,7 +98,7 @@ CAUSES: dict[str, Cause] = {
         f"step of {100 * d['step']:+.0f} % at {d['step_wave']:.0f} Å, where the arms meet")),
     "broad residual": Cause(5.0, "", lambda d, _: (
         f"broad residual of {100 * d['broad']:+.0f} % at {d['broad_wave']:.0f} Å observed"), True),
-    "double peaks": Cause(2.0, "Velocity Structure", lambda d, _: (
+    "double peaks": Cause(2.8, "Velocity Structure", lambda d, _: (
         f"emission lines of two components, {d['separation']:.0f} km/s apart")),
     "dust": Cause(2.2, "Dusty", lambda d, _: (
         f"little blue light: flux at 4200 Å is {d['blue']:.2f} of that at 5600 Å")),

@@ -52,7 +52,7 @@ def test_two_components_are_found_with_their_distance(rng, grid, half):
 )
 def test_single_lines_are_none_of_them(rng, grid, parts, absorption):
     found = find_double_peaks(galaxies(grid, rng, [parts] * 60, absorption=absorption))
-    assert np.median(found.significance) == 0
+    assert np.median(found.significance) < 2
     assert np.mean(found.significance > 3) <= 0.05
     assert np.isnan(found.separation[found.significance == 0]).all()
 
