@@ -10,7 +10,7 @@ that S/N), so that 1 is usual scatter whatever the noise:
 - unusual misfit: the same after the common patterns of residuals are taken out;
 - isolation: log of the local outlier factor of the latents;
 - double peaks: 1.5 log(1 + d^2), d the significance of two components in the emission lines; as it
-  is: nine in ten objects have 0.
+  is: four in five objects have 0.
 
 It is learnt from the survey alone, without labels.
 """
