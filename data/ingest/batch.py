@@ -18,6 +18,7 @@ from data.ingest.cells import number, plain_text
 from data.ingest.damage import fact_problem, other_snr, snr_problem, without_impossible
 from data.ingest.file_list import file_state, printable_name
 from data.ingest.formats import read_file
+from data.ingest.generic.assumed import NOTHING_ASSUMED, Assumed
 from data.ingest.generic.resampling import resampled
 from data.ingest.grids import Grids
 from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
@@ -85,9 +86,8 @@ class Criteria:
         catalog: The user's catalogue, or none.
         cuts: What the sample asks of its objects.
         mask: Which bits of a file's mask leave a pixel out.
-        air: Whether wavelengths are in air where a file does not say it.
+        assumed: What is taken for granted where a file does not say it.
         z: Redshift of all objects, whatever their files say.
-        assumed_snr: Signal to noise per pixel of spectra without errors; NaN refuses them.
         norm: Rest-frame wavelengths whose median flux is the norm, Angstrom; None does without.
     """
 
@@ -95,9 +95,8 @@ class Criteria:
     catalog: CatalogChoice | None = None
     cuts: SampleCuts = SampleCuts()
     mask: MaskPolicy = DEFAULT_POLICY
-    air: bool = False
+    assumed: Assumed = NOTHING_ASSUMED
     z: float | None = None
-    assumed_snr: float = math.nan
     norm: tuple[float, float] | None = NORM_RANGE
 
 
@@ -149,7 +148,7 @@ def read_batch(files: list[str], criteria: Criteria) -> FileContents:
 
 
 def _read(name: str, criteria: Criteria) -> Iterator[RawSpectrum]:
-    return read_file(Path(name), criteria.mask, air=criteria.air, assumed_snr=criteria.assumed_snr)
+    return read_file(Path(name), criteria.mask, criteria.assumed)
 
 
 def _take(raw: RawSpectrum, file: str, criteria: Criteria, contents: FileContents) -> None:

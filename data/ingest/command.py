@@ -53,14 +53,11 @@ def ingest(config: IngestConfig) -> None:
     for line in catalog.told if catalog else ():
         say(f"catalogue: {line}")
     criteria = Criteria(
-        grids=choose_grids(
-            config.instrument, found.files, air=config.air, assumed_snr=config.assumed_snr
-        ),
+        grids=choose_grids(config.instrument, found.files, config.assumed),
         catalog=choice,
         cuts=config.cuts,
         mask=mask_policy(config.mask_bits),
-        air=config.air,
-        assumed_snr=config.assumed_snr,
+        assumed=config.assumed,
         norm=config.norm_range,
     )
     asked, content = _asked(config, criteria), _content(config, criteria)
@@ -109,8 +106,9 @@ def _asked(config: IngestConfig, criteria: Criteria) -> dict[str, Any]:
         "norm": criteria.norm and list(criteria.norm),
         "cuts": {name: _plain(value) for name, value in asdict(criteria.cuts).items()},
         "mask": asdict(criteria.mask),
-        "air": criteria.air,
-        "assumed_snr": _plain(criteria.assumed_snr),
+        "air": criteria.assumed.air,
+        "assumed_snr": _plain(criteria.assumed.snr),
+        **({"wave_unit": config.wave_unit} if config.wave_unit else {}),
         "catalog": str(config.catalog.resolve()) if config.catalog else None,
         "match": config.match,
         "table": config.table,

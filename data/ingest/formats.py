@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
 from data.ingest.fits_table import FitsFile, Unit
+from data.ingest.generic.assumed import NOTHING_ASSUMED, Assumed
 from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
 from data.ingest.raw_spectrum import RawSpectrum
 from data.ingest.sdss import read_sdss
@@ -25,17 +25,14 @@ NO_FITS_SUFFIXES = (
 def read_file(
     path: Path,
     policy: MaskPolicy = DEFAULT_POLICY,
-    *,
-    air: bool = False,
-    assumed_snr: float = math.nan,
+    assumed: Assumed = NOTHING_ASSUMED,
 ) -> Iterator[RawSpectrum]:
     """Yield the objects of a file.
 
     Args:
         path: The file.
         policy: Which bits of its mask leave a pixel out.
-        air: Whether wavelengths are in air where the file does not say it.
-        assumed_snr: Signal to noise per pixel of spectra without errors; NaN refuses them.
+        assumed: What is taken for granted where the file does not say it.
 
     Raises:
         ValueError: The file is damaged, or in no known format.
@@ -44,7 +41,7 @@ def read_file(
     if path.is_dir():
         raise ValueError("not a file: it is a folder")
     if path.suffix.lower() in NO_FITS_SUFFIXES:
-        yield from _read_any(path, policy, air=air, assumed_snr=assumed_snr)
+        yield from _read_any(path, policy, assumed)
         return
     with FitsFile(path) as file:
         primary = file.next_unit()
@@ -73,15 +70,13 @@ def read_file(
 
         yield from read_desi(path, policy)
         return
-    yield from _read_any(path, policy, air=air, assumed_snr=assumed_snr)
+    yield from _read_any(path, policy, assumed)
 
 
-def _read_any(
-    path: Path, policy: MaskPolicy, *, air: bool, assumed_snr: float
-) -> Iterator[RawSpectrum]:
+def _read_any(path: Path, policy: MaskPolicy, assumed: Assumed) -> Iterator[RawSpectrum]:
     from data.ingest.generic.any_format import read_any  # imports astropy, which others do not need
 
-    return read_any(path, policy, air=air, assumed_snr=assumed_snr)
+    return read_any(path, policy, assumed)
 
 
 def _names(file: FitsFile, unit: Unit | None) -> list[str]:

@@ -21,6 +21,7 @@ import numpy as np
 from data.arrays import FloatArray
 from data.grid import INSTRUMENTS, WaveGrid
 from data.ingest.formats import read_file
+from data.ingest.generic.assumed import NOTHING_ASSUMED, Assumed
 from data.ingest.raw_spectrum import OTHER, RawSpectrum
 
 AUTO = "auto"
@@ -77,7 +78,7 @@ def one_grid(name: str, grid: WaveGrid | None = None) -> Grids:
 
 
 def choose_grids(
-    instrument: str, files: Sequence[str], *, air: bool = False, assumed_snr: float = math.nan
+    instrument: str, files: Sequence[str], assumed: Assumed = NOTHING_ASSUMED
 ) -> Grids:
     """Return the grids for some files.
 
@@ -86,15 +87,14 @@ def choose_grids(
             instrument's, those of other instruments on that of most files. Another name: these
             get a grid of that name, made from them.
         files: The files; a sample of them is read.
-        air: Whether wavelengths are in air where a file does not say it.
-        assumed_snr: Signal to noise per pixel of spectra without errors; NaN refuses them.
+        assumed: What is taken for granted where a file does not say it.
 
     Raises:
         ValueError: A grid is to be made, and no file looked into has wavelengths of its own.
     """
     if instrument in INSTRUMENTS:
         return one_grid(instrument)
-    sample = partial(_sample, files, air=air, assumed_snr=assumed_snr)
+    sample = partial(_sample, files, assumed)
     own = {name: name for name in INSTRUMENTS}
     if instrument == AUTO:
         counts = Counter(raw.instrument for raw in sample(N_LOOKED_INTO))
@@ -149,9 +149,7 @@ def _unevenness(values: FloatArray) -> float:
     return float(np.std(steps) / np.mean(steps))
 
 
-def _sample(
-    files: Sequence[str], most: int, *, air: bool, assumed_snr: float
-) -> Iterator[RawSpectrum]:
+def _sample(files: Sequence[str], assumed: Assumed, most: int) -> Iterator[RawSpectrum]:
     """Yield the first spectrum of some files, evenly spaced; those that can not be read have none.
 
     The ingest itself reports what is wrong with a file.
@@ -160,4 +158,4 @@ def _sample(
     for position in np.unique(positions):
         with suppress(Exception):
             path = Path(files[int(position)])
-            yield from islice(read_file(path, air=air, assumed_snr=assumed_snr), 1)
+            yield from islice(read_file(path, assumed=assumed), 1)

@@ -17,6 +17,7 @@ import pandas as pd
 from data.grid import WaveGrid
 from data.ingest.batch import Criteria, FileContents, Rejection, read_batch
 from data.ingest.file_list import find_files
+from data.ingest.generic.assumed import Assumed
 from data.ingest.grids import one_grid
 from data.ingest.sample_cuts import SampleCuts
 from data.spectra import Spectra
@@ -74,7 +75,9 @@ def read_spectra(
     best: dict[tuple[str, str], tuple[int, dict[str, Any], Spectra]] = {}
     refused: dict[tuple[str, str], Rejection] = {}
     for grid in grids:
-        criteria = Criteria(grids=one_grid("atlas", grid), cuts=ANY_CLASS, air=air, z=z)
+        criteria = Criteria(
+            grids=one_grid("atlas", grid), cuts=ANY_CLASS, assumed=Assumed(air=air), z=z
+        )
         contents = read(files.files, criteria)
         for row, flux, ivar in zip(contents.rows, contents.flux, contents.ivar, strict=True):
             key, measured = (row["file"], row["object_id"]), int((ivar > 0).sum())

@@ -13,6 +13,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
+from data.ingest.generic.assumed import Assumed
 from data.ingest.generic.layouts import nearest_layout
 from data.ingest.generic.own_grid import Recorded, object_name, own_grid_spectrum
 from data.ingest.generic.record_files import (
@@ -39,22 +40,19 @@ from data.ingest.raw_spectrum import RawSpectrum
 FIRST_TABLE = "of several tables with spectra in the file only the first is read"
 
 
-def read_any(
-    path: Path, policy: MaskPolicy, *, air: bool, assumed_snr: float
-) -> Iterator[RawSpectrum]:
+def read_any(path: Path, policy: MaskPolicy, assumed: Assumed) -> Iterator[RawSpectrum]:
     """Yield the spectra of a file of no survey that has a reader of its own.
 
     Args:
         path: The file.
         policy: Which bits of its mask leave a pixel out.
-        air: Whether wavelengths are in air where the file does not say it.
-        assumed_snr: Signal to noise per pixel of spectra without errors; NaN refuses them.
+        assumed: What is taken for granted where the file does not say it.
 
     Raises:
         ValueError: It holds none, or lacks a part.
     """
     for recorded in _read(path):
-        yield own_grid_spectrum(recorded, air=air, policy=policy, assumed_snr=assumed_snr)
+        yield own_grid_spectrum(recorded, policy=policy, assumed=assumed)
 
 
 def _read(path: Path) -> Iterator[Recorded]:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import math
-import re
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy import units
 from numpy.typing import NDArray
 
 from data.arrays import BoolArray, FloatArray
 from data.grid import INSTRUMENTS
 from data.ingest.damage import unit_problem
+from data.ingest.generic.assumed import NOTHING_ASSUMED, Assumed
 from data.ingest.generic.header_facts import header_facts
+from data.ingest.generic.units import PER_FREQUENCY, RELATIVE, flux_scale, wavelengths
 from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
 from data.ingest.raw_spectrum import NO_MASK, OTHER, RawSpectrum
 from data.lines.indices import air_to_vacuum
 
-FLUX_UNIT = units.Unit("1e-17 erg / (s cm2 Angstrom)")
 OFF_GRID = 0.01
 """Wavelengths up to so many pixels away from those of an instrument's grid lie on it."""
-TINY = 1e-10
-"""Fluxes without unit below this are in erg/s/cm2/A."""
-RELATIVE = "the flux has no absolute unit: norm is in the unit of the file"
 VACUUM_ASSUMED = "the file does not say whether wavelengths are in air: taken as vacuum (--air)"
 AIR_ASSUMED = "the file does not say whether wavelengths are in air: taken as air (--air)"
 ENDINGS = (
@@ -44,12 +38,12 @@ class Recorded:
     """A spectrum as a file records it.
 
     Attributes:
-        wave: Wavelengths, or their logarithms where `wave_unit` is `log`; shape (n,).
+        wave: Wavelengths, or what stands for them (`wave_unit`, `axis`), shape (n,).
         flux: Flux, shape (n,).
         variance: Variance of `flux`, shape (n,); not positive where nothing was measured. None
             where the file has no errors.
         mask: The file's mask, 0 or False where a pixel is good, shape (n,); None if it has none.
-        wave_unit: Unit of `wave`; empty if unknown.
+        wave_unit: Unit of `wave`, `log` for log10(Angstrom); empty if unknown.
         flux_unit: Unit of `flux`; empty if unknown.
         cards: Header of the file: keyword in upper case -> value, and `keyword comment` -> text.
         name: Identifier: the file's name, and what tells its spectra apart.
@@ -57,6 +51,7 @@ class Recorded:
         sdss_mask: Whether the bits of `mask` are those of SDSS.
         facts: Further columns of the catalogue.
         remarks: What the user should know, one line each.
+        axis: What `wave` is by its name: wavelength, frequency, wavenumber or energy.
     """
 
     wave: FloatArray
@@ -71,6 +66,7 @@ class Recorded:
     sdss_mask: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    axis: str = "wavelength"
 
 
 def variance_of(values: NDArray[Any], power: int) -> FloatArray:
@@ -95,36 +91,36 @@ def object_name(path: Path) -> str:
 def own_grid_spectrum(
     recorded: Recorded,
     *,
-    air: bool,
     policy: MaskPolicy = DEFAULT_POLICY,
-    assumed_snr: float = math.nan,
+    assumed: Assumed = NOTHING_ASSUMED,
 ) -> RawSpectrum:
     """Return a spectrum in the units of a survey.
 
     Args:
         recorded: What the file has.
-        air: Whether wavelengths are in air where the file does not say it.
         policy: Which bits of the mask leave a pixel out.
-        assumed_snr: Signal to noise per pixel of a spectrum without errors; NaN refuses it.
+        assumed: What is taken for granted where the file does not say it.
 
     Raises:
         ValueError: The arrays do not fit together, a unit is not known, or there are no errors.
     """
-    variance, guessed = _variance(recorded, assumed_snr)
+    variance, guessed = _variance(recorded, assumed.snr)
     shapes = {len(recorded.wave), len(recorded.flux), len(variance)}
     if len(shapes) != 1 or shapes == {1}:
         raise ValueError(f"bad shape: wavelength, flux and error have {sorted(shapes)} pixels")
-    wave = _angstrom(recorded.wave.astype(float), recorded.wave_unit)
-    in_air, remark = _in_air(recorded.cards, air=air)
+    recorded, variance = _without_padding(recorded, variance)
+    unit = recorded.wave_unit or assumed.wave_unit
+    wave, in_medium = wavelengths(recorded.wave.astype(float), unit, kind=recorded.axis)
+    in_air, remark = _in_air(recorded.cards, air=assumed.air) if in_medium else (False, "")
     order, wave = _increasing(air_to_vacuum(wave) if in_air else wave)
     flux, variance = recorded.flux[order].astype(float), variance[order].astype(float)
-    scale, told = _flux_scale(recorded.flux_unit, flux, wave)
+    scale, told = flux_scale(recorded.flux_unit, flux, wave, unit)
     measured = np.isfinite(flux) & np.isfinite(variance) & (variance > 0)
     unmeasured = np.where(variance < 0, -1.0, 0.0)
     ivar = np.divide(1.0, variance * scale**2, out=unmeasured, where=measured)
     bad = _left_out(recorded, policy)[order]
     instrument, pixel = _known_grid(wave)
-    absolute = told != RELATIVE
+    absolute = told not in (RELATIVE, PER_FREQUENCY)
     return RawSpectrum(
         instrument=instrument,
         pixel=pixel,
@@ -148,6 +144,16 @@ def own_grid_spectrum(
             if text
         ),
     )
+
+
+def _without_padding(recorded: Recorded, variance: FloatArray) -> tuple[Recorded, FloatArray]:
+    """Return a spectrum, and its variance, without pixels of neither wavelength nor flux."""
+    flux, wave = recorded.flux.astype(float), recorded.wave.astype(float)
+    used = np.isfinite(wave) | (np.isfinite(flux) & (flux != 0))
+    if used.all() or not used.any():
+        return recorded, variance
+    mask = None if recorded.mask is None else recorded.mask[used]
+    return replace(recorded, wave=wave[used], flux=flux[used], mask=mask), variance[used]
 
 
 def _variance(recorded: Recorded, assumed_snr: float) -> tuple[FloatArray, str]:
@@ -177,28 +183,6 @@ def _left_out(recorded: Recorded, policy: MaskPolicy) -> BoolArray:
     return mask.astype(bool) if whole else np.nan_to_num(mask) != 0
 
 
-def _angstrom(wave: FloatArray, unit: str) -> FloatArray:
-    """Return wavelengths in Angstrom.
-
-    Raises:
-        ValueError: Their unit is neither stated nor sure.
-    """
-    low, high = float(np.nanmin(wave)), float(np.nanmax(wave))
-    if unit == "log":
-        return np.power(10.0, wave)
-    if unit:
-        known = unit_of(unit)
-        if not known.is_equivalent(units.AA):
-            raise ValueError(f"wavelength unit not known: {unit!r}")
-        return wave * known.to(units.AA)
-    if low >= 2500:
-        return wave
-    raise ValueError(
-        f"wavelength unit not known: the file states none, and {low:.4g} ... {high:.4g} may be "
-        "micron, nm or a logarithm; Angstrom are taken from 2500 on"
-    )
-
-
 def _increasing(wave: FloatArray) -> tuple[slice, FloatArray]:
     order = slice(None, None, -1 if wave[0] > wave[-1] else 1)
     wave = wave[order]
@@ -223,34 +207,6 @@ def _in_air(cards: Mapping[str, Any], *, air: bool) -> tuple[bool, str]:
     if str(cards.get("TELESCOP", "")).upper() in SPACE:
         return False, ""
     return air, AIR_ASSUMED if air else VACUUM_ASSUMED
-
-
-def _flux_scale(unit: str, flux: FloatArray, wave: FloatArray) -> tuple[float | FloatArray, str]:
-    """Return what turns the flux into 1e-17 erg/s/cm2/A, and what to say if nothing does."""
-    known = unit_of(unit) if unit else None
-    density = units.spectral_density(wave * units.AA)
-    if known is not None and known.is_equivalent(FLUX_UNIT, density):
-        scale = (np.ones(len(wave)) * known).to_value(FLUX_UNIT, density)
-        return np.asarray(scale, dtype=float), ""
-    seen = np.abs(flux[np.isfinite(flux) & (flux != 0)])
-    if known is None and seen.size and float(np.median(seen)) < TINY:
-        return 1e17, "the flux has no unit: taken as erg/s/cm2/A"
-    return 1.0, RELATIVE
-
-
-def unit_of(text: str) -> Any:  # noqa: ANN401 - astropy states no one type of units
-    """Return a unit as a file spells it; one that is equivalent to none if it is not known."""
-    spelled = text.strip().replace("**", "^").replace("erg/cm/s", "erg/cm2/s")
-    spelled = re.sub(r"10\^\((-\d+)\)", r"1e\1", spelled).replace("ergs", "erg")
-    spelled = spelled.replace("^(", "(")
-    spelled = re.sub(r"\((-?\d+)\)", r"\1", spelled)
-    spelled = re.sub(r"(?i)\b(angstroms?|ang\.?|A)(?=$|[-^ )])", "Angstrom", spelled)
-    spelled = re.sub(r"(?i)\bmicrons?\b", "micron", spelled)
-    spelled = re.sub(r"(?i)^(nm|nanomet(er|re)s?)$", "nm", spelled)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", units.UnitsWarning)  # spellings that are discouraged
-        known: Any = units.Unit
-        return known(spelled, parse_strict="silent")
 
 
 def _known_grid(wave: FloatArray) -> tuple[str, NDArray[np.int64]]:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from data.grid import INSTRUMENTS
 from data.ingest.cells import plain_text, whole_number
-from data.ingest.generic.own_grid import FLUX_UNIT, Recorded
+from data.ingest.generic.own_grid import Recorded
 from data.ingest.generic.spectrum_table import spectrum_of_columns
+from data.ingest.generic.units import FLUX_UNIT
 from data.ingest.raw_spectrum import lattice
 
 IDS = ("targetid", "specid", "object_id", "specobjid", "sparcl_id", "objid", "id")

@@ -10,25 +10,38 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table
-from astropy.units import UnrecognizedUnit
+from astropy.units import Jy
 from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
 from data.arrays import FloatArray
-from data.ingest.generic.own_grid import Recorded, object_name, unit_of, variance_of
+from data.ingest.generic.own_grid import Recorded, object_name, variance_of
+from data.ingest.generic.units import FLUX_UNIT, error_factor, unit_of
 
 LOG_WAVES = ("loglam", "log_lambda", "loglambda", "log_wave", "logwave", "log_wavelength")
+LN_WAVES = ("lnlam", "ln_lambda", "lnlambda", "ln_wave", "lnwave")
 WAVES = ("wave", "wavelength", "lambda", "lam", "wl", "wave_vac", "wave_air", "wavelengths",
-         "waves")  # fmt: skip
-FLUXES = ("flux", "flux_density", "fluxdensity", "flam", "f_lambda", "flux_lambda", "spec",
-          "fluxes")  # fmt: skip
+         "waves", "spectral_axis")  # fmt: skip
+OTHER_AXES = {
+    **dict.fromkeys(("frequency", "freq", "nu"), "frequency"),
+    **dict.fromkeys(("wavenumber", "wavenumbers", "wave_number"), "wavenumber"),
+    **dict.fromkeys(("energy", "photon_energy"), "energy"),
+}
+"""Columns that stand for wavelengths -> what they are; their unit must be known."""
+AXES = (*LOG_WAVES, *LN_WAVES, *WAVES, *OTHER_AXES)
+NU_FLUXES = ("fnu", "f_nu", "flux_nu", "flux_fnu")
+"""Fluxes per frequency, whatever their unit."""
+LAMBDA_FLUXES = ("flam", "f_lambda", "flux_lambda", "flux_flam")
+FLUXES = ("flux", "flux_density", "fluxdensity", *LAMBDA_FLUXES, "spec", "fluxes", *NU_FLUXES)
 ERRORS = ("err", "error", "flux_err", "flux_error", "err_flux", "fluxerr", "sigma", "e_flux",
           "noise", "std", "eflux", "flux_unc", "uncertainty")  # fmt: skip
 IVARS = ("ivar", "flux_ivar", "ivar_flux", "inverse_variance", "invvar")
 VARIANCES = ("var", "variance", "flux_var", "var_flux")
+SNRS = ("snr", "s/n", "sn", "s_n", "s2n", "signal_to_noise", "signal_noise", "flux_snr")
 MASKS = ("mask", "and_mask", "andmask", "dq", "qual", "quality")
 SDSS_MASKS = ("and_mask", "andmask")
 """Masks whose bits are those of SDSS."""
+FROM_SNR = "errors taken as the flux over its signal to noise"
 WHOLE = "the flux or its error is stored in whole numbers"
 LARGEST_TEXT = 50_000_000
 """Bytes of text that one spectrum may have; more is a catalogue."""
@@ -58,11 +71,18 @@ def text_table(path: Path) -> Iterator[Recorded]:
             table = Table.read(path, format=kind, **more)
     except Exception as error:  # astropy raises many kinds
         raise ValueError(f"no table: {error}") from error
-    columns = {str(name): np.ma.filled(table[name], np.nan) if table[name].dtype.kind == "f"
-               else np.asarray(table[name]) for name in table.colnames}  # fmt: skip
+    columns = {str(name): _plain_column(table[name]) for name in table.colnames}
     units = {name: str(table[name].unit or "") for name in columns}
     cards = {str(key).upper(): value for key, value in table.meta.items()}
     yield spectrum_of_columns(columns, units, cards, object_name(path))
+
+
+def _plain_column(column: Any) -> NDArray[Any]:  # noqa: ANN401 - of a table of astropy
+    """Return a column without unit and mask; numbers that are missing become NaN."""
+    missing = np.ma.getmaskarray(column)
+    if column.dtype.kind in "fiu" and np.any(missing):
+        return np.where(missing, np.nan, np.asarray(column, dtype=float))
+    return np.asarray(column)
 
 
 def _separated_by_semicolons(path: Path) -> bool:
@@ -78,7 +98,7 @@ def is_spectrum_table(hdu: Any) -> bool:  # noqa: ANN401 - an HDU of any kind
         return False
     columns: Any = hdu.columns
     names = {name.lower() for name in columns.names}
-    return bool(names & {*LOG_WAVES, *WAVES}) and _flux_name(names) is not None
+    return bool(names & {*AXES}) and _flux_name(names) is not None
 
 
 def fits_columns(hdu: Any) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:  # noqa: ANN401
@@ -89,7 +109,7 @@ def fits_columns(hdu: Any) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:  #
 
 def one_spectrum_a_row(columns: Mapping[str, NDArray[Any]]) -> bool:
     """Return whether the cells of a table with wavelengths are arrays."""
-    wave = next(v for k, v in columns.items() if k.lower() in (*LOG_WAVES, *WAVES))
+    wave = next(v for k, v in columns.items() if k.lower() in AXES)
     return wave.ndim > 1 or wave.dtype == object
 
 
@@ -119,7 +139,7 @@ def spectrum_of_columns(
         ValueError: There is no column of wavelengths or of fluxes.
     """
     spelled = {key.lower(): key for key in columns}
-    wave = next((w for w in (*LOG_WAVES, *WAVES) if w in spelled), None)
+    wave = next((w for w in AXES if w in spelled), None)
     flux = _flux_name(set(spelled))
     if wave is None or flux is None:
         lacks = "wavelength" if wave is None else "flux"
@@ -128,53 +148,66 @@ def spectrum_of_columns(
             f"column: it has {', '.join(list(columns)[:12])}"
         )
     mask = next((m for m in MASKS if m in spelled), None)
-    variance = _variance(
+    variance, errors = _variance(
         {key: columns[own] for key, own in spelled.items()},
         {key: units.get(own, "") for key, own in spelled.items()},
         flux,
     )
-    errors = [spelled[key] for key in (*ERRORS, *VARIANCES, *IVARS) if key in spelled]
+    used = [columns[spelled[key]] for key in (flux, errors) if key]
+    whole = any(column.dtype.kind in "iu" for column in used)
     return Recorded(
         wave=columns[spelled[wave]].astype(float),
         flux=columns[spelled[flux]].astype(float),
         variance=variance,
         no_errors=f"the table has {flux}, but no column of its errors ({', '.join(ERRORS[:4])}), "
-        f"variance or inverse variance; it has {', '.join(list(columns)[:12])}",
+        f"variance, inverse variance or signal to noise; it has {', '.join(list(columns)[:12])}",
         mask=None if mask is None else columns[spelled[mask]],
         sdss_mask=mask in SDSS_MASKS,
-        wave_unit="log" if wave in LOG_WAVES else units[spelled[wave]],
-        flux_unit=units[spelled[flux]] or str(cards.get("BUNIT", "")),
+        wave_unit=_axis_unit(wave, units[spelled[wave]]),
+        axis=OTHER_AXES.get(wave, "wavelength"),
+        flux_unit=_flux_unit(flux, units[spelled[flux]] or str(cards.get("BUNIT", ""))),
         cards=cards | ({"AIRORVAC": wave[-3:]} if wave in ("wave_vac", "wave_air") else {}),
         name=name,
-        remarks=(WHOLE,) * any(columns[key].dtype.kind in "iu" for key in (spelled[flux], *errors)),
+        remarks=(WHOLE,) * whole + (FROM_SNR,) * (errors in SNRS),
     )
 
 
-def _error_scale(error: str, flux: str) -> float:
-    """Return the unit of the errors over that of the flux; 1 where either is not known.
+def _axis_unit(name: str, unit: str) -> str:
+    """Return the unit of a spectral axis: of logarithms as their name, or their unit, says."""
+    if name in LN_WAVES:
+        return "ln(Angstrom)"
+    logarithm = unit.lower().startswith(("log", "dex", "ln"))
+    return "log" if name in LOG_WAVES and not logarithm else unit
+
+
+def _flux_unit(name: str, unit: str) -> str:
+    """Return the unit of a flux; of one per frequency by its name at least that.
 
     Raises:
-        ValueError: They are of another kind.
+        ValueError: Name and unit contradict each other.
     """
-    if not error or not flux or error == flux:
-        return 1.0
-    own, other = unit_of(error), unit_of(flux)
-    if isinstance(own, UnrecognizedUnit) or isinstance(other, UnrecognizedUnit):
-        return 1.0
-    if not own.is_equivalent(other):
-        raise ValueError(f"errors in {error}, but the flux in {flux}: one can not be right")
-    return float(own.to(other))
+    known = unit_of(unit) if unit else None
+    if known is None:
+        return "1/Hz" if name in NU_FLUXES else unit
+    per_frequency, per_wavelength = known.is_equivalent(Jy), known.is_equivalent(FLUX_UNIT)
+    if (name in NU_FLUXES and per_wavelength) or (name in LAMBDA_FLUXES and per_frequency):
+        raise ValueError(f"contradiction: the column {name} is in {unit}; rename it, or its unit")
+    return unit
 
 
 def _variance(
     columns: Mapping[str, NDArray[Any]], units: Mapping[str, str], flux: str
-) -> FloatArray | None:
-    """Return the variance of the flux from its errors, variance or inverse variance, if any."""
-    own = (f"{flux}_err", f"{flux}_error", f"err_{flux}")
+) -> tuple[FloatArray | None, str]:
+    """Return the variance of the flux from what the table has, and the column, if any."""
+    own = (f"{flux}_err", f"{flux}_error", f"err_{flux}", f"e_{flux}")
     for names, power in (((*own, *ERRORS), 2), (VARIANCES, 1), (IVARS, -1)):
         found = next((name for name in names if name in columns), None)
         if found is not None:
-            variance = variance_of(columns[found], power)
-            return variance * _error_scale(units.get(found, ""), units.get(flux, "")) ** 2 \
-                if power == 2 else variance  # fmt: skip
-    return None
+            factor = error_factor(units.get(found, ""), units.get(flux, ""), 2 // power)
+            return variance_of(np.asarray(columns[found], dtype=float) * factor, power), found
+    found = next((name for name in SNRS if name in columns), None)
+    if found is None:
+        return None, ""
+    values, ratio = (np.asarray(columns[name], dtype=float) for name in (flux, found))
+    sigma = np.where((ratio < 0) & (values > 0), np.nan, np.abs(values / ratio))
+    return variance_of(sigma, 2), found

@@ -7,13 +7,14 @@ import pytest
 from astropy import units as u
 
 from data.grid import INSTRUMENTS
+from data.ingest.generic.assumed import Assumed
 from data.ingest.generic.own_grid import (
     AIR_ASSUMED,
-    RELATIVE,
     VACUUM_ASSUMED,
     Recorded,
     own_grid_spectrum,
 )
+from data.ingest.generic.units import RELATIVE
 from data.ingest.raw_spectrum import OTHER, RawSpectrum
 
 WAVE = np.linspace(4000.0, 9000.0, 2001)
@@ -25,7 +26,7 @@ def read(air: bool = False, **changes: Any) -> RawSpectrum:
         "wave_unit": "Angstrom", "flux_unit": "1e-17 erg/s/cm2/A", "cards": {"VACUUM": True},
         "name": "one",
     }  # fmt: skip
-    return own_grid_spectrum(Recorded(**parts | changes), air=air)
+    return own_grid_spectrum(Recorded(**parts | changes), assumed=Assumed(air=air))
 
 
 @pytest.mark.parametrize(
