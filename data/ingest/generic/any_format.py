@@ -14,6 +14,7 @@ from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
 from data.ingest.generic.assumed import Assumed
+from data.ingest.generic.image_axis import is_spectrum_image
 from data.ingest.generic.layouts import nearest_layout
 from data.ingest.generic.own_grid import Recorded, object_name, own_grid_spectrum
 from data.ingest.generic.record_files import (
@@ -25,7 +26,7 @@ from data.ingest.generic.record_files import (
     read_parquet,
     refuse_pickle,
 )
-from data.ingest.generic.spectrum_image import is_spectrum_image, read_images
+from data.ingest.generic.spectrum_image import read_images
 from data.ingest.generic.spectrum_table import (
     TEXT_FORMATS,
     fits_columns,
@@ -34,9 +35,23 @@ from data.ingest.generic.spectrum_table import (
     spectrum_of_columns,
     text_table,
 )
+from data.ingest.generic.survey_images import read_parts, rows_of_parts, survey_header
 from data.ingest.pixel_mask import MaskPolicy
 from data.ingest.raw_spectrum import RawSpectrum
 
+AXIS_WORDS = (
+    "NAXIS",
+    "CRVAL",
+    "CRPIX",
+    "CDELT",
+    "CD1_",
+    "CTYPE",
+    "CUNIT",
+    "COEFF",
+    "WAT",
+    "DC-FLAG",
+)
+"""How keywords of the axes of an image begin."""
 FIRST_TABLE = "of several tables with spectra in the file only the first is read"
 
 
@@ -80,14 +95,19 @@ def _read_fits(path: Path) -> list[Recorded]:
 
 
 def _recorded(hdus: Any, name: str) -> Iterator[Recorded]:  # noqa: ANN401 - an HDUList
+    rows = [k for k, hdu in enumerate(hdus) if hdu.is_image and rows_of_parts(hdu.header)]
+    if rows:
+        yield from read_parts(hdus, {k: _cards(hdus[0], hdus[k]) for k in rows}, name)
+        return
     for hdu in hdus:
         if is_spectrum_table(hdu):
             columns, units = fits_columns(hdu)
             read = fits_records if one_spectrum_a_row(columns) else _one_spectrum
             more = sum(is_spectrum_table(other) for other in hdus) > 1
-            for recorded in read(columns, units, _cards(hdus[0], hdu), name):
-                told = (*recorded.remarks, FIRST_TABLE) if more else recorded.remarks
-                yield replace(recorded, remarks=told)
+            cards, told = survey_header(_cards(hdus[0], hdu))
+            told += (FIRST_TABLE,) * more
+            for recorded in read(columns, units, cards, name):
+                yield replace(recorded, remarks=recorded.remarks + told)
             return
         if is_spectrum_image(hdu):
             yield from read_images(hdus, _cards(hdus[0], hdu), name)
@@ -105,10 +125,16 @@ def _one_spectrum(
 
 
 def _cards(*hdus: Any) -> dict[str, Any]:  # noqa: ANN401 - HDUs of any kind
-    """Return keyword -> value, and `keyword comment` -> comment; later HDUs win."""
+    """Return keyword -> value, and `keyword comment` -> comment; later HDUs win.
+
+    The axes of an image are its own: those of the images before it are left out.
+    """
     cards: dict[str, Any] = {}
     for hdu in hdus:
+        foreign = hdu is not hdus[-1] and hdu.header.get("NAXIS", 0) > 0
         for card in hdu.header.cards:
+            if foreign and card.keyword.startswith(AXIS_WORDS):
+                continue
             try:
                 cards[card.keyword] = card.value
                 cards[f"{card.keyword} comment"] = card.comment

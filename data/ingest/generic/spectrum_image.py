@@ -1,4 +1,4 @@
-"""Spectra in images: IRAF and long-slit, 2dF/AAOmega, MUSE, LAMOST; wavelengths by the header."""
+"""Spectra in images: IRAF and long-slit, 2dF/AAOmega, MUSE, LAMOST."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from data.arrays import FloatArray
 from data.ingest.cells import number, plain_text
+from data.ingest.generic.image_axis import is_spectrum_image
 from data.ingest.generic.multispec import is_multispec, multispec_wavelengths
 from data.ingest.generic.own_grid import Recorded, variance_of
+from data.ingest.generic.survey_images import has_variance_next, image_base
+from data.ingest.generic.units import error_factor
 
 POWERS = {
     "VARIANCE": 1, "VAR": 1, "STAT": 1, "ERROR": 2, "ERR": 2, "ERRS": 2, "SIGMA": 2, "NOISE": 2,
-    "IVAR": -1, "INVVAR": -1,
+    "STDEV": 2, "IVAR": -1, "INVVAR": -1,
 }  # fmt: skip
 """Name of an HDU -> which power of its values the variance is."""
 FIBRE_TABLES = ("FIBRES", "FIBRES_IFU", "FIBERS")
@@ -29,13 +32,6 @@ LAMOST_WAVE = 1e-5
 """Relative difference of wavelengths in row and header: they are stored in single precision."""
 
 
-def is_spectrum_image(hdu: Any) -> bool:  # noqa: ANN401 - an HDU of any kind
-    """Return whether an HDU is an image of spectra along its first axis."""
-    header = hdu.header
-    step = any(word in header for word in ("CD1_1", "CDELT1", "COEFF1"))
-    return bool(header.get("NAXIS", 0) and step and "CRVAL1" in header and header["NAXIS1"] > 9)
-
-
 def read_images(hdus: Sequence[Any], cards: Mapping[str, Any], name: str) -> Iterator[Recorded]:
     """Yield the spectra of a file whose first image has their fluxes.
 
@@ -44,25 +40,17 @@ def read_images(hdus: Sequence[Any], cards: Mapping[str, Any], name: str) -> Ite
         cards: Header of the file.
         name: Name of the file's object.
     """
-    first = next(k for k, hdu in enumerate(hdus) if is_spectrum_image(hdu))
+    found = [k for k, hdu in enumerate(hdus) if is_spectrum_image(hdu)]
+    first = found[0]
     image = np.asarray(hdus[first].data)
-    n_pixel = image.shape[-1]
-    base = Recorded(
-        wave=_wavelengths(cards, n_pixel),
-        flux=np.zeros(n_pixel),
-        variance=np.zeros(n_pixel),
-        mask=None,
-        wave_unit=_wave_unit(cards),
-        flux_unit=str(cards.get("BUNIT", "")),
-        cards=cards,
-        name=name,
-    )
+    base = image_base(cards, image.shape[-1], name)
     if str(cards.get("TELESCOP", "")).upper() == "LAMOST" and image.ndim == 2:
         yield _lamost(image, base)
     elif image.ndim == 3:
         yield from _bands(image, base)
     else:
-        variance, lacks = _variance(hdus[first + 1 :], image.shape)
+        others = hdus[first + 1 :]
+        variance, lacks = _variance(others, image.shape, base)
         yield from _rows(hdus, image, variance, replace(base, no_errors=lacks))
 
 
@@ -150,39 +138,22 @@ def _of_apertures(cards: Mapping[str, Any], n_aperture: int, n_pixel: int) -> Fl
     return np.array(waves)
 
 
-def _wavelengths(cards: Mapping[str, Any], n_pixel: int) -> FloatArray:
-    """Return the coordinates of the first axis (FITS standard 4.0, equation 9).
-
-    Of an axis of type -LOG they grow exponentially (Greisen+2006, section 3.3).
-    """
-    words = ("CD1_1", "CDELT1", "COEFF1")
-    step = next(number(cards[word]) for word in words if word in cards)
-    reference, value = number(cards.get("CRPIX1", 1)), number(cards["CRVAL1"])
-    offset = step * (np.arange(1, n_pixel + 1) - reference)
-    if str(cards.get("CTYPE1", "")).upper().endswith("-LOG"):
-        return value * np.exp(offset / value)
-    return value + offset
-
-
-def _wave_unit(cards: Mapping[str, Any]) -> str:
-    """Return the unit of the first axis, or `log`."""
-    logarithmic = number(cards.get("DC-FLAG", 0)) == 1 or cards.get("LOGSCALE") is True
-    if logarithmic or "COEFF1" in cards:
-        return "log"
-    described = str(cards.get("WAT1_001", ""))
-    iraf = described.rpartition("units=")[2].split()[:1] if "units=" in described else []
-    return iraf[0].strip('"') if iraf else str(cards.get("CUNIT1", ""))
-
-
-def _variance(hdus: Sequence[Any], shape: tuple[int, ...]) -> tuple[FloatArray | None, str]:
+def _variance(
+    hdus: Sequence[Any], shape: tuple[int, ...], base: Recorded
+) -> tuple[FloatArray | None, str]:
     """Return the variance from the HDU that is named as such, or what is missing."""
     alike: list[str] = []
-    for hdu in hdus:
-        name = hdu.name.upper()
+    for place, hdu in enumerate(hdus):
+        name = str(hdu.name or hdu.header.get("HDUNAME", "")).upper().strip()
         if getattr(hdu, "shape", None) != shape:
             continue
+        if place == 0 and has_variance_next(base.cards):
+            name = "VARIANCE"
         if name in POWERS:
-            return variance_of(hdu.data, POWERS[name]), ""
+            power = POWERS[name]
+            unit = str(hdu.header.get("BUNIT", ""))
+            factor = error_factor(unit, base.flux_unit, 2 // power)
+            return variance_of(np.asarray(hdu.data, dtype=float) * factor, power), ""
         alike.append(name or "without name")
     also = f"; of the flux's shape are the HDUs {', '.join(alike)}" if alike else ""
     return None, (
