@@ -87,11 +87,13 @@ class ExplorerPage(Watched):
 
     def settle(self) -> None:
         """Close the tour, and wait until the page does nothing."""
+        self.wait_for_map()
+        self.wait_for_rest()
         close = self.page.get_by_role("button", name="Close", exact=True)
-        self.page.wait_for_timeout(1500)
         if close.count():
             close.click()
-        self.page.wait_for_timeout(500)
+            close.wait_for(state="hidden")
+        self.wait_for_rest()
 
     def watch(self, *groups: Group) -> None:
         """Wait, from now on, for new content of models, each group on its own."""

@@ -22,6 +22,7 @@ from explorer.attention.attribution import (
     target_of,
 )
 from explorer.attention.gallery import AttentionGallery
+from explorer.components.wrapping import wrapping
 from explorer.server.latest import Latest
 from explorer.server.messages import together
 from explorer.spectrum.axis import WavelengthAxis
@@ -98,10 +99,7 @@ class AttentionView(pn.viewable.Viewer):
         self._strip = pn.Column(strip, sizing_mode="stretch_width", margin=0)
         self._show_map()
         return pn.Column(
-            pn.FlexBox(
-                self.choice, self.pick, self.show_channels, self.kind, self.order,
-                sizing_mode="stretch_width", align_items="center", margin=0,
-            ),
+            wrapping(self.choice, self.pick, self.show_channels, self.kind, self.order, gap=""),
             self._strip, self._map_pane, self.message, self.gallery,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip

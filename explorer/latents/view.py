@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
 from data.arrays import FloatArray
+from explorer.components.wrapping import wrapping
 from explorer.latents.basis import RAW, ROTATED, Basis, basis
 from explorer.latents.traversal import TraversalView
 from explorer.server.latest import Latest
@@ -95,11 +95,11 @@ class LatentsView(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the widgets above, the spectrum or the traversal below."""
-        wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
         grid = pn.GridBox(*self.sliders, ncols=2, sizing_mode="stretch_width", margin=0)
         sliders = pn.Column(
-            pn.Row(self.reset, self.mark, **wide), grid, self.where, self.figure,
-            self.features, sizing_mode="stretch_both", margin=0,
+            wrapping(self.reset, self.mark), grid, self.where, self.figure,
+            pn.Column(self.features, scroll="x-auto", sizing_mode="stretch_width", margin=0),
+            sizing_mode="stretch_both", margin=0,
             visible=self.part.param.value.rx() == SLIDERS,
         )  # fmt: skip
         traversal = pn.Column(
@@ -107,7 +107,7 @@ class LatentsView(pn.viewable.Viewer):
             visible=self.part.param.value.rx() == TRAVERSAL,
         )  # fmt: skip
         return pn.Column(
-            pn.Row(self.part, self.axes, **wide), sliders, traversal,
+            wrapping(self.part, self.axes), sliders, traversal,
             sizing_mode="stretch_both", scroll="y-auto", margin=(6, 4),
         )  # fmt: skip
 

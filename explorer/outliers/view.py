@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 
 from data.columns import column
 from explorer.components.keyboard import Keyboard
+from explorer.components.wrapping import wrapping
 from explorer.labels.bar import LabelBar
 from explorer.labels.label import Label
 from explorer.labels.shared import label_news, shared_labels
@@ -113,21 +114,20 @@ class OutliersView(pn.viewable.Viewer):
         warning = pn.pane.Alert(self._notice, alert_type="warning", **wide)
         return pn.Column(
             Keyboard(keys | (self.bar.keys if self.bar else {}), first=True),
-            pn.Row(
+            wrapping(
                 self.score,
                 self.part,
                 self.reverse,
                 self.learn,
                 self.rule,
                 self.again,
-                sizing_mode="stretch_width",
                 margin=(8, 0, 0, 0),
             ),
             self.explanation,
             self.options,
             *([warning] if self._notice else []),
             *([self.bar] if self.bar else []),
-            pn.Row(self.back, self.forth, self.count, self.files, **wide),
+            wrapping(self.back, self.forth, self.count, self.files),
             self.legend,
             self.sheet,
             self.table,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 
+from explorer.components.wrapping import wrapping
 from explorer.export.download import Download
 from explorer.plots.composition import composition, composition_html
 from explorer.plots.differences import differences, differences_html
@@ -106,11 +106,9 @@ class CompareView(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the choices, the spectra, the tables."""
-        wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
-        below_tabs = wide | {"margin": (6, 0, 0, 0)}
         return pn.Column(
-            pn.Row(self.first, self.second, self.save, self.download, **below_tabs),
-            pn.Row(self.kind, self.scale, self.window, **wide),
+            wrapping(self.first, self.second, self.save, self.download, margin=(6, 0, 0, 0)),
+            wrapping(self.kind, self.scale, self.window),
             self.words, self.spectra, self.columns,
             pn.Row(self.classes_of, sizing_mode="stretch_width", margin=0), self.classes,
             sizing_mode="stretch_both", scroll="y-auto", margin=0,

@@ -11,6 +11,7 @@ from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 
 from data.arrays import FloatArray
+from explorer.components.wrapping import wrapping
 from explorer.map.image import MapRequest
 from explorer.plots.corner_image import GAP, Corner, draw_corner, pairs_of
 from explorer.server.latest import Latest
@@ -85,7 +86,7 @@ class CornerView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the choice above the figure."""
         return pn.Column(
-            pn.Row(self.kind, self.words, sizing_mode="stretch_width", margin=0),
+            wrapping(self.kind, self.words),
             pn.pane.Bokeh(self.figure, sizing_mode="stretch_both", margin=0),
             sizing_mode="stretch_both", margin=0,
         )  # fmt: skip

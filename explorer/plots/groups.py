@@ -8,10 +8,9 @@ import numpy as np
 
 from data.arrays import BoolArray, IndexArray
 from explorer.state.state import ExplorerState
+from model.tracks.population import MOST_READ
 
 SELECTED, OTHERS, SHOWN = "selected", "others", "all shown"
-MOST_STACKED = 300
-"""Spectra of a group that are stacked, drawn at random."""
 
 
 def group_names(state: ExplorerState) -> list[str]:
@@ -67,7 +66,7 @@ class Groups:
             return f"{empty[0].capitalize()}: no object. Choose another group."
         parts = [
             f"{name}: {count:,} objects"
-            + (f", {MOST_STACKED} of them stacked" if count > MOST_STACKED else "")
+            + (f", {MOST_READ} of them stacked" if count > MOST_READ else "")
             for name, count in counts.items()
         ]
         bands = "Band: the middle 68 % of the objects, their noise included"

@@ -12,6 +12,7 @@ from bokeh.events import SelectionGeometry
 from bokeh.models import BoxAnnotation, BoxSelectTool, ColumnDataSource, Range1d
 
 from data.arrays import BoolArray, FloatArray
+from explorer.components.wrapping import wrapping
 from explorer.server.latest import Latest
 from explorer.server.messages import together
 from explorer.state.dataset import Dataset
@@ -108,7 +109,7 @@ class HistogramView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the choice of the column above the figure."""
         return pn.Column(
-            pn.Row(self.column, self.share, sizing_mode="stretch_width", margin=0),
+            wrapping(self.column, self.share),
             pn.pane.Bokeh(self.figure, sizing_mode="stretch_both", margin=0),
             self.words, sizing_mode="stretch_both", margin=0,
         )  # fmt: skip

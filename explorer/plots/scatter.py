@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 from bokeh.events import Reset, SelectionGeometry, Tap
 from bokeh.models import ColumnDataSource, Range1d
 
+from explorer.components.wrapping import wrapping
 from explorer.map.geometry import home_view, nearest_object
 from explorer.map.picture import MapPicture
 from explorer.map.tools import MapTools
@@ -83,7 +84,7 @@ class ScatterView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the choices above the figure."""
         return pn.Column(
-            pn.Row(self.preset, self.x, self.y, sizing_mode="stretch_width", margin=0),
+            wrapping(self.preset, self.x, self.y),
             pn.pane.Bokeh(self.figure, sizing_mode="stretch_both", margin=0),
             self.words, sizing_mode="stretch_both", margin=0,
         )  # fmt: skip

@@ -9,7 +9,7 @@ import pandas as pd
 
 from data.arrays import FloatArray
 from explorer.export.export import Exported
-from explorer.plots.groups import MOST_STACKED, Groups
+from explorer.plots.groups import Groups
 from explorer.state.dataset import Dataset
 from model.tracks.population import Population, read_populations
 
@@ -60,7 +60,7 @@ def stacks(dataset: Dataset, groups: Groups, scaling: Scaling) -> list[Populatio
         return []
     try:
         read = read_populations(
-            atlas.source, atlas.model, rows, most=MOST_STACKED,
+            atlas.source, atlas.model, rows,
             window=scaling.limits(dataset), norms=norms,
         )  # fmt: skip
     except (ValueError, OSError) as error:

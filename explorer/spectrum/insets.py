@@ -79,7 +79,7 @@ class Insets:
         fig.title.update(
             text_font_size="11px", text_font_style="normal", standoff=1, align="center"
         )
-        fig.xaxis.ticker.desired_num_ticks = 3
+        fig.xaxis.ticker.desired_num_ticks = 2
         fig.yaxis.ticker.desired_num_ticks = 3
         for role, source in self.shading.items():
             shade = fig.vstrip("x0", "x1", source=source, fill_alpha=0.35, line_color=None)

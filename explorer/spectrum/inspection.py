@@ -17,6 +17,7 @@ from data.spectra import Spectra
 from explorer.state.dataset import Dataset
 from explorer.state.guest import Guest
 from model.evaluation.redshift_trial import try_redshifts
+from model.misfit import misfit
 
 RestSpectrum = tuple[FloatArray, FloatArray]
 """Rest-frame wavelengths (Angstrom) and flux, NaN where masked; each of shape (n_pixel,)."""
@@ -156,3 +157,18 @@ def rest_spectra(dataset: Dataset, rows: list[int]) -> list[RestSpectrum]:
         for place, z, values in zip(places.tolist(), spectra.z, flux, strict=True):
             found[place] = (spectra.wave / (1.0 + z), values)
     return [found[place] for place in range(len(rows))]
+
+
+def told(dataset: Dataset, item: Inspection) -> str:
+    """Return how well two models draw an object, in words; empty without a second model."""
+    second = dataset.second
+    if second is None:
+        return ""
+    if item.second is None:
+        return f"The model of {second.name} does not know the wavelength grid of this spectrum."
+    pairs = ((dataset.name, item.model), (second.name, item.second))
+    reduced = [
+        (name, misfit(item.spectra, np.nan_to_num(flux)[None], np.isfinite(flux)[None]).reduced[0])
+        for name, flux in pairs
+    ]
+    return "Reduced χ²: " + ", ".join(f"{value:.3f} {name}" for name, value in reduced) + "."

@@ -18,6 +18,7 @@ from bokeh.models import (
 from explorer.spectrum.axis import WavelengthAxis
 from explorer.spectrum.cut_marks import CutMarks, cut
 from explorer.spectrum.line_marks import LineMarks
+from explorer.spectrum.selection_stack import COLUMNS as STACKED
 from explorer.theme.inks import Inks
 
 RESIDUAL_HEIGHT = 126
@@ -45,6 +46,7 @@ class SpectrumPanels:
         rest: The decoded spectrum.
         shading: Stretches shaded, by name of their ink: `masked`, `sky`.
         neighbours: Spectra of others.
+        stack: Median and middle 68 % of the selected objects.
         pins: Spectra compared with, each in its own colour.
         lines: The spectral lines.
     """
@@ -72,6 +74,7 @@ class SpectrumPanels:
             role: ColumnDataSource({"x0": [], "x1": []}) for role in ("masked", "sky")
         }
         self.neighbours: Any = ColumnDataSource({"xs": [], "ys": []})
+        self.stack: Any = ColumnDataSource({name: [] for name in STACKED}, name="stack")
         self.pins: Any = ColumnDataSource({"xs": [], "ys": [], "colour": []}, name="pins")
         self.lines = LineMarks(inks)
         self._cuts = {name: CutMarks(inks, f"{name} cut") for name in ("flux", "residual")}
@@ -97,6 +100,10 @@ class SpectrumPanels:
         self._shade(fig)
         band = fig.varea("wave", "low", "high", source=self.pixels, fill_alpha=0.30)
         others = fig.multi_line("xs", "ys", source=self.neighbours, line_width=0.8, line_alpha=0.6)
+        spread = fig.varea("wave", "low", "high", source=self.stack, fill_alpha=0.18)
+        middle = fig.line("wave", "middle", source=self.stack, line_width=1.4)
+        self._inks.add(spread, fill_color="emission")
+        self._inks.add(middle, line_color="emission")
         fig.multi_line(
             "xs", "ys", source=self.pins, line_width=1.0, line_alpha=0.9, line_color="colour"
         )

@@ -9,6 +9,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from data.arrays import FloatArray
+from explorer.components.wrapping import wrapping
 from explorer.server.notices import attempt
 from explorer.spectrum.inspection import RestSpectrum
 from explorer.spectrum.smoothing import smooth
@@ -34,9 +35,7 @@ class PinBar(pn.viewable.Viewer):
         )
         self.clear = pmui.Button(label="Unpin all", variant="text", **SMALL)
         self.names: list[Any] = []
-        self._row = pn.FlexBox(
-            sizing_mode="stretch_width", align_items="center", gap="2px", margin=(0, 0, 0, 6)
-        )
+        self._row = wrapping(gap="2px", margin=(0, 0, 0, 6))
         self.pin.on_click(lambda _event: self._toggle())
         self.clear.on_click(lambda _event: self._unpin_all())
         state.param.watch(lambda *_: self._follow(), ["pins", "selected"])

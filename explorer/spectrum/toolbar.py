@@ -8,11 +8,12 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from explorer.components.wrapping import wrapping
 from explorer.state.state import ExplorerState
 
 
 def toolbar(state: ExplorerState, show_all: Callable[[], None], *more: Any) -> pn.FlexBox:  # noqa: ANN401 - widgets
-    """Return the choices above the spectrum: frame, lines, height, smoothing, neighbours.
+    """Return the choices above the spectrum: frame, lines, height, smoothing, others' spectra.
 
     Args:
         state: The session.
@@ -21,7 +22,7 @@ def toolbar(state: ExplorerState, show_all: Callable[[], None], *more: Any) -> p
     """
     parameters = state.param
     plain: dict[str, Any] = {"size": "small", "description": "", "align": "center"}
-    return pn.FlexBox(
+    return wrapping(
         pmui.RadioButtonGroup.from_param(
             parameters.frame, label="", options=["observed", "rest"], margin=(0, 10),
             **plain,
@@ -45,11 +46,14 @@ def toolbar(state: ExplorerState, show_all: Callable[[], None], *more: Any) -> p
         pmui.Checkbox.from_param(
             parameters.overplot_neighbours, label="Neighbours", margin=0, **plain
         ),
+        pmui.Checkbox.from_param(
+            parameters.overplot_selection, label="Selection", margin=0, **plain
+        ),
         pmui.IconButton(
             icon="compare_arrows", size="small", margin=0, align="center",
             description="Try another redshift (z)",
             on_click=lambda _event: state.param.update(trying=not state.trying),
         ),
         *more,
-        sizing_mode="stretch_width", align_items="center", gap="4px", margin=(4, 0, 0, 0),
+        margin=(4, 0, 0, 0),
     )  # fmt: skip

@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, Range1d
 
+from explorer.components.wrapping import wrapping
 from explorer.server.latest import Latest
 from explorer.server.messages import together
 from explorer.spectrum.inspection import inspect
@@ -87,9 +88,7 @@ class TrialView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         """Return slider, box, buttons and figure; shown while the trial is open."""
         return pn.Column(
-            pn.Row(
-                self.slider, self.box, self.back, self.scan, sizing_mode="stretch_width", margin=0
-            ),
+            wrapping(self.slider, self.box, self.back, self.scan),
             self.words,
             pn.pane.Bokeh(self.figure, sizing_mode="stretch_width", height=HEIGHT, margin=0),
             sizing_mode="stretch_width", margin=0, visible=self._state.param.trying.rx(),

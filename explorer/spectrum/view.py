@@ -14,20 +14,19 @@ from explorer.server.latest import Latest
 from explorer.server.messages import afterwards, together
 from explorer.spectrum.axis import WavelengthAxis, runs
 from explorer.spectrum.insets import Insets
-from explorer.spectrum.inspection import Inspection, RestSpectrum, inspect, rest_spectra
+from explorer.spectrum.inspection import Inspection, RestSpectrum, inspect, rest_spectra, told
 from explorer.spectrum.limits import flux_limits, is_continuum, residual_limit
 from explorer.spectrum.line_marks import line_positions
 from explorer.spectrum.panels import RESIDUAL_HEIGHT, SpectrumPanels
 from explorer.spectrum.pins import PinBar, pinned_curves
+from explorer.spectrum.selection_stack import SelectionStack
 from explorer.spectrum.smoothing import Smoothed, smooth, smoothed
 from explorer.spectrum.toolbar import toolbar
 from explorer.spectrum.trial import TrialView
-from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
 from explorer.theme.text import line
 from explorer.theme.theme import inner_size
-from model.misfit import misfit
 
 
 class SpectrumView(pn.viewable.Viewer):
@@ -49,10 +48,12 @@ class SpectrumView(pn.viewable.Viewer):
         self.compared = line("", visible=second is not None)
         self.pixels, self.lines = self.panels.pixels, self.panels.lines
         self.insets = Insets(state)
+        self.stack = SelectionStack(state, self.panels.stack, self._fill)
         self._listen()
         inks.paint(self.panels.flux, self.panels.residual)
         self._name_axis()
         self._read()
+        self.stack.read()
 
     def _listen(self) -> None:
         state = self._state
@@ -81,7 +82,8 @@ class SpectrumView(pn.viewable.Viewer):
         pins = PinBar(self._state)
         choices = toolbar(self._state, self.show_all, pins.pin)
         trial = TrialView(self._state)
-        return pn.Column(choices, pins, trial, self.compared, sizing_mode="stretch_width", margin=0)
+        texts = trial, self.stack.words, self.compared
+        return pn.Column(choices, pins, *texts, sizing_mode="stretch_width", margin=0)
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the two figures in a column."""
@@ -132,8 +134,10 @@ class SpectrumView(pn.viewable.Viewer):
             self._drawn = None
             self.panels.clear()
             self.insets.show(None, None, {}, factor=1.0)
+            self._fill()
             self._draw_lines()
             return
+        self._name_axis()
         if not self._axis.zoomed:
             self._axis.go_home(inspection.wave, inspection.z)
         self.compared.object = escape(told(self._state.dataset, inspection))
@@ -143,6 +147,7 @@ class SpectrumView(pn.viewable.Viewer):
     def _fill(self) -> None:
         item, panels, width = self.inspection, self.panels, self._state.smoothing
         if item is None:
+            self._fill_stack_alone(width)
             return
         self._drawn = drawn = smoothed(item, width)
         factor = self._axis.factor(item.z)
@@ -156,6 +161,7 @@ class SpectrumView(pn.viewable.Viewer):
             **({"second": drawn.second.astype(np.float32)} if self._state.dataset.second else {}),
         }  # fmt: skip
         shift = factor * (1.0 + item.z)
+        self.stack.draw(shift=shift, width=width)
         panels.rest.data = {"wave": item.wave_rest * shift, "flux": drawn.decoded}
         panels.shading["masked"].data = runs(item.masked & ~item.sky, wave)
         panels.shading["sky"].data = runs(item.sky, wave)
@@ -171,12 +177,21 @@ class SpectrumView(pn.viewable.Viewer):
         panels.residual.y_range.update(start=-limit, end=limit)
         self._fit_flux()
 
+    def _fill_stack_alone(self, width: int) -> None:
+        """Show the selected objects, in the rest frame, while none is inspected."""
+        self.stack.draw(shift=1.0, width=width)
+        if self.stack.population is not None:
+            self._axis.go_home(self.stack.population.stack.wave, 0.0)
+            self.panels.residual.xaxis.axis_label = "rest wavelength [Å]"
+            low, high = np.nanpercentile(self.stack.population.quantiles[::2], [0.5, 99.5])
+            self.panels.flux.y_range.update(start=low, end=high)
+
     def _fit_flux(self) -> None:
         """Fit the height of the flux to the pixels asked for."""
         item, drawn = self.inspection, self._drawn
         if item is not None and drawn is not None:
             low, high = flux_limits(drawn.flux, drawn.noise, drawn.model, inside=self._fitted(item))
-            for curve in self.panels.pins.data["ys"]:
+            for curve in (*self.panels.pins.data["ys"], *self.stack.curves):
                 least, most = np.nanpercentile(curve, [0.5, 99.5])
                 low, high = min(low, least), max(high, most)
             self.panels.flux.y_range.update(start=low, end=high)
@@ -231,18 +246,3 @@ class SpectrumView(pn.viewable.Viewer):
         x_range = self._axis.x_range
         width = float((inner_size(self.panels.flux) or (600, 0))[0])
         self.lines.show(found, start=x_range.start, end=x_range.end, width=width)
-
-
-def told(dataset: Dataset, item: Inspection) -> str:
-    """Return how well two models draw an object, in words; empty without a second model."""
-    second = dataset.second
-    if second is None:
-        return ""
-    if item.second is None:
-        return f"The model of {second.name} does not know the wavelength grid of this spectrum."
-    pairs = ((dataset.name, item.model), (second.name, item.second))
-    reduced = [
-        (name, misfit(item.spectra, np.nan_to_num(flux)[None], np.isfinite(flux)[None]).reduced[0])
-        for name, flux in pairs
-    ]
-    return "Reduced χ²: " + ", ".join(f"{value:.3f} {name}" for name, value in reduced) + "."

@@ -35,6 +35,7 @@ NAMES = {
     "lines": "lines",
     "height": "flux_range",
     "over": "overplot_neighbours",
+    "stack": "overplot_selection",
     "pins": "pins",
     "stacked": "stacked",
     "window": "window",

@@ -128,6 +128,9 @@ class Choices(param.Parameterized):
         doc="Pixels that the height of the flux panel fits.",
     )  # type: ignore[assignment]
     overplot_neighbours: bool = param.Boolean(False, doc="Draw the neighbours' spectra too.")  # type: ignore[assignment]
+    overplot_selection: bool = param.Boolean(
+        False, doc="Draw the stack of the selected objects too."
+    )  # type: ignore[assignment]
     pins: list[str] = param.List(
         [], item_type=str, bounds=(0, MOST_PINS), doc="`object_id` of objects drawn for comparison."
     )  # type: ignore[assignment]

@@ -8,6 +8,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from explorer.components.wrapping import wrapping
 from explorer.state.state import ExplorerState
 from explorer.theme.text import PLAIN, SMALL, line
 from explorer.tracks.result import track_maker
@@ -41,9 +42,7 @@ class DrawingTools(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the widgets in a row."""
-        return pn.Row(
-            self.freehand, self.by_knots, self.hint, sizing_mode="stretch_width", margin=0
-        )
+        return wrapping(self.freehand, self.by_knots, self.hint)
 
     def _choose(self, mode: str, wanted: bool) -> None:
         if wanted:

@@ -9,6 +9,7 @@ import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
+from explorer.components.wrapping import wrapping
 from explorer.latents.basis import RAW, ROTATED
 from explorer.state.state import ExplorerState
 from explorer.theme.text import SMALL
@@ -76,10 +77,9 @@ class TrackRecipes(pn.viewable.Viewer):
             LATENT: [self.axes, self.latent, self.held, self.go_latent],
         }  # fmt: skip
         return pn.Column(
-            pn.Row(self.recipe, self.n_knot, sizing_mode="stretch_width", margin=(6, 0, 0, 0)),
+            wrapping(self.recipe, self.n_knot, margin=(6, 0, 0, 0)),
             *(
-                pn.Row(*widgets, visible=self.recipe.param.value.rx() == name,
-                       sizing_mode="stretch_width", margin=0)
+                wrapping(*widgets, visible=self.recipe.param.value.rx() == name)
                 for name, widgets in rows.items()
             ),
             sizing_mode="stretch_width", margin=0,

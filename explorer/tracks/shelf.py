@@ -8,6 +8,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from explorer.components.wrapping import wrapping
 from explorer.server.notices import report
 from explorer.state.state import ExplorerState
 from explorer.theme.text import SMALL, line
@@ -51,8 +52,7 @@ class TrackShelf(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the widgets in a row."""
         return pn.Column(
-            pn.Row(self.title, self.save, self.saved, self.open, margin=0,
-                   sizing_mode="stretch_width"),
+            wrapping(self.title, self.save, self.saved, self.open),
             *([self.message] if self.store.notice else []),
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip

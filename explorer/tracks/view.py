@@ -12,6 +12,7 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
+from explorer.components.wrapping import wrapping
 from explorer.export.download import Download
 from explorer.export.export import Exported
 from explorer.server.latest import Latest
@@ -88,12 +89,11 @@ class TracksView(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return recipes, figures and the shelf of saved tracks."""
-        wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
         contents = {SPECTRA: self.spectra, TRENDS: self.trends, PLANES: self.planes}
         return pn.Column(
             self.recipes,
             self.shelf,
-            pn.Row(self.part, self.knot, self.export, **wide),
+            wrapping(self.part, self.knot, self.export),
             self.message,
             *(
                 pn.Column(

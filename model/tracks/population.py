@@ -17,6 +17,8 @@ from model.tracks.stack import Stack, rest_frame, stack_rest
 
 QUANTILES = (0.16, 0.5, 0.84)
 """Of the spread of a group: its median and the middle 68 %."""
+MOST_READ = 300
+"""Objects of a group that are read, drawn at random."""
 LEAST_PIXELS = 5
 """Pixels of a window that a spectrum must show to be divided by its median there."""
 MEDIAN_ERROR = np.sqrt(np.pi / 2)
@@ -53,7 +55,7 @@ def read_populations(
     model: SpectrumModel,
     groups: Mapping[str, IndexArray],
     *,
-    most: int = 300,
+    most: int = MOST_READ,
     seed: int = 0,
     window: tuple[float, float] | None = None,
     norms: FloatArray | None = None,
