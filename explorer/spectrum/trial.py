@@ -13,7 +13,7 @@ from bokeh.models import ColumnDataSource, Range1d
 
 from explorer.components.wrapping import wrapping
 from explorer.server.latest import Latest
-from explorer.server.messages import together
+from explorer.server.messages import afterwards, together
 from explorer.spectrum.inspection import inspect
 from explorer.state.dataset import Dataset
 from explorer.state.guest import Guest
@@ -63,6 +63,12 @@ class TrialView(pn.viewable.Viewer):
         self.scan.on_click(lambda _event: self._scan())
         state.param.watch(lambda *_: self._begin(), ["selected", "guest", "trying"])
         state.param.watch(lambda *_: self._follow(), "trial_z")
+        self._content = pn.Column(
+            wrapping(self.slider, self.box, self.back, self.scan),
+            self.words,
+            pn.pane.Bokeh(self.figure, sizing_mode="stretch_width", height=HEIGHT, margin=0),
+            sizing_mode="stretch_width", margin=0, visible=False,
+        )  # fmt: skip
         self._begin()
 
     def _figure(self) -> Any:  # noqa: ANN401 - Bokeh's figure
@@ -87,12 +93,7 @@ class TrialView(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return slider, box, buttons and figure; shown while the trial is open."""
-        return pn.Column(
-            wrapping(self.slider, self.box, self.back, self.scan),
-            self.words,
-            pn.pane.Bokeh(self.figure, sizing_mode="stretch_width", height=HEIGHT, margin=0),
-            sizing_mode="stretch_width", margin=0, visible=self._state.param.trying.rx(),
-        )  # fmt: skip
+        return self._content
 
     # What the user does.
 
@@ -137,21 +138,23 @@ class TrialView(pn.viewable.Viewer):
         chosen, dataset = state.chosen, state.dataset
         if not state.trying:
             state.trial_z = None
+            self._content.visible = False
+            return  # a click need not wait for what is not seen
         for name, source in self.sources.items():
             if name != "own" and len(source.data["z"]):
                 source.data = {"z": [], "chi2": []}
         self.words.object = "" if chosen is not None else "Select an object first."
         for widget in (self.slider, self.box, self.back, self.scan):
             widget.disabled = chosen is None
+        # What changes while a browser opens the trial may be lost: it is opened when all is sent.
+        afterwards(lambda: self._content.param.update(visible=state.trying))
         if chosen is None:
             return
-        # Also while the trial is closed: what changes while a browser opens it may be lost.
         self._own = redshift_of(dataset, chosen)
         self._fill(low=max(LOWEST, self._own - REACH), high=self._own + REACH, z=self._own)
-        if state.trying:
-            self._encoding.submit(
-                lambda: (chosen, trials(dataset, chosen, None)), lambda made: self._show_own(*made)
-            )
+        self._encoding.submit(
+            lambda: (chosen, trials(dataset, chosen, None)), lambda made: self._show_own(*made)
+        )
 
     def _show_own(self, chosen: int | Guest, made: Trials) -> None:
         if chosen == self._state.chosen:
