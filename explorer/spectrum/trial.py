@@ -147,7 +147,7 @@ class TrialView(pn.viewable.Viewer):
         for widget in (self.slider, self.box, self.back, self.scan):
             widget.disabled = chosen is None
         # What changes while a browser opens the trial may be lost: it is opened when all is sent.
-        afterwards(lambda: self._content.param.update(visible=state.trying))
+        afterwards(self._open)
         if chosen is None:
             return
         self._own = redshift_of(dataset, chosen)
@@ -155,6 +155,9 @@ class TrialView(pn.viewable.Viewer):
         self._encoding.submit(
             lambda: (chosen, trials(dataset, chosen, None)), lambda made: self._show_own(*made)
         )
+
+    def _open(self) -> None:
+        self._content.visible = self._state.trying
 
     def _show_own(self, chosen: int | Guest, made: Trials) -> None:
         if chosen == self._state.chosen:
