@@ -19,6 +19,7 @@ N_COMPONENT = 10
 N_ITERATION = 20
 CONVERGED = 1e-3
 """Root mean square change of the filled pixels, over that of the spectra, that ends the fit."""
+_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -51,17 +52,41 @@ class Infill:
             observed: Which pixels are known, same shape.
         """
         filled = np.where(observed, flux, 0).astype(np.float32)
+        products = _products(self.components)
         for row in np.flatnonzero(~observed.all(axis=1)):
-            known = observed[row]
-            mean, vectors = self.mean[known].astype(float), self.components[:, known].astype(float)
-            values = flux[row, known].astype(float)
-            size, usual = (float((item**2).sum()) ** 0.5 for item in (values, mean))
-            scale = size / usual if size > 0 and usual > 0 else 1.0
-            normal = vectors @ vectors.T + np.diag(self.ridge)
-            coefficients = np.linalg.solve(normal, vectors @ (values / scale - mean))
-            predicted = self.mean[~known] + coefficients @ self.components[:, ~known]
-            filled[row, ~known] = scale * predicted
+            one = slice(row, row + 1)
+            filled[one] = self._filled(flux[one], observed[one], products)
         return filled
+
+    def fill_together(self, flux: FloatArray, observed: BoolArray) -> FloatArray:
+        """Return what `fill` does but for rounding, which what stands beside a spectrum moves."""
+        filled = np.where(observed, flux, 0).astype(np.float32)
+        products = _products(self.components)
+        gaps = np.flatnonzero(~observed.all(axis=1))
+        for start in range(0, len(gaps), _ROWS):
+            some = gaps[start : start + _ROWS]
+            filled[some] = self._filled(flux[some], observed[some], products)
+        return filled
+
+    def _filled(self, flux: FloatArray, observed: BoolArray, products: FloatArray) -> FloatArray:
+        """Return filled spectra, float64; `products` are those of the components."""
+        known = observed.astype(float)
+        values, mean = np.where(observed, flux, 0).astype(float), self.mean.astype(float)
+        size, usual = np.sqrt((values**2).sum(axis=1)), np.sqrt(known @ mean**2)
+        both = (size > 0) & (usual > 0)
+        scale = (np.where(both, size, 1.0) / np.where(both, usual, 1.0))[:, None]
+        n = len(self.components)
+        normal = (known @ products).reshape(-1, n, n) + np.diag(self.ridge)
+        right = (values / scale - known * mean) @ self.components.T.astype(float)
+        coefficients = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
+        predicted = scale * (mean + coefficients @ self.components.astype(float))
+        return np.where(observed, flux, predicted)
+
+
+def _products(components: FloatArray) -> FloatArray:
+    """Return products of each pair of components in each pixel, shape (n_rest, n * n)."""
+    vectors = components.astype(float)
+    return (vectors[:, None] * vectors).reshape(-1, vectors.shape[1]).T
 
 
 def fit_infill(
@@ -99,7 +124,7 @@ def fit_infill(
     changes: list[float] = []
     infill = _components(filled, n_component)
     for _ in range(n_iteration):
-        last, filled = filled, infill.fill(flux, observed)
+        last, filled = filled, infill.fill_together(flux, observed)
         changed = (filled - last)[~observed]
         changes.append(float(np.sqrt((changed**2).mean())) / scale if changed.size else 0.0)
         infill = _components(filled, n_component)
