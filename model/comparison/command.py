@@ -22,14 +22,18 @@ import numpy as np
 from data.atomic import replacing
 from data.commands import setting
 from data.json_file import write_json
+from data.rest_frame.preparation import PREPARATIONS
 from data.source import open_source
 from model.comparison.figures import draw_errors, draw_invariance, draw_noise, draw_zooms
 from model.comparison.measures import Measures, measure_model
 from model.comparison.sample import ALL, Sample, draw_sample
+from model.dense.prepared_source import suitable
 from model.device import choose_device
 from model.interface import SpectrumModel
 from model.splits import evenly, split_source
 from model.store.storage import load_model, read_model_info
+
+OBSERVED = "observed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,12 @@ class CompareConfig:
         help="objects: the test part of the survey, or all (one the models never saw)",
         default="test",
         choices=("test", "all"),
+    )
+    pixels: str = setting(
+        help="errors on the pixels observed, or on the wider rest-frame ones of a paper (objects "
+        "that suit its preparation)",
+        default=OBSERVED,
+        choices=(OBSERVED, *PREPARATIONS),
     )
     object_class: str = setting(help="class to measure on (any = all)", default="any")
     most: int = setting(help="objects at most, evenly spaced", default=2000)
@@ -78,6 +88,8 @@ def compare(config: CompareConfig) -> None:
     splits = split_source(source, object_class=config.object_class, rest_first=rest_range[0])
     parts = splits.sets()
     rows = parts["test"] if config.part == "test" else np.sort(np.concatenate([*parts.values()]))
+    if config.pixels != OBSERVED:
+        rows, _ = suitable(source, rows, PREPARATIONS[config.pixels], progress=False)
     if len(rows) < 2:
         raise ValueError(f"the {config.part} part has {len(rows)} objects; use --part all")
     sample = draw_sample(
@@ -117,13 +129,14 @@ def _measured(
         "sample": sample.digest(),
         "noise_draws": config.noise_draws,
         "seed": config.seed,
-    }
+    } | ({} if config.pixels == OBSERVED else {"pixels": config.pixels})
     folder = config.out / "models" / name.replace("/", "_")
     kept = Measures.load(folder, job)
     if kept is None:
         kept = measure_model(
-            model, sample, n_draw=config.noise_draws, seed=config.seed, name=name, progress=True
-        )
+            model, sample, n_draw=config.noise_draws, seed=config.seed, name=name, progress=True,
+            pixels=PREPARATIONS.get(config.pixels),
+        )  # fmt: skip
         kept.numbers["job"] = job
         kept.save(folder)
     return kept
@@ -138,12 +151,13 @@ def _write(config: CompareConfig, sample: Sample, measured: Mapping[str, Measure
         "n_object": len(sample.rows),
         "classes": {name: len(places) for name, places in sample.groups().items()},
         "rest_range": sample.rest_range,
+        "pixels": config.pixels,
         "models": {name: item.numbers for name, item in measured.items()},
         "runs": runs(measured),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {name: version(name) for name in ("torch", "numpy")},
     })  # fmt: skip
-    table = as_text(sample, measured)
+    table = as_text(sample, measured, pixels=config.pixels)
     with replacing(out / "comparison.md") as partial:
         partial.write_text(table + "\n", encoding="utf-8")
     draw_errors(measured, out / "errors.png")
@@ -178,23 +192,28 @@ def runs(measured: Mapping[str, Measures]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def as_text(sample: Sample, measured: Mapping[str, Measures]) -> str:
+def as_text(sample: Sample, measured: Mapping[str, Measures], *, pixels: str = OBSERVED) -> str:
     """Return the table in Markdown: a row for each model."""
     groups = sample.groups()
     head = ["model", "kind", "latents", *(f"{g} ({len(p)})" for g, p in groups.items()),
-            "ds_aug / ds_rand"]  # fmt: skip
+            "broad Hα", "ds_aug / ds_rand"]  # fmt: skip
     lines = [head, ["---"] * len(head)]
     for name, item in measured.items():
         numbers = item.numbers
-        errors = [numbers["error"][group]["mean"] for group in groups]
+        errors = [numbers["error"][group] for group in groups]
+        broad = numbers.get("broad_halpha", {}).get("median")
         lines.append([
             name, numbers["kind"], str(numbers["n_latent"]),
-            *("" if error is None else f"{error:.3f}" for error in errors),
+            *("" if error["mean"] is None else f"{error['mean']:.3f} ({error['median']:.3f})"
+              for error in errors),
+            "" if broad is None else f"{broad:.2f}",
             f"{100 * numbers['invariance']['ratio']:.1f} %",
         ])  # fmt: skip
     low, high = sample.rest_range
+    where = "" if pixels == OBSERVED else f" on the pixels of {pixels}"
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + (
-        f"\n\nMean weighted squared error a pixel ((x - x')^2 / sigma^2; noise alone: 1) over "
-        f"rest-frame {low:.0f}-{high:.0f} Angstrom, by class (objects); distance of latents to "
+        f"\n\nMean (median) weighted squared error a pixel{where} ((x - x')^2 / sigma^2; noise "
+        f"alone: 1) over rest-frame {low:.0f}-{high:.0f} Angstrom, by class (objects); width of "
+        "broad H-alpha in the model over that in the spectrum, median; distance of latents to "
         "those of a redshifted copy over that to a random other."
     )

@@ -14,7 +14,11 @@ from data.arrays import FloatArray
 from data.atomic import replacing
 from data.json_file import read_json, write_json
 from data.parts import read_parts
+from data.rest_frame.preparation import Preparation
+from data.spectra import Spectra
+from model.comparison.broad_lines import measure_broad_lines
 from model.comparison.noise import measure_sensitivity
+from model.comparison.rest_pixels import rest_errors
 from model.comparison.sample import Sample
 from model.evaluation.invariance import measure_invariance
 from model.interface import SpectrumModel
@@ -28,8 +32,8 @@ class Measures:
     """One model, measured.
 
     Attributes:
-        numbers: JSON-ready: `kind`, `n_latent`, `n_rest`, `error` (by class), `noise`,
-            `invariance`, and `job`, what they depend on.
+        numbers: JSON-ready: `kind`, `n_latent`, `n_rest`, `error` (by class), `broad_halpha`,
+            `noise`, `invariance`, and `job`, what they depend on.
         wave_rest: Rest-frame wavelengths of the model, Angstrom, shape (n_rest,).
         examples: Decoded spectra of the objects drawn, shape (n_example, n_rest).
     """
@@ -58,7 +62,14 @@ class Measures:
 
 
 def measure_model(
-    model: SpectrumModel, sample: Sample, *, n_draw: int, seed: int, name: str, progress: bool
+    model: SpectrumModel,
+    sample: Sample,
+    *,
+    n_draw: int,
+    seed: int,
+    name: str,
+    progress: bool,
+    pixels: Preparation | None = None,
 ) -> Measures:
     """Measure a model on a sample.
 
@@ -69,6 +80,7 @@ def measure_model(
         seed: Of noise, redshifts and random pairs.
         name: Of the model, on the bar.
         progress: Show a bar.
+        pixels: Rest-frame pixels that errors are of; None = those observed.
     """
     latents = np.empty((len(sample.rows), model.n_latent), np.float32)
     errors = np.empty(len(sample.rows))
@@ -77,16 +89,14 @@ def measure_model(
         for places, spectra in read_parts(sample.source, sample.rows[start : start + ROWS]):
             at = start + places
             latents[at] = model.encode(spectra)
-            flux, covered = model.reconstruct(latents[at], spectra.z, spectra.grid)
-            rest = spectra.wave / (1 + spectra.z)[:, None]
-            inside = (rest >= sample.rest_range[0]) & (rest <= sample.rest_range[1])
-            errors[at] = misfit(spectra, flux, covered & inside).reduced
+            errors[at] = _errors(model, spectra, latents[at], sample, pixels)
     numbers: dict[str, Any] = {
         "kind": model.kind,
         "n_latent": model.n_latent,
         "n_rest": model.rest_grid.n_pixel,
         "error": {group: _summary(errors[places]) for group, places in sample.groups().items()},
     }
+    numbers["broad_halpha"] = measure_broad_lines(model, sample)
     moved = measure_invariance(model, sample.source, sample.rows, seed=seed)
     numbers["invariance"] = {
         "ds_aug": float(moved.moved.mean()),
@@ -97,6 +107,24 @@ def measure_model(
         noise = measure_sensitivity(model, sample, latents, n_draw=n_draw, seed=seed)
         numbers["noise"] = noise.to_dict()
     return Measures(numbers=numbers, wave_rest=model.wave_rest, examples=_decoded(model, sample))
+
+
+def _errors(
+    model: SpectrumModel,
+    spectra: Spectra,
+    latents: FloatArray,
+    sample: Sample,
+    pixels: Preparation | None,
+) -> FloatArray:
+    """Return the weighted mean squared error of each spectrum, shape (n_galaxy,)."""
+    low, high = sample.rest_range
+    if pixels is not None:
+        return rest_errors(
+            model, spectra, latents, preparation=pixels, rest_range=sample.rest_range
+        )
+    flux, covered = model.reconstruct(latents, spectra.z, spectra.grid)
+    rest = spectra.wave / (1 + spectra.z)[:, None]
+    return misfit(spectra, flux, covered & (rest >= low) & (rest <= high)).reduced
 
 
 def _summary(errors: FloatArray) -> dict[str, Any]:
