@@ -88,12 +88,6 @@ class LineSpread(nn.Module):
         offset = torch.arange(size) - size // 2
         self.kernel = nn.Parameter(torch.exp(-0.5 * offset.float() ** 2))
 
-    @torch.no_grad()
-    def start_sharp(self) -> None:
-        """Start from a kernel that does not blur."""
-        self.kernel.zero_()
-        self.kernel[len(self.kernel) // 2] = 1.0
-
     def forward(self, flux: Tensor) -> Tensor:
         """Return the blurred flux, shape of `flux`: (n_galaxy, n_pixel)."""
         kernel = (self.kernel / self.kernel.sum()).to(flux.dtype)

@@ -25,11 +25,12 @@ from data.spectra import SpectrumSource
 from model.linear.fit import fit_pca
 from model.linear.pca import PCA, PCAConfig
 from model.losses import rest_weight, similarity_loss
-from model.networks.decoder import LineSpread, Speculator
+from model.networks.decoder import Speculator
 from model.networks.spender import Spender
 from model.rest_frame_model import ROWS
 from model.training.component_likelihood import ComponentLikelihood
 from model.training.course.schedule import one_cycle
+from model.training.deconvolution import before_line_spread
 from model.training.guide import Guide
 from model.training.settings import LossSettings
 
@@ -101,9 +102,6 @@ def fit_guide(
     guide = _fit_together(
         model, pca, likelihood, source, rows, losses, seed, weight_rest, limit, progress
     )
-    for line_spread in model.line_spreads.values():
-        assert isinstance(line_spread, LineSpread)
-        line_spread.start_sharp()  # the decoder was fitted to spectra that are blurred already
     return guide.requires_grad_(False).eval()
 
 
@@ -125,16 +123,19 @@ def _fit_together(
         guide = Guide(pca, model.n_latent)
         head = nn.Linear(_last_linear(model).in_features, pca.n_latent)
     blocks = np.array_split(rows, -(-len(rows) // ROWS))
-    spectra = (source.read(block.tolist()) for block in blocks)
+    read = (source.read(block.tolist()) for block in blocks)
     coefficients = torch.cat(
         [
             guide.components(*map(torch.tensor, (item.flux, item.ivar, item.z)), grid=source.grid)
-            for item in spectra
+            for item in read
         ]
     )
     fit = _Fit(model, guide, head, likelihood, coefficients, losses, seed, weight_rest)
     fit.run(limit, progress)
-    _set_last_layer(model, head, pca)
+    axes = pca.components * pca.variance.sqrt()[:, None]
+    z = float(np.median(source.catalog["z"].to_numpy()[rows]))
+    spectra = before_line_spread(model, torch.vstack([pca.mean, axes]), grid=source.grid, z=z)
+    _set_last_layer(model, head, spectra)
     return guide
 
 
@@ -233,11 +234,17 @@ def _last_linear(model: Spender) -> nn.Linear:
 
 
 @torch.no_grad()
-def _set_last_layer(model: Spender, head: nn.Linear, pca: PCA) -> None:
-    """Let the decoder's last layer give spectra where `head` gives coefficients."""
+def _set_last_layer(model: Spender, head: nn.Linear, spectra: Tensor) -> None:
+    """Let the decoder's last layer give spectra where `head` gives coefficients.
+
+    Args:
+        model: Its decoder is changed.
+        head: From the last hidden layer to coefficients.
+        spectra: Mean, then what each coefficient adds, shape (1 + n_component, n_rest).
+    """
     last, activation = _last_linear(model), model.decoder.mlp[-1]
-    axes = (pca.components * pca.variance.sqrt()[:, None]).T  # (n_rest, n_component)
+    mean, axes = spectra[0], spectra[1:].T
     last.weight.copy_(axes @ head.weight)
-    last.bias.copy_(pca.mean + axes @ head.bias - model.decoder.offset)
+    last.bias.copy_(mean + axes @ head.bias - model.decoder.offset)
     if isinstance(activation, Speculator):
         activation.gamma.fill_(1.0)  # the identity, to be bent by the training
