@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -52,9 +55,7 @@ class DenseObjective(nn.Module):
             guidance: Not used.
         """
         share = len(batch.z) * world / batch.n_global
-        devices = [batch.flux.device] if batch.flux.is_cuda else []
-        with torch.random.fork_rng(devices):
-            torch.manual_seed(generator.initial_seed())
+        with self._dropout_seeded(generator):
             mean, log_variance = self.model.encode_prepared(batch.flux)
             mean, log_variance = mean.float(), log_variance.float()
             draw = torch.randn(mean.shape, generator=generator, device=mean.device)
@@ -72,6 +73,20 @@ class DenseObjective(nn.Module):
             losses["discrepancy"] = discrepancy(gather(latents, batch, world), prior)
             total = total + (self.mmd - 1) * self.model.n_latent * losses["discrepancy"]
         return {"loss": total, **losses}
+
+    @contextmanager
+    def _dropout_seeded(self, generator: torch.Generator) -> Iterator[None]:
+        """Let dropout follow from the generator's seed; without dropout do nothing.
+
+        Seeding reaches for every kind of device there could be, a tenth of a small network's step.
+        """
+        if not self.model.config.dropout:
+            yield
+            return
+        devices = [generator.device] if generator.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(generator.initial_seed())
+            yield
 
     def misfit_each(self, batch: Batch) -> Tensor:
         """Return the misfit of each spectrum, to find those that make it not finite."""
