@@ -36,7 +36,7 @@ from model.evaluation.figures import draw_distances, draw_example
 from model.evaluation.invariance import Invariance, measure_invariance
 from model.interface import SpectrumModel
 from model.losses import CONTRAST, SLOPE, TOLERANCE
-from model.refinement.refine import RefiningModel
+from model.refinement.refining_model import RefiningModel
 from model.refinement.support import latent_support
 from model.splits import evenly, split_source
 from model.store.card import EVALUATION, write_card

@@ -16,7 +16,7 @@ Melchior+2022 (arXiv:2211.07890), Liang+2022 (two latents), Liang+2023 (arXiv:23
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -26,43 +26,15 @@ from torch import Tensor, nn
 from data.arrays import BoolArray, FloatArray, IntArray
 from data.grid import WaveGrid
 from data.spectra import Spectra
-from model.losses import fit_amplitude
 from model.networks.config import SpenderConfig
 from model.networks.decoder import Decoder, LineSpread
 from model.networks.encoder import Encoder, attention_offset, channels_of
+from model.networks.reconstruction import Reconstruction
 from model.networks.redshift import redshift
 from model.networks.weights import load_weights
 
 BATCH = 128
 """Spectra encoded or decoded at once by the NumPy methods."""
-
-
-class Reconstruction(NamedTuple):
-    """What a forward pass gives.
-
-    Attributes:
-        latents: Shape (n_galaxy, n_latent).
-        rest: Rest-frame model, shape (n_galaxy, n_rest).
-        flux: Observed-frame model, 0 outside the rest range, shape (n_galaxy, n_pixel).
-        valid: True where the rest range reaches, shape of `flux`.
-    """
-
-    latents: Tensor
-    rest: Tensor
-    flux: Tensor
-    valid: Tensor
-
-    def fitted(self, flux: Tensor, ivar: Tensor) -> Reconstruction:
-        """Return the models in the amplitude that fits the data best.
-
-        For spectra that are not normalised: the encoder does not see amplitudes.
-
-        Args:
-            flux: Observed flux, shape (n_galaxy, n_pixel).
-            ivar: Its inverse variance, same shape.
-        """
-        amplitude = fit_amplitude(flux, ivar * self.valid, self.flux)[:, None]
-        return self._replace(rest=amplitude * self.rest, flux=amplitude * self.flux)
 
 
 class Spender(nn.Module):

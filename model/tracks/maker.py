@@ -19,22 +19,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import KDTree
 
 from data.arrays import BoolArray, FloatArray, IntArray
 from model.atlas.neighbours import Neighbours
 from model.latent_axes import middle, principal_axes, spread
 from model.tracks.knots import ENOUGH, count_support, even_knots
+from model.tracks.neighbour_graph import NeighbourGraph
 from model.tracks.track import Track
 
 BARYCENTRE = 24
 """Objects nearest on the map whose latents are averaged to lift a drawn knot."""
 MEMBERS = 100
 """Objects kept with each knot: those whose spectra stand behind it."""
-PATH_NEIGHBOURS = 12
-"""Edges of each object that shortest paths may take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,18 +137,12 @@ class TrackMaker:
         Raises:
             ValueError: No chain of neighbours connects the two.
         """
-        length, before = dijkstra(
-            self._graph, directed=False, indices=start, return_predecessors=True
-        )
-        if not np.isfinite(length[stop]):
+        rows = self._graph.path(start, stop)
+        if not rows:
             raise ValueError(
                 f"{self.ids[start]} and {self.ids[stop]} lie on separate islands: no chain of "
-                f"{PATH_NEIGHBOURS} nearest neighbours connects them; draw the track instead"
+                f"{self._graph.k} nearest neighbours connects them; draw the track instead"
             )
-        rows = [stop]
-        while rows[-1] != start:
-            rows.append(int(before[rows[-1]]))
-        rows.reverse()
         if len(rows) < 2:
             raise ValueError("a path needs two different objects")
         scale = spread(self.latents)
@@ -245,17 +236,8 @@ class TrackMaker:
         return {str(object_id): row for row, object_id in enumerate(self.ids)}
 
     @cached_property
-    def _graph(self) -> csr_array:
-        graph = self.neighbours.first(min(PATH_NEIGHBOURS, self.neighbours.k))
-        n = len(graph)
-        starts = np.arange(0, n * graph.k + 1, graph.k)
-        scaled = (self.latents / spread(self.latents)).astype(np.float32)
-        length = np.empty((n, graph.k))
-        for edge in range(graph.k):
-            length[:, edge] = np.linalg.norm(scaled[graph.indices[:, edge]] - scaled, axis=1)
-        # A distance of 0 would mean "no edge" to the sparse graph.
-        length = np.maximum(length.ravel(), 1e-9)
-        return csr_array((length, graph.indices.ravel(), starts), shape=(n, n))
+    def _graph(self) -> NeighbourGraph:
+        return NeighbourGraph(self.latents, self.neighbours)
 
 
 def _nearest(latents: FloatArray, rows: IntArray, at: FloatArray) -> IntArray:

@@ -21,7 +21,7 @@ from model.batches.loader import BatchLoader
 from model.losses import SLOPE
 from model.training.any_objective import AnyObjective
 from model.training.config import CHECKPOINT, TrainConfig
-from model.training.course.history import History, ProgressBar
+from model.training.course.history import History, ProgressBar, validation_row
 from model.training.course.schedule import FLAT_VALIDATIONS, Clock, guidance, learning_rate
 from model.training.course.state import TrainingState
 from model.training.course.stop_signals import stop_signals
@@ -228,25 +228,10 @@ class Trainer:
         elif position.stale and position.stale % FLAT_VALIDATIONS == 0:
             position.drops += 1
         if history is not None:
-            history.add(self._row(valid, progress, seconds))
+            row = validation_row(position, valid, seconds=seconds, n_batch=len(self.train_batches))
+            rate, k1 = self._rate(progress)[0], self.config.losses.slope(progress)
+            history.add({**row, "learning_rate": rate, "k1": k1})
         position.start_sums(self.clock.seconds)
-
-    def _row(self, valid: dict[str, float], progress: float, seconds: float) -> dict[str, float]:
-        """Return a row of the history."""
-        position = self.state.position
-        means = position.means()
-        elapsed = max(seconds - position.last_valid_seconds, 1e-9)
-        return {
-            "step": position.step,
-            "epoch": round(position.epoch + position.batch / len(self.train_batches), 4),
-            "seconds": round(seconds, 2),
-            "learning_rate": self._rate(progress)[0],
-            "k1": self.config.losses.slope(progress),
-            "spectra_per_s": round(position.n_summed / elapsed, 2),
-            "gradient_norm": means.pop("gradient_norm", 0.0),
-            **{f"train_{name}": value for name, value in means.items()},
-            **{f"valid_{name}": value for name, value in valid.items()},
-        }
 
     def _save(self) -> None:
         """Write the checkpoint; the first process of all does."""

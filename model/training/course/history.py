@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from data.atomic import replacing
+from model.training.course.position import Position
 
 LOSSES = (
     "loss", "fidelity", "similarity", "consistency", "misfit", "divergence", "discrepancy",
@@ -28,6 +29,28 @@ COLUMNS = (
 )
 
 Row = dict[str, float]
+
+
+def validation_row(position: Position, valid: Row, *, seconds: float, n_batch: int) -> Row:
+    """Return what a validation finds, as a row of the history.
+
+    Args:
+        position: Where the training is.
+        valid: Means of the validation losses, by name.
+        seconds: Training time before it.
+        n_batch: Batches of an epoch.
+    """
+    means = position.means()
+    elapsed = max(seconds - position.last_valid_seconds, 1e-9)
+    return {
+        "step": position.step,
+        "epoch": round(position.epoch + position.batch / n_batch, 4),
+        "seconds": round(seconds, 2),
+        "spectra_per_s": round(position.n_summed / elapsed, 2),
+        "gradient_norm": means.pop("gradient_norm", 0.0),
+        **{f"train_{name}": value for name, value in means.items()},
+        **{f"valid_{name}": value for name, value in valid.items()},
+    }
 
 
 class History:
