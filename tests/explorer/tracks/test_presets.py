@@ -1,5 +1,6 @@
 """Presets of tracks: which there are, whom they are made of, and what their ends hold."""
 
+import re
 from types import SimpleNamespace
 from typing import cast
 
@@ -8,11 +9,13 @@ import pandas as pd
 import pytest
 
 from data.lines.classes import BROAD_AGN, EMISSION_LINE, NARROW_AGN, QUIESCENT
+from explorer.start_page import DEMO
 from explorer.state.dataset import Dataset
 from explorer.tracks.classes import AGN, ALL, STARS, choices, rows_of
-from explorer.tracks.presets import FORMER, PRESETS, End, presets_of
+from explorer.tracks.presets import FORMER, PRESETS, End, percentiles_of, presets_of
 from explorer.tracks.purity import name_ends, purity
 from model.atlas.atlas import Atlas
+from model.latent_axes import rising_along
 
 CLASSES = [QUIESCENT] * 6 + [EMISSION_LINE] * 3 + [NARROW_AGN] * 2 + [BROAD_AGN]
 
@@ -67,3 +70,18 @@ def test_ends_say_their_purity() -> None:
     assert name_ends(dataset(), ends, values, [0, 50, 100]) == (
         "First bin: 100 % quiescent (of 5 measured); last bin: 67 % emission-line (of 3 measured)."
     )
+
+
+def test_ends_deserve_their_names_in_the_demo() -> None:
+    """Its mocks are ones that its model never saw."""
+    demo = Dataset(Atlas(DEMO))
+    for name, preset in presets_of(demo).items():
+        if preset.ends is None:
+            continue
+        values = rising_along(
+            demo.atlas.latents, demo.numeric(preset.column), rows_of(demo, preset.classes)
+        )
+        told = name_ends(demo, preset.ends, values, percentiles_of(preset.percentiles))
+        shares = [int(share) for share in re.findall(r"(\d+) %", told)]
+        assert len(shares) == 2, name
+        assert min(shares) >= 80, f"{name}: {told}"
