@@ -37,7 +37,7 @@ class NeighbourGraph:
     def path(self, start: int, stop: int) -> list[int]:
         """Return the rows of the shortest chain, both ends included; empty if there is none."""
         length, before = dijkstra(
-            self._edges, directed=False, indices=start, return_predecessors=True
+            self.edges, directed=False, indices=start, return_predecessors=True
         )
         if not np.isfinite(length[stop]):
             return []
@@ -47,7 +47,8 @@ class NeighbourGraph:
         return rows[::-1]
 
     @cached_property
-    def _edges(self) -> csr_array:
+    def edges(self) -> csr_array:
+        """Lengths of the edges, shape (n_galaxy, n_galaxy)."""
         graph = self.neighbours.first(self.k)
         n = len(graph)
         starts = np.arange(0, n * graph.k + 1, graph.k)

@@ -134,7 +134,7 @@ def test_shortest_path_is_the_shortest(rng):
     assert (rows[0], rows[-1]) == (start, stop)
     scaled = latents / spread(latents)
     length = np.linalg.norm(np.diff(scaled[rows], axis=0), axis=1).sum()
-    expected = bellman_ford(maker._graph, directed=False, indices=start)[stop]
+    expected = bellman_ford(maker._graph.edges, directed=False, indices=start)[stop]
     assert length == pytest.approx(expected, rel=1e-5)
     np.testing.assert_allclose(track.latents[[0, -1]], latents[[start, stop]], atol=1e-5)
     near = maker.neighbours.first(12).indices
