@@ -26,11 +26,11 @@ from model.linear.fit import fit_pca
 from model.linear.pca import PCA, PCAConfig
 from model.losses import rest_weight, similarity_loss
 from model.networks.decoder import Speculator
+from model.networks.deconvolution import before_line_spread
 from model.networks.spender import Spender
 from model.rest_frame_model import ROWS
 from model.training.component_likelihood import ComponentLikelihood
 from model.training.course.schedule import one_cycle
-from model.training.deconvolution import before_line_spread
 from model.training.guide import Guide
 from model.training.settings import LossSettings
 

@@ -10,8 +10,8 @@ from data.survey import Survey
 from data.survey_writer import SurveyWriter
 from model.losses import fidelity_each
 from model.networks.config import SpenderConfig
+from model.networks.deconvolution import blurring, deconvolved
 from model.networks.spender import Spender
-from model.training.deconvolution import blurring, deconvolved
 from model.training.guide_fit import fit_guide
 from model.training.settings import LossSettings
 
