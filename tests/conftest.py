@@ -121,23 +121,8 @@ def catalog(atlas_path: Path) -> pd.DataFrame:
 
 @pytest.fixture
 def visit(browser: Any, url: str) -> Iterator[Any]:
-    """Opens a page of the module's atlas with a query, or any other address.
+    """Opens pages of the module's atlas, for one test."""
+    from tests.browser.chromium import visiting
 
-    A bare address would select an object for its visitor; here nothing is selected unless asked.
-
-    Afterwards checks that the page complained of nothing and asked nobody else.
-    """
-    from tests.browser.chromium import Watched
-
-    opened: list[Watched] = []
-
-    def visit(query: str = "tab=Inspect", *, address: str | None = None) -> Watched:
-        opened.append(Watched(browser, f"{url}?{query}" if address is None else address))
-        opened[-1].wait_for_map()
-        return opened[-1]
-
-    yield visit
-    for watched in opened:
-        watched.page.close()
-        assert watched.errors == []
-        assert watched.outside == []
+    with visiting(browser, url) as visit:
+        yield visit

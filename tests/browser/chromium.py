@@ -184,9 +184,16 @@ class Watched:
         self.page.wait_for_function("() => new Promise(requestAnimationFrame)")
 
     def wait_for_answer(self) -> None:
-        """Wait until the server has dealt with all that the page told it before."""
-        self.page.get_by_label("Toggle theme").click()
-        self.page.wait_for_url("**theme=dark**")
+        """Wait until the server has dealt with all that the page told it before.
+
+        It answers in turn; it is asked for the other theme, and for the one there was.
+        """
+        for _there_and_back in range(2):
+            was_dark = "theme=dark" in self.page.url
+            self.page.get_by_label("Toggle theme").click()
+            self.page.wait_for_url(
+                lambda address, was_dark=was_dark: ("theme=dark" in address) != was_dark
+            )
         self.wait_for_rest()
 
     def wait_for_rest(self) -> None:
@@ -229,6 +236,28 @@ class Watched:
 
     def wait_for_text(self, text: str) -> None:
         self.page.get_by_text(text, exact=True).first.wait_for()
+
+
+@contextmanager
+def visiting(browser: Any, url: str) -> Iterator[Callable[..., Watched]]:
+    """Open pages of an atlas; afterwards check that none complained or asked anybody else.
+
+    Yields:
+        What opens a page, with a query or at another `address`. A bare address would select an
+        object for its visitor; here nothing is selected unless asked.
+    """
+    opened: list[Watched] = []
+
+    def visit(query: str = "tab=Inspect", *, address: str | None = None) -> Watched:
+        opened.append(Watched(browser, f"{url}?{query}" if address is None else address))
+        opened[-1].wait_for_map()
+        return opened[-1]
+
+    yield visit
+    for watched in opened:
+        watched.page.close()
+        assert watched.errors == []
+        assert watched.outside == []
 
 
 def choose(view: Watched, menu: str, entry: str) -> None:

@@ -1,6 +1,7 @@
 """Walks through every part of the page on the demo and on an atlas of real spectra."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from model.__main__ import main as model_main
 from model.atlas.atlas import Atlas
 from model.attribution.grad_fam import attribute
 from model.attribution.target import line_target
-from tests.browser.chromium import Watched, alone, choose, own_copy, press, search
+from tests.browser.chromium import Watched, alone, choose, own_copy, press, search, visiting
 
 pytestmark = [pytest.mark.ui, pytest.mark.slow]
 N_FILE = 120
@@ -37,17 +38,18 @@ def atlas_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return Path(atlas)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def row(catalog: pd.DataFrame) -> int:
     """A galaxy with a good spectrum and nobody near it on the map."""
     good = (catalog["snr"] > 8) & (catalog["class"] == "GALAXY") & (catalog["z"] < 0.25)
     return alone(catalog, among=good.to_numpy())
 
 
-@pytest.fixture
-def view(visit: Any, catalog: pd.DataFrame, row: int) -> Watched:
-    """The page with that galaxy selected."""
-    return visit(f"id={quote(catalog['object_id'][row])}")
+@pytest.fixture(scope="module")
+def view(browser: Any, url: str, catalog: pd.DataFrame, row: int) -> Iterator[Watched]:
+    """The page with that galaxy selected; the tests walk from one of its tabs to the next."""
+    with visiting(browser, url) as visit:
+        yield visit(f"id={quote(catalog['object_id'][row])}")
 
 
 def test_map(visit: Any, catalog: pd.DataFrame, row: int) -> None:
@@ -95,6 +97,8 @@ def test_spectrum(view: Watched, catalog: pd.DataFrame, atlas_path: Path, row: i
     view.wait_for(f"Math.abs({start} - {6510 * (1 + z)}) < 0.01")
     press(view, "rest")
     view.wait_for(f"Math.abs({start} - 6510) < 0.01")
+    press(view, "observed")
+    view.wait_for(f"Math.abs({start} - {6510 * (1 + z)}) < 0.01")
 
 
 def test_attention(view: Watched, catalog: pd.DataFrame, atlas_path: Path, row: int) -> None:
@@ -152,6 +156,21 @@ def test_latents(view: Watched) -> None:
     view.page.get_by_text("blue continuum").wait_for()
 
 
+def test_page(view: Watched, visit: Any, catalog: pd.DataFrame, row: int) -> None:
+    view.page.get_by_role("tab", name="Table").click()
+    view.wait_for_text(catalog["object_id"][0])
+    view.page.get_by_role("tab", name="About").click()
+    view.wait_for_text("Embeddings")
+    view.page.get_by_label("Toggle theme").click()
+    view.page.wait_for_url("**theme=dark**")
+    again = visit(address=view.page.url)
+    again.wait_for("get('map').background_fill_color === '#121417'")
+    again.wait_for_text("Embeddings")
+    again.wait_for(f"Math.abs(get('map selected').data.x[0] - {catalog['umap_x'][row]}) < 1e-3")
+    again.page.locator("body").press("?")
+    again.page.get_by_role("dialog").get_by_text("this list").wait_for()
+
+
 def test_outliers(view: Watched, catalog: pd.DataFrame) -> None:
     strangest = catalog["object_id"][catalog["neg_log_p"].argmax()]
     view.page.get_by_role("tab", name="Outliers").click()
@@ -179,18 +198,3 @@ def test_take_away(visit: Any, catalog: pd.DataFrame, tmp_path: Path) -> None:
         with fits.open(tmp_path / entry) as hdus:  # spectra of several grids: a table for each
             tables = [hdu.data for hdu in hdus if hdu.name.startswith("CATALOG")]
         assert [name for table in tables for name in table["object_id"]] == wanted, entry
-
-
-def test_page(view: Watched, visit: Any, catalog: pd.DataFrame, row: int) -> None:
-    view.page.get_by_role("tab", name="Table").click()
-    view.wait_for_text(catalog["object_id"][0])
-    view.page.get_by_role("tab", name="About").click()
-    view.wait_for_text("Embeddings")
-    view.page.get_by_label("Toggle theme").click()
-    view.page.wait_for_url("**theme=dark**")
-    again = visit(address=view.page.url)
-    again.wait_for("get('map').background_fill_color === '#121417'")
-    again.wait_for_text("Embeddings")
-    again.wait_for(f"Math.abs(get('map selected').data.x[0] - {catalog['umap_x'][row]}) < 1e-3")
-    again.page.locator("body").press("?")
-    again.page.get_by_role("dialog").get_by_text("this list").wait_for()

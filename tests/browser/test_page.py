@@ -1,5 +1,6 @@
 """Drives the served app in real Chromium: what a user clicks, and what she then sees."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.browser.chromium import (
     choose,
     own_copy,
     serving,
+    visiting,
     write_cell,
 )
 from tests.fixtures.paths import ROOT
@@ -33,9 +35,25 @@ def atlas_path(tiny_atlas_path: Path, tmp_path_factory: pytest.TempPathFactory) 
     return path
 
 
-@pytest.fixture
-def view(visit: Any) -> Watched:
-    return visit()
+@pytest.fixture(scope="module")
+def view(browser: Any, url: str) -> Iterator[Watched]:
+    """One page, which the tests that take it use in turn."""
+    with visiting(browser, url) as visit:
+        yield visit()
+
+
+def test_click_far_from_all_objects_selects_nothing(view: Watched, catalog: pd.DataFrame) -> None:
+    x0, x1, y0, y1 = view.page.evaluate(
+        """() => { const {x_range, y_range} = Bokeh.documents[0].get_model_by_name('map');
+        return [x_range.start, x_range.end, y_range.start, y_range.end]; }"""
+    )
+    left, pad = x0 + 0.01 * (x1 - x0), 0.01 * (y1 - y0)
+    corners = [(left, y0 + pad), (left, y1 - pad)]
+    xy = catalog[["umap_x", "umap_y"]].to_numpy()
+    corner = max(corners, key=lambda c: np.hypot(*(xy - c).T).min())
+    view.page.mouse.click(*view.pixel("map", *corner))
+    view.wait_for_answer()
+    assert view.column("map selected", "x").size == 0
 
 
 def test_click_shows_that_object_and_its_spectrum(
@@ -70,18 +88,124 @@ def test_hostile_cell_is_text_in_hover_and_facts(view: Watched, catalog: pd.Data
     assert view.page.locator("img[src='x']").count() == 0
 
 
-def test_click_far_from_all_objects_selects_nothing(view: Watched, catalog: pd.DataFrame) -> None:
-    x0, x1, y0, y1 = view.page.evaluate(
-        """() => { const {x_range, y_range} = Bokeh.documents[0].get_model_by_name('map');
-        return [x_range.start, x_range.end, y_range.start, y_range.end]; }"""
-    )
-    left, pad = x0 + 0.01 * (x1 - x0), 0.01 * (y1 - y0)
-    corners = [(left, y0 + pad), (left, y1 - pad)]
-    xy = catalog[["umap_x", "umap_y"]].to_numpy()
-    corner = max(corners, key=lambda c: np.hypot(*(xy - c).T).min())
-    view.page.mouse.click(*view.pixel("map", *corner))
+def test_keys_act_on_the_page_but_not_while_typing(view: Watched, catalog: pd.DataFrame) -> None:
+    view.click_object(catalog, alone(catalog))
+    view.wait_for("get('map selected').data.x.length === 1")
+    first = view.column("map selected", "x")[0]
+    view.page.keyboard.press("ArrowRight")
+    view.wait_for(f"get('map selected').data.x[0] !== {first}")
+    second = view.column("map selected", "x")[0]
+    box = view.page.get_by_placeholder("object id, plate-mjd-fiber")
+    box.click()
+    view.page.keyboard.type("?n")
+    view.page.keyboard.press("ArrowLeft")
     view.wait_for_answer()
-    assert view.column("map selected", "x").size == 0
+    assert view.page.get_by_role("dialog").count() == 0
+    assert view.column("map selected", "x")[0] == second
+    assert view.column("map neighbours", "x").size == 0
+    box.fill("")
+    box.press("Escape")
+    view.page.keyboard.press("n")
+    view.wait_for("get('map neighbours').data.x.length === 10")
+    view.page.keyboard.press("?")
+    view.page.get_by_role("dialog").get_by_text("this list").wait_for()
+    view.page.keyboard.press("Escape")
+    view.page.get_by_role("dialog").wait_for(state="detached")
+
+
+def test_search_selects_and_the_address_brings_back_the_same_view(
+    view: Watched, visit: Any, catalog: pd.DataFrame
+) -> None:
+    object_id = catalog["object_id"].iloc[33]
+    box = view.page.get_by_placeholder("object id, plate-mjd-fiber")
+    box.fill(f"spec-0{object_id}.fits")
+    box.press("Enter")
+    view.wait_for_text(object_id)
+    view.page.get_by_role("button", name="rest", exact=True).click()
+    view.page.wait_for_url(f"**id={object_id}**frame=rest**")
+    again = visit(address=view.page.url)
+    again.wait_for_text(object_id)
+    again.wait_for("get('pixels')?.data.wave.length > 0")
+    np.testing.assert_allclose(again.column("pixels", "wave"), view.column("pixels", "wave"))
+    view.page.go_back()
+    view.wait_for("get('residual').below[0].axis_label === 'observed wavelength [Å]'")
+    view.page.go_forward()
+    view.wait_for("get('residual').below[0].axis_label === 'rest wavelength [Å]'")
+
+
+def test_sessions_do_not_disturb_each_other(
+    view: Watched, visit: Any, catalog: pd.DataFrame
+) -> None:
+    other = visit()
+    view.click_object(catalog, alone(catalog))
+    view.wait_for("get('map selected').data.x.length === 1")
+    first = view.column("map selected", "x")[0]
+    view.page.keyboard.press("ArrowRight")
+    view.wait_for(f"get('map selected').data.x[0] !== {first}")
+    other.wait_for_answer()
+    assert other.column("map selected", "x").size == 0
+
+
+def test_colour_chosen_from_the_menu_recolours(view: Watched) -> None:
+    before = view.shot("map")
+    for column in ("class", "activity"):  # the bar is back after the key
+        choose(view, "Colour", column)
+    view.wait_for("get('map colour bar').title === 'activity'")
+    view.until(
+        lambda: (abs(view.shot("map") - before).max(axis=-1) > 30).sum() > 500, "other colours"
+    )
+    last = rgb(PALETTES["viridis"][-1:])[0].astype(int)
+    view.until(
+        lambda: (abs(view.shot("map")[-60:] - last).max(axis=-1) < 12).any(axis=0).sum() > 3,
+        "the colour bar under the map",
+    )
+    view.page.keyboard.press("l")  # quick keys are heard after a menu
+    view.page.wait_for_url("**lines=all**")
+
+
+def test_lasso_dims_the_rest_and_escape_frees_it(view: Watched) -> None:
+    view.page.get_by_role("button", name="Close", exact=True).click()  # the tour
+    view.model("get('map').toolbar.tools.find(t => t.type == 'LassoSelectTool').active = true")
+    x0, x1, y0, y1 = view.model(
+        "[get('map').x_range.start, get('map').x_range.end,"
+        " get('map').y_range.start, get('map').y_range.end]"
+    )
+    corners = [(0.02, 0.02), (0.55, 0.02), (0.55, 0.98), (0.02, 0.98), (0.02, 0.1)]
+    path = [view.pixel("map", x0 + u * (x1 - x0), y0 + v * (y1 - y0)) for u, v in corners]
+    view.page.mouse.move(*path[0])
+    view.page.mouse.down()
+    for point in path[1:]:
+        view.page.mouse.move(*point, steps=4)
+    view.page.mouse.up()
+    view.page.get_by_text("selected").first.wait_for()
+    assert view.column("map region", "x").size > 4
+    grey = [216, 216, 219]
+    view.until(
+        lambda: (abs(view.shot("map") - grey).max(axis=-1) < 25).sum() > 200, "objects in grey"
+    )
+    view.page.keyboard.press("Escape")
+    view.wait_for("get('map region').data.x.length === 0")
+
+
+def test_theme_toggle_repaints_the_figures(view: Watched) -> None:
+    assert view.shot("map")[5, 5].min() > 240
+    view.page.get_by_label("Toggle theme").click()
+    view.wait_for("get('map').background_fill_color === '#121417'")
+    for figure in ("map", "flux", "residual"):
+        view.until(lambda figure=figure: view.shot(figure)[3, -3].max() < 40, f"a dark {figure}")
+    view.page.wait_for_url("**theme=dark**")
+
+
+def test_every_tab_opens_without_complaint(view: Watched, catalog: pd.DataFrame) -> None:
+    view.click_object(catalog, alone(catalog))
+    tabs = view.page.get_by_role("tab")
+    for place in [*range(tabs.count()), 0]:
+        tabs.nth(place).click()
+        view.page.wait_for_function(
+            "title => (new URLSearchParams(location.search).get('tab') ?? 'Inspect') === title",
+            arg=tabs.nth(place).text_content(),
+        )
+        view.wait_for_rest()
 
 
 def test_wheel_zooms_and_the_map_is_drawn_anew(view: Watched) -> None:
@@ -174,99 +298,6 @@ def test_classes_get_a_key_with_counts(visit: Any, catalog: pd.DataFrame) -> Non
         watched.page.get_by_text(told).first.wait_for()
 
 
-def test_colour_chosen_from_the_menu_recolours(view: Watched) -> None:
-    before = view.shot("map")
-    for column in ("class", "activity"):  # the bar is back after the key
-        choose(view, "Colour", column)
-    view.wait_for("get('map colour bar').title === 'activity'")
-    view.until(
-        lambda: (abs(view.shot("map") - before).max(axis=-1) > 30).sum() > 500, "other colours"
-    )
-    last = rgb(PALETTES["viridis"][-1:])[0].astype(int)
-    view.until(
-        lambda: (abs(view.shot("map")[-60:] - last).max(axis=-1) < 12).any(axis=0).sum() > 3,
-        "the colour bar under the map",
-    )
-    view.page.keyboard.press("l")  # quick keys are heard after a menu
-    view.page.wait_for_url("**lines=all**")
-
-
-def test_lasso_dims_the_rest_and_escape_frees_it(view: Watched) -> None:
-    view.page.get_by_role("button", name="Close", exact=True).click()  # the tour
-    view.model("get('map').toolbar.tools.find(t => t.type == 'LassoSelectTool').active = true")
-    x0, x1, y0, y1 = view.model(
-        "[get('map').x_range.start, get('map').x_range.end,"
-        " get('map').y_range.start, get('map').y_range.end]"
-    )
-    corners = [(0.02, 0.02), (0.55, 0.02), (0.55, 0.98), (0.02, 0.98), (0.02, 0.1)]
-    path = [view.pixel("map", x0 + u * (x1 - x0), y0 + v * (y1 - y0)) for u, v in corners]
-    view.page.mouse.move(*path[0])
-    view.page.mouse.down()
-    for point in path[1:]:
-        view.page.mouse.move(*point, steps=4)
-    view.page.mouse.up()
-    view.page.get_by_text("selected").first.wait_for()
-    assert view.column("map region", "x").size > 4
-    grey = [216, 216, 219]
-    view.until(
-        lambda: (abs(view.shot("map") - grey).max(axis=-1) < 25).sum() > 200, "objects in grey"
-    )
-    view.page.keyboard.press("Escape")
-    view.wait_for("get('map region').data.x.length === 0")
-
-
-def test_search_selects_and_the_address_brings_back_the_same_view(
-    view: Watched, visit: Any, catalog: pd.DataFrame
-) -> None:
-    object_id = catalog["object_id"].iloc[33]
-    box = view.page.get_by_placeholder("object id, plate-mjd-fiber")
-    box.fill(f"spec-0{object_id}.fits")
-    box.press("Enter")
-    view.wait_for_text(object_id)
-    view.page.get_by_role("button", name="rest", exact=True).click()
-    view.page.wait_for_url(f"**id={object_id}**frame=rest**")
-    again = visit(address=view.page.url)
-    again.wait_for_text(object_id)
-    again.wait_for("get('pixels')?.data.wave.length > 0")
-    np.testing.assert_allclose(again.column("pixels", "wave"), view.column("pixels", "wave"))
-    view.page.go_back()
-    view.wait_for("get('residual').below[0].axis_label === 'observed wavelength [Å]'")
-    view.page.go_forward()
-    view.wait_for("get('residual').below[0].axis_label === 'rest wavelength [Å]'")
-
-
-def test_keys_act_on_the_page_but_not_while_typing(view: Watched, catalog: pd.DataFrame) -> None:
-    view.click_object(catalog, alone(catalog))
-    view.wait_for("get('map selected').data.x.length === 1")
-    first = view.column("map selected", "x")[0]
-    view.page.keyboard.press("ArrowRight")
-    view.wait_for(f"get('map selected').data.x[0] !== {first}")
-    second = view.column("map selected", "x")[0]
-    box = view.page.get_by_placeholder("object id, plate-mjd-fiber")
-    box.click()
-    view.page.keyboard.type("?n")
-    view.page.keyboard.press("ArrowLeft")
-    view.wait_for_answer()
-    assert view.page.get_by_role("dialog").count() == 0
-    assert view.column("map selected", "x")[0] == second
-    assert view.column("map neighbours", "x").size == 0
-    box.fill("")
-    box.press("Escape")
-    view.page.keyboard.press("n")
-    view.wait_for("get('map neighbours').data.x.length === 10")
-    view.page.keyboard.press("?")
-    view.page.get_by_role("dialog").get_by_text("this list").wait_for()
-
-
-def test_theme_toggle_repaints_the_figures(view: Watched) -> None:
-    assert view.shot("map")[5, 5].min() > 240
-    view.page.get_by_label("Toggle theme").click()
-    view.wait_for("get('map').background_fill_color === '#121417'")
-    for figure in ("map", "flux", "residual"):
-        view.until(lambda figure=figure: view.shot(figure)[3, -3].max() < 40, f"a dark {figure}")
-    view.page.wait_for_url("**theme=dark**")
-
-
 def test_selection_is_saved_as_a_file(visit: Any, catalog: pd.DataFrame, tmp_path: Path) -> None:
     watched = visit("filters=%7B%22class%22%3A%5B%22QSO%22%5D%7D")
     expected = catalog[catalog["class"] == "QSO"]
@@ -278,18 +309,6 @@ def test_selection_is_saved_as_a_file(visit: Any, catalog: pd.DataFrame, tmp_pat
     event.value.save_as(path)
     saved = pd.read_csv(path)
     assert list(saved["object_id"]) == list(expected["object_id"])
-
-
-def test_every_tab_opens_without_complaint(view: Watched, catalog: pd.DataFrame) -> None:
-    view.click_object(catalog, alone(catalog))
-    tabs = view.page.get_by_role("tab")
-    for place in [*range(tabs.count()), 0]:
-        tabs.nth(place).click()
-        view.page.wait_for_function(
-            "title => (new URLSearchParams(location.search).get('tab') ?? 'Inspect') === title",
-            arg=tabs.nth(place).text_content(),
-        )
-        view.wait_for_rest()
 
 
 def test_tour_is_shown_once(browser: Any, url: str) -> None:
@@ -307,7 +326,8 @@ def test_tour_is_shown_once(browser: Any, url: str) -> None:
     assert first.errors == second.errors == []
 
 
-def test_sky_image_offline_fails_quietly(view: Watched, catalog: pd.DataFrame) -> None:
+def test_sky_image_offline_fails_quietly(visit: Any, catalog: pd.DataFrame) -> None:
+    view = visit()
     view.click_object(catalog, alone(catalog))
     view.wait_for("get('pixels')?.data.wave.length > 0")
     view.page.route("https://www.legacysurvey.org/**", lambda route: route.abort())
@@ -317,11 +337,3 @@ def test_sky_image_offline_fails_quietly(view: Watched, catalog: pd.DataFrame) -
     assert all("legacysurvey.org/viewer/cutout" in address for address in view.outside)
     view.outside.clear()
     view.errors[:] = [error for error in view.errors if "Failed to load resource" not in error]
-
-
-def test_sessions_do_not_disturb_each_other(visit: Any, catalog: pd.DataFrame) -> None:
-    one, two = visit(), visit()
-    one.click_object(catalog, alone(catalog))
-    one.wait_for("get('map selected').data.x.length === 1")
-    two.wait_for_answer()
-    assert two.column("map selected", "x").size == 0

@@ -4,6 +4,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.browser.chromium import HOSTILE, Watched, own_copy, serving, write_cell
+from tests.browser.chromium import HOSTILE, Watched, own_copy, serving, visiting, write_cell
 
 pytestmark = pytest.mark.ui
 
@@ -22,6 +23,20 @@ def atlas_path(tiny_spender_atlas_path: Path, tmp_path_factory: pytest.TempPathF
     catalog = pd.read_parquet(path / "catalog.parquet")
     write_cell(path, int(catalog["strangeness"].argmax()), "class", HOSTILE)
     return path
+
+
+@pytest.fixture(scope="module")
+def inspected(browser: Any, url: str, catalog: pd.DataFrame) -> Iterator[Watched]:
+    """The page with an object selected, its spectrum and attention shown."""
+    with visiting(browser, url) as visit:
+        yield visit(f"id={catalog['object_id'][7]}")
+
+
+@pytest.fixture(scope="module")
+def tracks(browser: Any, url: str) -> Iterator[Watched]:
+    """The page at its tracks."""
+    with visiting(browser, url) as visit:
+        yield visit("tab=Tracks")
 
 
 def ranked(catalog: pd.DataFrame) -> list[str]:
@@ -167,8 +182,8 @@ def test_moving_a_slider_decodes_live(visit: Any, catalog: pd.DataFrame) -> None
     view.page.get_by_text("blue continuum").wait_for()
 
 
-def test_attention_lies_under_the_spectrum(visit: Any, catalog: pd.DataFrame) -> None:
-    view = visit(f"id={catalog['object_id'][7]}")
+def test_attention_lies_under_the_spectrum(inspected: Watched) -> None:
+    view = inspected
     view.page.get_by_text("Grad-FAM (Melchior+2022): top channel").wait_for()
     assert view.column("attention bars", "value").size > 10
     for wave in (4500.0, 8000.0):
@@ -196,9 +211,8 @@ def test_attention_lies_under_the_spectrum(visit: Any, catalog: pd.DataFrame) ->
     view.wait_for("get('map highlight').data.x.length === 6")
 
 
-def test_window_is_dragged_on_the_spectrum(visit: Any, catalog: pd.DataFrame) -> None:
-    z = float(catalog["z"][7])
-    view = visit(f"id={catalog['object_id'][7]}")
+def test_window_is_dragged_on_the_spectrum(inspected: Watched, catalog: pd.DataFrame) -> None:
+    view, z = inspected, float(catalog["z"][7])
     view.page.get_by_text("Grad-FAM (Melchior+2022)").wait_for()
     view.page.get_by_role("button", name="drag a window").click()
     view.page.get_by_role("button", name="drag on the spectrum").wait_for()
@@ -218,9 +232,9 @@ def test_window_is_dragged_on_the_spectrum(visit: Any, catalog: pd.DataFrame) ->
 
 
 def test_track_drawn_freehand_is_decoded_named_and_saved(
-    visit: Any, catalog: pd.DataFrame, atlas_path: Path
+    tracks: Watched, catalog: pd.DataFrame, atlas_path: Path
 ) -> None:
-    view = visit("tab=Tracks")
+    view = tracks
     view.page.get_by_role("button", name="freehand").click()
     view.page.get_by_text("Drag on the map").wait_for()
     order = catalog.sort_values("activity")[["umap_x", "umap_y"]].to_numpy()
@@ -246,8 +260,8 @@ def test_track_drawn_freehand_is_decoded_named_and_saved(
     view.wait_for("get('plane BPT').inner_width > 100")
 
 
-def test_recipe_makes_a_track_without_drawing(visit: Any) -> None:
-    view = visit("tab=Tracks")
+def test_recipe_makes_a_track_without_drawing(tracks: Watched) -> None:
+    view = tracks
     view.page.get_by_role("button", name="binned centroids").click()
     view.page.get_by_role("button", name="make", exact=True).first.click()
     view.wait_for("get('track spectra')?.data.xs.length === 5")

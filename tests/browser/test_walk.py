@@ -1,4 +1,4 @@
-"""Walks through the parts of the page in real Chromium: map, spectrum, path, files, widths."""
+"""Walks through parts of the page in real Chromium: map, spectrum, path, files, widths, voice."""
 
 import json
 from io import BytesIO
@@ -12,6 +12,7 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from tests.browser.chromium import HOSTILE, choose, search
@@ -208,3 +209,27 @@ def test_nothing_sticks_out_of_the_page(visit: Any, catalog: pd.DataFrame) -> No
                 "e => e.getBoundingClientRect().right <= innerWidth + 1)"
             )
         view.wait_for(f"get('map').inner_width > 300 && get('flux')?.inner_width > {least}")
+
+
+TABS = ("Inspect", "Table", "Plots", "Tracks", "Outliers", "Latents", "About")
+OPTIONS = {"resultTypes": ["violations"]}
+
+
+def test_no_tab_has_a_serious_fault_for_who_hears_the_page(visit: Any) -> None:
+    """By axe-core, in either theme."""
+    view = visit("")
+    for theme in ("light", "dark"):
+        if theme == "dark":
+            view.page.get_by_label("Toggle theme").click()
+            view.page.wait_for_url("**theme=dark**")
+        for tab in TABS:
+            view.page.get_by_role("tab", name=tab).click()
+            view.wait_for_rest()
+            found = Axe().run(view.page, options=OPTIONS).response["violations"]
+            serious = [
+                (fault["id"], node["target"], node["html"][:200])
+                for fault in found
+                if fault["impact"] in ("serious", "critical")
+                for node in fault["nodes"]
+            ]
+            assert serious == [], (tab, theme)
