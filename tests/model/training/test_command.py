@@ -73,6 +73,7 @@ def test_command_makes_a_model_that_opens_and_has_learnt(survey, tmp_path, capsy
     assert "fidelity_valid" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_killed_training_resumes_to_bitwise_the_same_losses(survey, tmp_path):
     """SIGKILL in the middle of an epoch, twice; all losses, a guide, streamed spectra."""
     options = ("--config", "full", "--epochs", "16", "--checkpoint-minutes", "0", "--seed", "2")
@@ -96,9 +97,7 @@ def test_killed_training_resumes_to_bitwise_the_same_losses(survey, tmp_path):
         process.kill()
         assert process.wait() == -signal.SIGKILL
         assert not (killed / "model.json").exists()
-    resumed = [*command(survey, killed)[:4], str(survey), "--out", str(killed)]
-    done = subprocess.run([*resumed, "--resume"], env=environment(), cwd=ROOT, capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()
+    assert main(["train", str(survey), "--out", str(killed), "--resume"]) == 0
     assert losses(killed) == losses(whole)
     assert "train_guide" in losses(whole)[0]
     one, other = load_file(whole / "model.safetensors"), load_file(killed / "model.safetensors")
@@ -153,13 +152,11 @@ def test_terminated_training_saves_and_says_so(survey, tmp_path):
     assert (out / "checkpoints" / "last.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_losses_of_one(survey, tmp_path):
     options = ("--config", "fidelity-similarity", "--epochs", "3", "--batch-size", "15")
     options += ("--learning-rate", "1e-4", "--warm-start", "--augmented", "0")  # random per process
-    alone = subprocess.run(
-        command(survey, tmp_path / "one", *options), env=environment(), cwd=ROOT, timeout=300
-    )
-    assert alone.returncode == 0
+    assert _train(survey, tmp_path / "one", *options) == 0
     launch = launched(command(survey, tmp_path / "two", *options))
     done = subprocess.run(launch, env=environment(), cwd=ROOT, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr.decode()
