@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 5006
 ATLAS ?=
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 PIP_FLAGS := --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: explore test check lint docs bench clean
@@ -18,8 +18,8 @@ explore: $(VENV)/.run
 # Both parts are run and reported, whatever the first one says.
 test: $(VENV)/.test chromium
 	@unit=passed; browser=passed; \
-	$(PYTEST) -n auto --dist loadfile -m 'not ui' || unit=FAILED; \
-	$(PYTEST) -m ui || browser=FAILED; \
+	$(PYTEST) -m 'not ui' || unit=FAILED; \
+	$(PYTEST) tests/browser -m ui || browser=FAILED; \
 	echo "unit part: $$unit, browser part: $$browser"; \
 	[ "$$unit $$browser" = "passed passed" ]
 
