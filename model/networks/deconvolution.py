@@ -75,10 +75,10 @@ def deconvolved(spectra: FloatArray, blur: csr_array) -> FloatArray:
         spectra: Shape (n_spectrum, n_rest).
         blur: From `blurring`.
     """
-    lost = spectra.T - blur @ spectra.T
-    normal = (blur.T @ blur + diags_array(np.full(blur.shape[0], RIDGE))).todia()
+    lost, n_rest = spectra.T - blur @ spectra.T, spectra.shape[1]
+    normal = (blur.T @ blur + diags_array(np.full(n_rest, RIDGE))).todia()
     width = int(normal.offsets.max())
-    bands = np.zeros((width + 1, blur.shape[0]))
+    bands = np.zeros((width + 1, n_rest))
     for offset, values in zip(normal.offsets, normal.data, strict=True):
         if offset >= 0:
             bands[width - offset] = values
