@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from data.arrays import FloatArray
 from data.atomic import replacing
+from data.memory import give_back
 from data.processes import map_in_threads
 from data.source import open_source
 from data.spectra import SpectrumSource
@@ -105,6 +106,7 @@ def encode_source(
         bar.update(len(source) - sum(blocks[place][1] - blocks[place][0] for place in left))
         for place, made in zip(left, _make_all(make, work, jobs, scheduler), strict=False):
             _keep(files[place], *made)
+            give_back()
             bar.update(len(made[0]))
     return _gathered(files, blocks, len(source))
 
