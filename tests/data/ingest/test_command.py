@@ -18,6 +18,7 @@ from astropy.io import fits
 
 from data.__main__ import main
 from data.grid import INSTRUMENTS, NORM_RANGE
+from data.ingest import command
 from data.ingest.batch import Criteria
 from data.ingest.formats import read_file
 from data.ingest.grids import one_grid
@@ -492,16 +493,25 @@ def test_classes_are_chosen_by_name(tmp_path: Path):
         assert sorted(Survey(out).catalog["class"]) == expected
 
 
-def test_the_number_of_processes_changes_nothing(tmp_path: Path):
-    galaxies(tmp_path / "in", 40)
+def test_the_number_of_processes_changes_nothing(tmp_path: Path, monkeypatch):
+    """Nor on which of several grids a spectrum comes to lie, and in which row."""
+    monkeypatch.setattr(command, "MAX_FILES", 3)  # several batches a process
+    galaxies(tmp_path / "in", 12)
+    mixed_files(tmp_path / "in")
     (tmp_path / "in" / "bad.fits").write_bytes(b"no")
-    assert run(tmp_path / "in", "--out", tmp_path / "one") == 0
-    assert (
-        main(["ingest", str(tmp_path / "in"), "--out", str(tmp_path / "two"), "--jobs", "2"]) == 0
-    )
+    for out, jobs in (("one", "1"), ("two", "2")):
+        words = [str(tmp_path / "in"), "--out", str(tmp_path / out), "--jobs", jobs]
+        assert main(["ingest", *words]) == 0
     one, two = Survey(tmp_path / "one"), Survey(tmp_path / "two")
     pd.testing.assert_frame_equal(one.catalog, two.catalog)
-    np.testing.assert_array_equal(one.read(slice(None)).flux, two.read(slice(None)).flux)
+    assert [part.name for part in one.parts] == ["sdss", "boss", "desi"]
+    rows = list(range(len(one.catalog)))
+    for (places, first), (others, second) in zip(
+        read_parts(one, rows), read_parts(two, rows), strict=True
+    ):
+        np.testing.assert_array_equal(places, others)
+        np.testing.assert_array_equal(first.flux, second.flux)
+        np.testing.assert_array_equal(first.ivar, second.ivar)
 
 
 def test_a_file_that_kills_its_reader_is_the_only_one_lost(tmp_path: Path):
