@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from data.ingest.fits_table import FitsFile, Unit
+from data.ingest.fits.file import FitsFile, Unit
 from data.ingest.generic.assumed import NOTHING_ASSUMED, Assumed
 from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
 from data.ingest.raw_spectrum import RawSpectrum
@@ -66,7 +66,9 @@ def read_file(
             "beside which it is found"
         )
     if spectra or "FIBERMAP" in names:
-        from data.ingest.desi import read_desi  # imports fitsio, which SDSS files do not need
+        from data.ingest.desi.spectra import (
+            read_desi,  # imports fitsio, which SDSS files do not need
+        )
 
         yield from read_desi(path, policy)
         return

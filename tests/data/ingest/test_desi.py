@@ -12,7 +12,7 @@ from astropy.io import fits
 from data.grid import INSTRUMENTS
 from data.ingest.batch import Criteria, read_batch
 from data.ingest.damage import IMPOSSIBLE_PIXELS
-from data.ingest.desi import read_desi
+from data.ingest.desi.spectra import read_desi
 from data.ingest.file_list import find_files
 from data.ingest.formats import read_file
 from data.ingest.grids import one_grid

@@ -14,7 +14,7 @@ from astropy.io import fits
 from data.__main__ import main
 from data.ingest.batch import Criteria, read_batch
 from data.ingest.damage import IMPOSSIBLE_PIXELS
-from data.ingest.fits_table import FitsFile
+from data.ingest.fits.file import FitsFile
 from data.ingest.formats import read_file
 from data.ingest.grids import one_grid
 from data.ingest.raw_spectrum import NO_MASK

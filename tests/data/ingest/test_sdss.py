@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from data.grid import INSTRUMENTS
 from data.ingest.cells import plain_text
-from data.ingest.fits_table import FitsFile
+from data.ingest.fits.file import FitsFile
 from data.ingest.formats import read_file
 from data.ingest.pixel_mask import DEFAULT_POLICY
 from data.ingest.raw_spectrum import RawSpectrum, lattice
@@ -200,7 +200,7 @@ def test_desi_parts_that_do_not_fit_are_told(tmp_path: Path, name, change, messa
 def test_a_big_desi_file_is_read_in_parts_alike(tmp_path: Path, monkeypatch):
     path = write_desi(tmp_path / "coadd-1.fits", targetids=[5, 6, 7, 8, 9])
     whole = list(read_file(path))
-    monkeypatch.setattr("data.ingest.desi.N_TARGET", 2)
+    monkeypatch.setattr("data.ingest.desi.spectra.N_TARGET", 2)
     parts = list(read_file(path))
     assert [raw.facts["targetid"] for raw in parts] == [5, 6, 7, 8, 9]
     for part, expected in zip(parts, whole, strict=True):
