@@ -14,10 +14,11 @@ from pathlib import Path
 from specutils import Spectrum
 
 from benchmarks.pairs import time_pairs
-from data.ingest.batch import Criteria, read_batch
+from data.ingest.batch import read_batch
 from data.ingest.command import ingest
 from data.ingest.config import IngestConfig
-from data.ingest.fits import file as fits_file
+from data.ingest.criteria import Criteria
+from data.ingest.fits import header
 from data.ingest.grids import one_grid
 from data.ingest.sample_cuts import SampleCuts
 from tests.fixtures.paths import REAL_SPECTRA
@@ -40,7 +41,7 @@ def main() -> None:
             Spectrum.read(path)
 
     def ours() -> None:
-        fits_file._parse.cache_clear()
+        header.parsed.cache_clear()
         read_batch([str(path) for path in paths], criteria)
 
     pairs = time_pairs(ours, theirs, n_pair=5)

@@ -8,7 +8,8 @@ computed them (`model.atlas.scores.Score`).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+from data.column import Column, derived
 
 FACTS = (
     "ra", "dec", "z", "z_err", "class", "subclass", "snr", "log_mass", "log_ssfr", "a_v",
@@ -20,42 +21,18 @@ NUMBERS = ("z", "log_mass", "log_ssfr", "a_v", "neg_log_p", "chi2_red", "lof", "
 """Columns of numbers in the order in which they are offered, before all others."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """What a column of a catalogue holds.
-
-    Attributes:
-        label: Its name on screen, without unit.
-        short: Its name where there is little room, if that differs; read `heading`.
-        symbol: Unit on screen, in brackets after the label; empty = none is shown.
-        unit: Unit of exported tables, as `astropy.units` reads it; empty = none.
-        ucd: Unified Content Descriptor (IVOA UCD1+) of exported VOTables; empty = none.
-        description: One line for a reader of an exported table; empty = the label says it.
-    """
-
-    label: str
-    short: str = ""
-    symbol: str = ""
-    unit: str = ""
-    ucd: str = ""
-    description: str = ""
-
-    @property
-    def title(self) -> str:
-        """Label and unit, as shown on axes, in menus and in tables."""
-        return f"{self.label} [{self.symbol}]" if self.symbol else self.label
-
-    @property
-    def heading(self) -> str:
-        """Name where there is little room: over a narrow column, beside a picture."""
-        return self.short or self.label
-
-
 _FLUX = "1e-17 erg / (s cm2 Angstrom)"
 _WIDTH = {"symbol": "Å", "unit": "Angstrom", "ucd": "spect.line.eqWidth"}
 _LINE_FLUX = {
     "symbol": "1e-17 cgs", "unit": "1e-17 erg / (s cm2)", "ucd": "spect.line.intensity",
 }  # fmt: skip
+_LINES = (
+    ("oii", "[O II]", "[O II] 3728"), ("hbeta", "Hβ", "H-beta"),
+    ("oiii", "[O III]", "[O III] 5008"), ("oi", "[O I]", "[O I] 6302"),
+    ("halpha", "Hα", "H-alpha"), ("nii", "[N II]", "[N II] 6585"),
+    ("sii", "[S II]", "[S II] 6718 and 6733"),
+)  # fmt: skip
+"""Name, label and words of each line that is measured."""
 _SPEED = {"symbol": "km/s", "unit": "km / s"}
 
 COLUMNS: dict[str, Column] = {
@@ -140,74 +117,38 @@ COLUMNS: dict[str, Column] = {
     "z_true": Column(
         label="z_true", ucd="src.redshift", description="Redshift the spectrum was made with"
     ),
-    "population": Column(
-        label="population", ucd="src.class", description="Star-formation history of the mock galaxy"
-    ),
-    "nucleus": Column(
-        label="nucleus", ucd="src.class", description="Active nucleus of the mock galaxy"
-    ),
-    "outlier_kind": Column(
-        label="outlier_kind", ucd="src.class", description="What was made strange of the mock"
-    ),
-    "target": Column(label="target", ucd="src.class", description="What it was selected as"),
-    "bpt_class": Column(
-        label="bpt_class", ucd="src.class", description="Class by emitted line ratios"
-    ),
+    **{
+        name: Column(label=name, ucd="src.class", description=words)
+        for name, words in (
+            ("population", "Star-formation history of the mock galaxy"),
+            ("nucleus", "Active nucleus of the mock galaxy"),
+            ("outlier_kind", "What was made strange of the mock"),
+            ("target", "What it was selected as"),
+            ("bpt_class", "Class by emitted line ratios"),
+        )
+    },
     "a_v_gas": Column(
         label="A_V of the gas", symbol="mag", unit="mag", ucd="phys.absorption",
         description="Attenuation of emission lines in the V band",
     ),
-    "flux_oii": Column(
-        label="flux [O II]", description="Flux of [O II] 3728 in the fibre", **_LINE_FLUX
-    ),
-    "flux_hbeta": Column(
-        label="flux Hβ", description="Flux of H-beta in the fibre", **_LINE_FLUX
-    ),
-    "flux_oiii": Column(
-        label="flux [O III]", description="Flux of [O III] 5008 in the fibre", **_LINE_FLUX
-    ),
-    "flux_oi": Column(
-        label="flux [O I]", description="Flux of [O I] 6302 in the fibre", **_LINE_FLUX
-    ),
-    "flux_halpha": Column(
-        label="flux Hα", description="Flux of H-alpha in the fibre", **_LINE_FLUX
-    ),
-    "flux_nii": Column(
-        label="flux [N II]", description="Flux of [N II] 6585 in the fibre", **_LINE_FLUX
-    ),
-    "flux_sii": Column(
-        label="flux [S II]", description="Flux of [S II] 6718, 6733 in the fibre", **_LINE_FLUX
-    ),
+    **{
+        f"flux_{name}": Column(
+            label=f"flux {label}", description=f"Flux of {words} in the fibre", **_LINE_FLUX
+        )
+        for name, label, words in _LINES
+    },
     # What is measured on spectra (`data.lines.indices`, `model.tracks.trends`).
     "d4000": Column(label="D4000", description="Break at 4000 Angstrom"),
     "hdelta_a": Column(
         label="HδA", description="Lick index, positive in absorption", **_WIDTH
     ),
-    "ew_halpha": Column(
-        label="EW Hα", description="Equivalent width of H-alpha, positive in emission", **_WIDTH
-    ),
-    "ew_hbeta": Column(
-        label="EW Hβ", description="Equivalent width of H-beta, positive in emission", **_WIDTH
-    ),
-    "ew_nii": Column(
-        label="EW [N II]", description="Equivalent width of [N II] 6585, positive in emission",
-        **_WIDTH,
-    ),
-    "ew_oii": Column(
-        label="EW [O II]", description="Equivalent width of [O II] 3728, positive in emission",
-        **_WIDTH,
-    ),
-    "ew_oiii": Column(
-        label="EW [O III]", description="Equivalent width of [O III] 5008, positive in emission",
-        **_WIDTH,
-    ),
-    "ew_oi": Column(
-        label="EW [O I]", description="Equivalent width of [O I] 6302, positive in emission",
-        **_WIDTH,
-    ),
-    "ew_sii": Column(
-        label="EW [S II]", description="Equivalent width of [S II] 6718 and 6733", **_WIDTH
-    ),
+    **{
+        f"ew_{name}": Column(
+            label=f"EW {label}", description=f"Equivalent width of {words}, positive in emission",
+            **_WIDTH,
+        )
+        for name, label, words in _LINES
+    },
     "fwhm_halpha": Column(
         label="width of Hα", description="Full width at half maximum of H-alpha without [N II], "
         "the instrument included", **_SPEED
@@ -267,49 +208,13 @@ COLUMNS: dict[str, Column] = {
         description="How far least-squares steps moved the latents, in spreads of the survey",
     ),
 }  # fmt: skip
-_BY_NEIGHBOURS = re.compile(r"(\w+?)_near(?:_(low|high))?")
-"""Properties as neighbours tell them (`model.properties.known`)."""
-_MEASURED = re.compile(r"(\w+?)_(data|model)(_err)?")
-"""What an atlas measures of each object (`model.atlas.line_columns`)."""
 _POSITION = re.compile(r"latent_\d+|(umap|tsne|pca)_[xy]")
 
 
 def column(name: str) -> Column:
     """Return what is known of a column; for an unknown one its name is its label."""
-    if name in COLUMNS:
-        return COLUMNS[name]
-    told = _BY_NEIGHBOURS.fullmatch(name)
-    if told and told[1] in COLUMNS:
-        return _by_neighbours(COLUMNS[told[1]], told[2])
-    measured = _MEASURED.fullmatch(name)
-    if measured and measured[1] in COLUMNS:
-        return _measured(COLUMNS[measured[1]], measured[2], error=bool(measured[3]))
+    known = COLUMNS.get(name) or derived(name, COLUMNS)
+    if known is not None:
+        return known
     is_position = _POSITION.fullmatch(name)
     return Column(label=name, description="Position in latent space" if is_position else "")
-
-
-def _by_neighbours(known: Column, end: str) -> Column:
-    """Return what a property told by neighbours is, or an `end`, `low` or `high`, of it."""
-    which = f"{end} end of the 68 % interval, " if end else ""
-    words = known.description or known.label
-    return replace(
-        known,
-        label=f"{known.label} by neighbours" + (f", {end}" if end else ""),
-        short=f"{known.heading} near" + (f" {end}" if end else ""),
-        ucd="",
-        description=f"{words}: {which}estimated from the nearest objects in latent space",
-    )
-
-
-def _measured(known: Column, where: str, *, error: bool) -> Column:
-    """Return what a measured quantity is in the `data` or the `model`, or its error."""
-    words = known.description or known.label
-    origin = "in the spectrum" if where == "data" else "in the model's reconstruction"
-    ucd = f"stat.error;{known.ucd}" if error and known.ucd else known.ucd
-    return replace(
-        known,
-        label=f"{'error of ' if error else ''}{known.label} ({where})",
-        short=f"{'± ' if error else ''}{known.heading} ({where})",
-        ucd=ucd.split(";arith")[0] if error else ucd,
-        description=f"{words}, {'1 sigma error of what is ' if error else ''}measured {origin}",
-    )

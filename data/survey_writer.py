@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -19,8 +18,9 @@ from data.arrays import BoolArray, FloatArray
 from data.atomic import partial_folder, replace_folder
 from data.grid import WaveGrid
 from data.json_file import read_json, write_json
+from data.partial.journal import add_line, read_journal
+from data.partial.part import PartWriter, check_spectra, concatenated, finish_arrays
 from data.survey import SCHEMA_VERSION, SEVERAL_GRIDS
-from data.survey_part import ARRAYS, PartWriter, check_spectra, concatenated, resize_arrays
 
 JOURNAL, PARTS, SPECTRA = "journal.jsonl", "rows", "spectra.zarr"
 """What a partial survey holds: a journal with one line for each `append`, a folder with one table
@@ -105,7 +105,7 @@ class SurveyWriter:
             _empty(self._partial)
             zarr.open_group(str(self._partial / SPECTRA), mode="w")
             journal.touch()
-        self._left, self.notes = _read_journal(journal, only=next(iter(self.grids)))
+        self._left, self.notes = read_journal(journal, only=next(iter(self.grids)))
 
     def _part(self, name: str) -> PartWriter:
         """Return the writer of a grid, made when it is first needed."""
@@ -160,11 +160,7 @@ class SurveyWriter:
             check_spectra(*block[1:], n_pixel=self.grids[block.grid].n_pixel)
         for block in blocks:
             self._part(block.grid).append(*block[1:])
-        line = json.dumps({"n_row": self.n_rows, "note": dict(note or {})})
-        with (self._partial / JOURNAL).open("a") as journal:
-            journal.write(line + "\n")
-            journal.flush()
-            os.fsync(journal.fileno())
+        add_line(self._partial / JOURNAL, self.n_rows, note or {})
 
     def catalog(self) -> pd.DataFrame:
         """Return the catalogue rows appended so far: the instruments one after another."""
@@ -241,51 +237,13 @@ def finish_interrupted(out: Path) -> bool:
     if not (partial / "survey.json").is_file():
         return False
     info = read_json(partial / "survey.json", what="survey")
-    spectra = partial / SPECTRA
-    counts = {item["name"]: item["n_object"] for item in info.get("parts", ())}
-    if counts:
-        for name, count in counts.items():
-            resize_arrays(zarr.open_group(str(spectra / name), mode="r+"), count)
-    else:
-        _raise_group(spectra / info.get("instrument", ""), spectra)
-        resize_arrays(zarr.open_group(str(spectra), mode="r+"), info["n_object"])
-    for folder in spectra.iterdir():  # grids of which no spectrum was kept
-        if folder.is_dir() and folder.name not in {*counts, "wave", *ARRAYS}:
-            shutil.rmtree(folder)
+    finish_arrays(partial / SPECTRA, info)
     shutil.rmtree(partial / PARTS, ignore_errors=True)
     (partial / JOURNAL).unlink(missing_ok=True)
     replace_folder(partial, out)
     return True
 
 
-def _raise_group(group: Path, spectra: Path) -> None:
-    """Move the arrays of the only grid, if they are in a group, to where such a survey has them."""
-    for array in ("wave", *ARRAYS):
-        if (group / array).is_dir():
-            (group / array).rename(spectra / array)
-
-
 def _empty(folder: Path) -> None:
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _read_journal(path: Path, *, only: str) -> tuple[dict[str, int], list[dict[str, Any]]]:
-    """Return the rows written of each grid and the notes; a line cut by a crash is removed.
-
-    Args:
-        path: The journal.
-        only: The grid of journals that count the rows of all.
-    """
-    counts: dict[str, int] = {}
-    notes, good = [], 0
-    with path.open("rb") as journal:
-        for line in journal:
-            if not line.endswith(b"\n"):
-                break
-            step = json.loads(line)
-            n_row, good = step["n_row"], good + len(line)
-            counts = n_row if isinstance(n_row, dict) else {only: n_row}
-            notes.append(step["note"])
-    os.truncate(path, good)
-    return counts, notes

@@ -15,7 +15,8 @@ from pathlib import Path
 from threading import Timer
 from typing import IO, Any, Self, cast
 
-from data.ingest.batch import Criteria, FileContents, read_batch
+from data.ingest.batch import FileContents, read_batch
+from data.ingest.criteria import Criteria
 
 SECONDS = 30.0
 """How long one call may take."""

@@ -8,23 +8,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.grid import INSTRUMENTS, NORM_RANGE, WaveGrid
+from data.grid import INSTRUMENTS, WaveGrid
 from data.ingest.cells import number, plain_text
+from data.ingest.criteria import CatalogChoice, Criteria
 from data.ingest.damage import fact_problem, other_snr, snr_problem, without_impossible
 from data.ingest.file_list import file_state, printable_name
 from data.ingest.formats import read_file
-from data.ingest.generic.assumed import NOTHING_ASSUMED, Assumed
 from data.ingest.generic.resampling import resampled
-from data.ingest.grids import Grids
-from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
 from data.ingest.prepare import Prepared, pixel_shift, prepare
 from data.ingest.raw_spectrum import NO_MASK, OTHER, RawSpectrum
-from data.ingest.sample_cuts import SampleCuts
 
 if TYPE_CHECKING:  # importing pandas would double the time in which a reading process starts
     from data.ingest.catalog.external_catalog import Catalog
@@ -56,48 +53,6 @@ class Rejection:
     def kind(self) -> str:
         """The reason without its details."""
         return self.reason.split(": ")[0]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CatalogChoice:
-    """The user's catalogue, and how it is read.
-
-    Attributes:
-        path: The file.
-        match: How its rows are found: by identifier or by position.
-        table: Name or number of the table, where the file holds several.
-        columns: Pairs of standard column and column of the table.
-        preferred: Whether its redshifts and classes win over those of the files.
-    """
-
-    path: Path
-    match: Literal["id", "radec"]
-    table: str = ""
-    columns: tuple[tuple[str, str], ...] = ()
-    preferred: bool = False
-
-
-@dataclass(frozen=True)
-class Criteria:
-    """Acceptance criteria, the same for all files.
-
-    Attributes:
-        grids: Observed-frame grids of the survey.
-        catalog: The user's catalogue, or none.
-        cuts: What the sample asks of its objects.
-        mask: Which bits of a file's mask leave a pixel out.
-        assumed: What is taken for granted where a file does not say it.
-        z: Redshift of all objects, whatever their files say.
-        norm: Rest-frame wavelengths whose median flux is the norm, Angstrom; None does without.
-    """
-
-    grids: Grids
-    catalog: CatalogChoice | None = None
-    cuts: SampleCuts = SampleCuts()
-    mask: MaskPolicy = DEFAULT_POLICY
-    assumed: Assumed = NOTHING_ASSUMED
-    z: float | None = None
-    norm: tuple[float, float] | None = NORM_RANGE
 
 
 @dataclass

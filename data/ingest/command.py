@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from data.ingest.batch import Criteria, FileContents, Rejection, open_catalog
+from data.ingest.batch import FileContents, Rejection, open_catalog
 from data.ingest.catalog.external_catalog import Catalog
 from data.ingest.config import IngestConfig
+from data.ingest.criteria import Criteria
 from data.ingest.duplicates import best_of_object, repeat_reasons
 from data.ingest.file_list import FileList, batches, find_files
 from data.ingest.grids import choose_grids

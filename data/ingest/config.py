@@ -9,9 +9,9 @@ from typing import Literal
 
 from data.commands import setting
 from data.grid import NORM_RANGE
-from data.ingest.batch import CatalogChoice
 from data.ingest.catalog.external_catalog import Match
 from data.ingest.cells import number
+from data.ingest.criteria import CatalogChoice
 from data.ingest.generic.assumed import Assumed
 from data.ingest.grids import AUTO, check_instrument
 from data.ingest.pixel_mask import mask_policy

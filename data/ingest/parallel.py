@@ -11,7 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 
-from data.ingest.batch import Criteria, FileContents, Rejection, read_batch
+from data.ingest.batch import FileContents, Rejection, read_batch
+from data.ingest.criteria import Criteria
 from data.ingest.file_list import file_state, printable_name
 from data.processes import in_order, start_pool
 

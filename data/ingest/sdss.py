@@ -14,7 +14,8 @@ from data.arrays import FloatArray, IndexArray
 from data.grid import INSTRUMENTS
 from data.ingest.cells import PLACEHOLDERS, number, plain_text, positive, whole_number
 from data.ingest.damage import contradiction, in_survey_unit, unit_problem
-from data.ingest.fits.file import FitsFile, Header, Unit
+from data.ingest.fits.file import FitsFile, Unit
+from data.ingest.fits.header import Header
 from data.ingest.pixel_mask import MaskPolicy
 from data.ingest.raw_spectrum import NO_MASK, RawSpectrum, lattice
 

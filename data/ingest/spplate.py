@@ -16,7 +16,8 @@ from data.arrays import BoolArray
 from data.ingest.cells import number, whole_number
 from data.ingest.damage import unit_problem
 from data.ingest.file_list import companions
-from data.ingest.fits.file import FitsFile, Header, Unit
+from data.ingest.fits.file import FitsFile, Unit
+from data.ingest.fits.header import Header
 from data.ingest.pixel_mask import MaskPolicy
 from data.ingest.raw_spectrum import NO_MASK, RawSpectrum
 from data.ingest.sdss import FACTS, NO_PURPOSE, PURPOSES, fiber_problem, object_facts, sdss_pixels

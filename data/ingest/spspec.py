@@ -10,7 +10,8 @@ import numpy as np
 from data.arrays import FloatArray, IntArray
 from data.ingest.cells import PLACEHOLDERS, number, plain_text
 from data.ingest.damage import unit_problem
-from data.ingest.fits.file import FitsFile, Header, Unit
+from data.ingest.fits.file import FitsFile, Unit
+from data.ingest.fits.header import Header
 from data.ingest.pixel_mask import MaskPolicy
 from data.ingest.raw_spectrum import RawSpectrum
 from data.ingest.sdss import check_header, name_remarks, object_facts, sdss_pixels

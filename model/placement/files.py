@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from data.grid import WaveGrid
-from data.ingest.batch import Criteria, FileContents, Rejection, read_batch
+from data.ingest.batch import FileContents, Rejection, read_batch
+from data.ingest.criteria import Criteria
 from data.ingest.file_list import find_files
 from data.ingest.generic.assumed import Assumed
 from data.ingest.grids import one_grid

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from data.atomic import partial_folder
 from data.grid import WaveGrid
 from data.json_file import read_json, write_json
+from data.partial.part import CHUNK_ROWS, PartWriter
 from data.spectra import SpectrumSource
 from data.survey import Survey
-from data.survey_part import CHUNK_ROWS, PartWriter
 from data.survey_writer import Block, SurveyWriter, finish_interrupted
 
 GRID = WaveGrid(scale="log", start=3.58, step=1e-3, n_pixel=30)

@@ -23,7 +23,6 @@ MAY_HIDE = {
 """Where a module may be imported by a name computed at run time."""
 KNOWN = {
     ("model.training.trained", "model.training.command"),
-    ("data.ingest.sdss", "data.ingest.desi.spectra"),
 }
 """Imports that close a circle; to go."""
 

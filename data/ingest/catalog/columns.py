@@ -15,80 +15,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data.arrays import BoolArray, FloatArray
+from data.ingest.catalog.missing import measured, no_value, numbers
+from data.ingest.catalog.quantities import QUANTITIES
 from data.ingest.catalog.table_file import UNITS
 
-SENTINELS = (-99.0, -99.9, -99.99, -999.0, -999.9, -9999.0, -99999.0)
-"""What tables write where they have no value, if it stands apart from all other values."""
-HUGE = 1e20
-"""Numbers from here on are no measurement of a galaxy in any unit tables use."""
-APART = 3.0
-"""A sentinel is so many times as low as the lowest other value, or lower."""
 MAGNITUDES = {"g", "r", "i"}
 """Columns beside which `z` is the magnitude in that band."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Quantity:
-    """A standard column and what it is recognised by.
-
-    Attributes:
-        names: Names in tables, lower case, letters and digits only, the most certain first.
-        low: Lowest value possible.
-        high: Highest value possible.
-    """
-
-    names: tuple[str, ...]
-    low: float = -np.inf
-    high: float = np.inf
-
-
-QUANTITIES = {
-    "object_id": Quantity(names=("objectid",)),
-    "targetid": Quantity(names=("targetid",)),
-    "path": Quantity(names=("path", "filepath", "file", "filename", "specfile")),
-    "plate": Quantity(names=("plate", "plateid"), low=1),
-    "mjd": Quantity(names=("mjd",), low=40000, high=80000),
-    "fiber": Quantity(names=("fiber", "fiberid", "fibre"), low=0),
-    "ra": Quantity(
-        names=(
-            "ra", "raj2000", "raicrs", "targetra", "plugra", "radeg", "meanfiberra", "alphaj2000",
-            "rightascension",
-        ),
-        low=0, high=360,
-    ),
-    "dec": Quantity(
-        names=(
-            "dec", "dej2000", "deicrs", "decl", "targetdec", "plugdec", "dedeg", "decdeg", "de",
-            "meanfiberdec", "deltaj2000", "declination",
-        ),
-        low=-90, high=90,
-    ),
-    "z": Quantity(
-        names=("z", "redshift", "zspec", "zhp", "zbest", "zsp", "zhelio", "zredrock"),
-        low=-0.02, high=12,
-    ),
-    "z_err": Quantity(
-        names=("zerr", "ez", "redshifterr", "redshifterror", "zerror"), low=0, high=12
-    ),
-    "class": Quantity(names=("class", "spectype")),
-    "subclass": Quantity(names=("subclass", "subtype")),
-    "zwarning": Quantity(names=("zwarning", "zwarn")),
-    "log_mass": Quantity(
-        names=(
-            "logmass", "logmstar", "lgmtotp50", "provabgslogmstarbf", "provabgslogmstar", "logm",
-            "lmass", "logmassstar", "logms", "logstellarmass",
-        ),
-        low=3, high=14,
-    ),
-    "log_ssfr": Quantity(
-        names=("logssfr", "specsfrtotp50", "logspecsfr", "lssfr"), low=-20, high=-4
-    ),
-    "log_sfr": Quantity(names=("logsfr", "logsfrsed", "sfrtotp50", "lsfr"), low=-12, high=5),
-    "sfr": Quantity(names=("sfr", "provabgsavgsfr1gyrbf"), low=0, high=1e5),
-    "a_v": Quantity(names=("av", "avmag"), low=-1, high=30),
-}  # fmt: skip
-"""Standard column -> what MPA-JHU, GSWLC, FastSpecFit, PROVABGS, SkyServer and VizieR call it."""
 DEGREES_PER_HOUR = 15.0
 
 
@@ -172,10 +106,10 @@ def _plausible(table: pd.DataFrame, name: str, standard: str, units: Mapping[str
     letters = {_letters(str(other)) for other in table.columns}
     if standard == "z" and _letters(name) == "z" and letters >= MAGNITUDES:
         # SkyServer's `z` with u, g, r, i: a redshift would be below, a magnitude above 8.
-        values = _measured(numbers(table[name]))
+        values = measured(numbers(table[name]))
         return bool(values.size and np.median(values) < 8)
     if standard in ("log_mass", "log_ssfr"):
-        values = _measured(numbers(table[name]))
+        values = measured(numbers(table[name]))
         quantity = QUANTITIES[standard]
         return bool(values.size and quantity.low <= np.median(values) <= quantity.high)
     if standard == "a_v" and unit not in ("", "mag"):
@@ -228,33 +162,6 @@ def _values(
             wrong, pd.NA if pd.api.types.is_extension_array_dtype(column) else np.nan
         ).array
     return column.array
-
-
-def no_value(values: FloatArray) -> BoolArray:
-    """Return which numbers stand for a missing one, shape (n,).
-
-    Those of `HUGE` size, and the sentinels (-99, -9999 ...) below which nothing lies and that stand
-    apart from all others: -99 is no mass, but a velocity among others.
-    """
-    finite = np.isfinite(values)
-    wrong = finite & (np.abs(values) >= HUGE)
-    for sentinel in sorted(SENTINELS):
-        hit = np.isclose(values, sentinel, rtol=1e-6) & ~wrong
-        others = values[finite & ~wrong & ~hit]
-        lowest = others.min() if others.size else 0.0
-        if hit.any() and lowest > sentinel / APART:
-            wrong |= hit
-    return wrong
-
-
-def numbers(column: Any) -> FloatArray:  # noqa: ANN401 - a column of a table
-    """Return a column as numbers, NaN where it holds none."""
-    values: Any = pd.to_numeric(column, errors="coerce")
-    return np.asarray(values.to_numpy(dtype=float, na_value=np.nan))
-
-
-def _measured(values: FloatArray) -> FloatArray:
-    return values[np.isfinite(values) & ~no_value(values)]
 
 
 def _sexagesimal(column: pd.Series, standard: str, name: str, result: StandardTable) -> pd.Series:

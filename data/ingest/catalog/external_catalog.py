@@ -13,7 +13,8 @@ import pandas as pd
 from scipy.spatial import KDTree
 
 from data.arrays import FloatArray, IndexArray
-from data.ingest.catalog.columns import DEGREES_PER_HOUR, numbers, standardise
+from data.ingest.catalog.columns import DEGREES_PER_HOUR, standardise
+from data.ingest.catalog.missing import numbers
 from data.ingest.catalog.table_file import read_table_file
 from data.ingest.cells import plain_text
 from data.sky import SAME_OBJECT, chord, known_positions, position_tree, unit_vectors

@@ -9,7 +9,8 @@ import pytest
 
 from data.grid import INSTRUMENTS
 from data.ingest.apart import ApartReader
-from data.ingest.batch import Criteria, read_batch
+from data.ingest.batch import read_batch
+from data.ingest.criteria import Criteria
 from data.ingest.grids import one_grid
 from tests.fixtures.spectrum_files import write_sdss
 

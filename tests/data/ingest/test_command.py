@@ -19,7 +19,7 @@ from astropy.io import fits
 from data.__main__ import main
 from data.grid import INSTRUMENTS, NORM_RANGE
 from data.ingest import command
-from data.ingest.batch import Criteria
+from data.ingest.criteria import Criteria
 from data.ingest.formats import read_file
 from data.ingest.grids import one_grid
 from data.ingest.parallel import read_batches
@@ -496,7 +496,7 @@ def test_classes_are_chosen_by_name(tmp_path: Path):
 def test_the_number_of_processes_changes_nothing(tmp_path: Path, monkeypatch):
     """Nor on which of several grids a spectrum comes to lie, and in which row."""
     monkeypatch.setattr(command, "MAX_FILES", 3)  # several batches a process
-    galaxies(tmp_path / "in", 12)
+    galaxies(tmp_path / "in", 8)
     mixed_files(tmp_path / "in")
     (tmp_path / "in" / "bad.fits").write_bytes(b"no")
     for out, jobs in (("one", "1"), ("two", "2")):

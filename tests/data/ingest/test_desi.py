@@ -10,7 +10,8 @@ import pytest
 from astropy.io import fits
 
 from data.grid import INSTRUMENTS
-from data.ingest.batch import Criteria, read_batch
+from data.ingest.batch import read_batch
+from data.ingest.criteria import Criteria
 from data.ingest.damage import IMPOSSIBLE_PIXELS
 from data.ingest.desi.spectra import read_desi
 from data.ingest.file_list import find_files

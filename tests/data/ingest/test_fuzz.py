@@ -20,7 +20,8 @@ from astropy.io import fits
 from astropy.table import Table
 
 from data.grid import INSTRUMENTS, WaveGrid
-from data.ingest.batch import Criteria, FileContents, read_batch
+from data.ingest.batch import FileContents, read_batch
+from data.ingest.criteria import Criteria
 from data.ingest.damage import fact_problem
 from data.ingest.formats import read_file
 from data.ingest.grids import one_grid

@@ -12,7 +12,8 @@ import pytest
 from astropy.io import fits
 
 from data.__main__ import main
-from data.ingest.batch import Criteria, read_batch
+from data.ingest.batch import read_batch
+from data.ingest.criteria import Criteria
 from data.ingest.damage import IMPOSSIBLE_PIXELS
 from data.ingest.fits.file import FitsFile
 from data.ingest.formats import read_file

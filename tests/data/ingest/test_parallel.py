@@ -7,7 +7,7 @@ import pandas as pd
 
 from data.__main__ import main
 from data.ingest import command
-from data.ingest.batch import Criteria
+from data.ingest.criteria import Criteria
 from data.ingest.grids import one_grid
 from data.ingest.parallel import read_batches
 from data.ingest.sample_cuts import SampleCuts

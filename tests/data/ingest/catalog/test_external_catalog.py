@@ -9,8 +9,9 @@ import pytest
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 
-from data.ingest.catalog.columns import no_value, standardise
+from data.ingest.catalog.columns import standardise
 from data.ingest.catalog.external_catalog import Catalog
+from data.ingest.catalog.missing import no_value
 from data.ingest.catalog.table_file import GSWLC, read_table_file
 
 TARGETS = [39627745524713206, 39627745524713207, 27021598150202075]

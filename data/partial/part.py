@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,29 @@ def _new_arrays(path: Path, grid: WaveGrid) -> zarr.Group:
             compressors=[codec, Crc32cCodec()],
         )
     return group
+
+
+def finish_arrays(spectra: Path, info: Mapping[str, Any]) -> None:
+    """Cut the arrays of a survey to its objects, and remove grids of which none was kept.
+
+    Args:
+        spectra: The folder of the arrays.
+        info: Content of survey.json.
+    """
+    counts = {item["name"]: item["n_object"] for item in info.get("parts", ())}
+    if counts:
+        for name, count in counts.items():
+            resize_arrays(zarr.open_group(str(spectra / name), mode="r+"), count)
+    else:
+        _raise_group(spectra / info.get("instrument", ""), spectra)
+        resize_arrays(zarr.open_group(str(spectra), mode="r+"), info["n_object"])
+    for folder in spectra.iterdir():
+        if folder.is_dir() and folder.name not in {*counts, "wave", *ARRAYS}:
+            shutil.rmtree(folder)
+
+
+def _raise_group(group: Path, spectra: Path) -> None:
+    """Move the arrays of the only grid, if they are in a group, to where such a survey has them."""
+    for array in ("wave", *ARRAYS):
+        if (group / array).is_dir():
+            (group / array).rename(spectra / array)
