@@ -27,6 +27,8 @@ BLOCK = 2880
 MAX_HEADER_BLOCKS = 2000
 MAX_SWELLING = 50
 """Spectra become 2 to 10 times as large when unpacked; more is a mistake or an attack."""
+GZIP = b"\x1f\x8b"
+"""How gzip files begin."""
 MIN_SWOLLEN = 16_000_000
 """Bytes that any compressed file may have when unpacked."""
 _END = re.compile(rb"\A(?:.{80})*?END {77}", re.DOTALL)
@@ -189,8 +191,11 @@ class FitsFile:
 def _open(path: Path) -> BinaryIO:
     if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
         raise ValueError("not a file: it is a pipe, a socket or a device")
-    if path.suffix != ".gz":
-        return path.open("rb")
+    file = path.open("rb")
+    if file.read(2) != GZIP:  # whatever its name says
+        file.seek(0)
+        return file
+    file.close()
     longest = max(MIN_SWOLLEN, MAX_SWELLING * path.stat().st_size)
     try:
         with gzip.open(path) as stream:

@@ -28,14 +28,13 @@ from data.ingest.generic.record_files import (
 )
 from data.ingest.generic.spectrum_image import read_images
 from data.ingest.generic.spectrum_table import (
-    TEXT_FORMATS,
     fits_columns,
     is_spectrum_table,
     one_spectrum_a_row,
     spectrum_of_columns,
-    text_table,
 )
 from data.ingest.generic.survey_images import read_parts, rows_of_parts, survey_header
+from data.ingest.generic.text_table import TEXT_FORMATS, text_table
 from data.ingest.pixel_mask import MaskPolicy
 from data.ingest.raw_spectrum import RawSpectrum
 

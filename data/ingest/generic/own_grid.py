@@ -83,7 +83,8 @@ def object_name(path: Path) -> str:
     """Return a file's name without what tells its format."""
     name = path.name
     for ending in ENDINGS:
-        name = name.removesuffix(ending)
+        if name.lower().endswith(ending):
+            name = name[: -len(ending)]
     return name
 
 

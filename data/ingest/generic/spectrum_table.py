@@ -1,27 +1,26 @@
-"""Spectra in tables: FITS, ECSV or CSV, one pixel a row or one spectrum a row."""
+"""Spectra in tables, one pixel a row or one spectrum a row."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import Table
 from astropy.units import Jy
-from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
 from data.arrays import FloatArray
-from data.ingest.generic.own_grid import Recorded, object_name, variance_of
+from data.ingest.cells import number
+from data.ingest.generic.own_grid import Recorded, variance_of
 from data.ingest.generic.units import FLUX_UNIT, error_factor, unit_of
 
 LOG_WAVES = ("loglam", "log_lambda", "loglambda", "log_wave", "logwave", "log_wavelength")
 LN_WAVES = ("lnlam", "ln_lambda", "lnlambda", "ln_wave", "lnwave")
-WAVES = ("wave", "wavelength", "lambda", "lam", "wl", "wave_vac", "wave_air", "wavelengths",
-         "waves", "spectral_axis")  # fmt: skip
+MEDIUM_WAVES = ("wave_vac", "wave_air", "wavelength_vac", "wavelength_air", "lambda_vac",
+                "lambda_air")  # fmt: skip
+WAVES = ("wave", "wavelength", "lambda", "lam", "wl", *MEDIUM_WAVES, "wavelengths", "waves",
+         "spectral_axis")  # fmt: skip
 OTHER_AXES = {
     **dict.fromkeys(("frequency", "freq", "nu"), "frequency"),
     **dict.fromkeys(("wavenumber", "wavenumbers", "wave_number"), "wavenumber"),
@@ -43,53 +42,6 @@ SDSS_MASKS = ("and_mask", "andmask")
 """Masks whose bits are those of SDSS."""
 FROM_SNR = "errors taken as the flux over its signal to noise"
 WHOLE = "the flux or its error is stored in whole numbers"
-LARGEST_TEXT = 50_000_000
-"""Bytes of text that one spectrum may have; more is a catalogue."""
-TEXT_FORMATS = {
-    ".csv": "ascii.csv", ".ecsv": "ascii.ecsv", ".txt": "ascii", ".dat": "ascii",
-    **dict.fromkeys((".vot", ".votable", ".xml"), "votable"),
-}  # fmt: skip
-
-
-def text_table(path: Path) -> Iterator[Recorded]:
-    """Yield the spectrum of a text file.
-
-    Raises:
-        ValueError: It holds no table of a spectrum.
-    """
-    if path.stat().st_size > LARGEST_TEXT:
-        raise ValueError(
-            f"no spectrum: {path.stat().st_size / 1e6:.0f} MB of text are no table of one spectrum"
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)  # files that bend the standard
-            kind = TEXT_FORMATS[path.suffix.lower()]
-            more: dict[str, Any] = {"comment": r"\s*#"} if kind == "ascii.csv" else {}
-            if kind == "ascii.csv" and _separated_by_semicolons(path):
-                more["delimiter"] = ";"
-            table = Table.read(path, format=kind, **more)
-    except Exception as error:  # astropy raises many kinds
-        raise ValueError(f"no table: {error}") from error
-    columns = {str(name): _plain_column(table[name]) for name in table.colnames}
-    units = {name: str(table[name].unit or "") for name in columns}
-    cards = {str(key).upper(): value for key, value in table.meta.items()}
-    yield spectrum_of_columns(columns, units, cards, object_name(path))
-
-
-def _plain_column(column: Any) -> NDArray[Any]:  # noqa: ANN401 - of a table of astropy
-    """Return a column without unit and mask; numbers that are missing become NaN."""
-    missing = np.ma.getmaskarray(column)
-    if column.dtype.kind in "fiu" and np.any(missing):
-        return np.where(missing, np.nan, np.asarray(column, dtype=float))
-    return np.asarray(column)
-
-
-def _separated_by_semicolons(path: Path) -> bool:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        lines = (line for line in file if line.strip() and not line.lstrip().startswith("#"))
-        first = next(lines, "")
-    return ";" in first and "," not in first
 
 
 def is_spectrum_table(hdu: Any) -> bool:  # noqa: ANN401 - an HDU of any kind
@@ -103,8 +55,18 @@ def is_spectrum_table(hdu: Any) -> bool:  # noqa: ANN401 - an HDU of any kind
 
 def fits_columns(hdu: Any) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:  # noqa: ANN401
     """Return the columns of a FITS table, and their units; an empty unit is unknown."""
-    columns = {column.name: np.asarray(hdu.data[column.name]) for column in hdu.columns}
+    columns = {column.name: _without_null(hdu, column) for column in hdu.columns}
     return columns, {column.name: str(column.unit or "") for column in hdu.columns}
+
+
+def _without_null(hdu: Any, column: Any) -> NDArray[Any]:  # noqa: ANN401 - of astropy
+    """Return a column; integers that stand for none (TNULL) become NaN."""
+    values = np.asarray(hdu.data[column.name])
+    raw = np.asarray(hdu.data.view(np.ndarray)[column.name]) if column.null is not None else values
+    if column.null is None or raw.dtype.kind not in "iu" or raw.shape != values.shape:
+        return values
+    missing = raw == column.null
+    return np.where(missing, np.nan, values) if missing.any() else values
 
 
 def one_spectrum_a_row(columns: Mapping[str, NDArray[Any]]) -> bool:
@@ -147,6 +109,8 @@ def spectrum_of_columns(
             f"nearest to a table of a spectrum (columns wavelength, flux, error), but no {lacks} "
             f"column: it has {', '.join(list(columns)[:12])}"
         )
+    for key in (spelled[wave], spelled[flux]):
+        _require_numbers(key, columns[key])
     mask = next((m for m in MASKS if m in spelled), None)
     variance, errors = _variance(
         {key: columns[own] for key, own in spelled.items()},
@@ -166,10 +130,20 @@ def spectrum_of_columns(
         wave_unit=_axis_unit(wave, units[spelled[wave]]),
         axis=OTHER_AXES.get(wave, "wavelength"),
         flux_unit=_flux_unit(flux, units[spelled[flux]] or str(cards.get("BUNIT", ""))),
-        cards=cards | ({"AIRORVAC": wave[-3:]} if wave in ("wave_vac", "wave_air") else {}),
+        cards=cards | ({"AIRORVAC": wave[-3:]} if wave in MEDIUM_WAVES else {}),
         name=name,
         remarks=(WHOLE,) * whole + (FROM_SNR,) * (errors in SNRS),
     )
+
+
+def _require_numbers(name: str, values: NDArray[Any]) -> None:
+    """Raise a ValueError for a column of text."""
+    if values.dtype.kind in "US":
+        other = next((str(value) for value in values.tolist() if np.isnan(number(value))), "")
+        raise ValueError(
+            f"bad column: {name} holds text, as {other[:30]!r}, where numbers are expected; "
+            "begin lines that are no rows with #"
+        )
 
 
 def _axis_unit(name: str, unit: str) -> str:
@@ -203,11 +177,13 @@ def _variance(
     for names, power in (((*own, *ERRORS), 2), (VARIANCES, 1), (IVARS, -1)):
         found = next((name for name in names if name in columns), None)
         if found is not None:
+            _require_numbers(found, columns[found])
             factor = error_factor(units.get(found, ""), units.get(flux, ""), 2 // power)
             return variance_of(np.asarray(columns[found], dtype=float) * factor, power), found
     found = next((name for name in SNRS if name in columns), None)
     if found is None:
         return None, ""
+    _require_numbers(found, columns[found])
     values, ratio = (np.asarray(columns[name], dtype=float) for name in (flux, found))
     sigma = np.where((ratio < 0) & (values > 0), np.nan, np.abs(values / ratio))
     return variance_of(sigma, 2), found
