@@ -21,7 +21,8 @@ OPTICAL = (100.0, 1e7)
 RELATIVE = "the flux has no absolute unit: norm is in the unit of the file"
 PER_FREQUENCY = "the flux is per frequency and has no absolute unit: turned into one per wavelength"
 NO_UNIT_TINY = "the flux has no unit: taken as erg/s/cm2/A"
-PLANCK, LIGHT = 6.62607015e-34 * units.J * units.s, 299792458 * units.m / units.s
+PLANCK: Any = 6.62607015e-34 * units.J * units.s
+LIGHT: Any = 299792458 * units.m / units.s
 _OTHER_AXES = (units.Hz, 1 / units.cm, units.eV)
 _BESIDE = ("sr", "cm-2", "erg s-1 cm-2", "erg s-1 cm-2 ct-1", "erg cm-2 ct-1")
 """What turns a surface brightness, a luminosity, a number or counts per frequency into a flux."""
