@@ -15,6 +15,7 @@ import pytest
 from data.survey import Survey
 from model.__main__ import main
 from model.atlas import build as atlas_build
+from model.atlas import working_folder
 from model.atlas.atlas import Atlas
 from model.atlas.build import make_atlas
 from model.atlas.config import AtlasConfig, FlowSettings
@@ -309,8 +310,8 @@ def test_identifiers_are_hashed_as_one_text_though_some_at_a_time(monkeypatch):
     ids = pd.Series([f"0266-51602-{k:04d}" for k in range(30)])
     whole = hashlib.sha256("\n".join(ids).encode()).hexdigest()
     for rows in (7, 10, 30, 100):
-        monkeypatch.setattr(atlas_build, "GROUP_ROWS", rows)
-        assert atlas_build._digest(ids) == whole
+        monkeypatch.setattr(working_folder, "GROUP_ROWS", rows)
+        assert working_folder._digest(ids) == whole
 
 
 def test_a_conditional_flow_gives_a_score_that_place_gives_too(tiny_atlas_path, tmp_path):
