@@ -32,6 +32,8 @@ KILLED_AT = (0.15, 0.35)
 WARM = (0.5, 0.6)
 """Part of the time after which memory should not grow any more."""
 MOST_GROWTH = 0.10
+PATIENT = 4 * PATIENCE
+"""Seconds that a page may take while all twenty load again at once, in one browser."""
 PAUSE = 100
 """Milliseconds between two actions of all visitors together."""
 TABS = ("Inspect", "Outliers", "Latents", "Tracks", "Plots", "Table")
@@ -56,6 +58,7 @@ class Worker(ExplorerPage):
             seed: Of what it does.
         """
         super().__init__(context, url)
+        self.page.set_default_timeout(1000 * PATIENT)
         self._xy, self._rng = xy, np.random.default_rng(seed)
 
     def work(self) -> str:
@@ -187,7 +190,7 @@ class Soak:
         """Wait until all pages have found the new server."""
         start = time.monotonic()
         for visitor in self.visitors:
-            visitor.page.get_by_text(AWAY).wait_for(state="detached", timeout=4000 * PATIENCE)
+            visitor.page.get_by_text(AWAY).wait_for(state="detached")
             visitor.wait_for_map()
             self._collect(visitor, gone=True)
         for visitor in self.visitors:

@@ -99,6 +99,11 @@ PAGE_THEME: dict[str, Any] = {
 """Material palettes: paper of the figures everywhere, one quiet blue for what can be pressed."""
 UNVEILED = "#loader:not(.error) {background: none; pointer-events: none}"
 """Style sheet that makes the loading overlay click-through: what is there can be used already."""
+CLICKED_THROUGH = (
+    "#notistack-container * {pointer-events: none !important} "
+    "#notistack-container button {pointer-events: auto !important}"
+)
+"""Style sheet of notices: what they cover for some seconds can be used; their buttons work."""
 PAGE_SX: dict[str, Any] = {
     ".MuiAppBar-root": {
         "bgcolor": "primary.contrastText",

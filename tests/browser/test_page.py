@@ -188,7 +188,7 @@ def test_lasso_dims_the_rest_and_escape_frees_it(view: Watched) -> None:
 
 
 def test_theme_toggle_repaints_the_figures(view: Watched) -> None:
-    assert view.shot("map")[5, 5].min() > 240
+    view.until(lambda: view.shot("map")[5, 5].min() > 240, "a light map")
     view.page.get_by_label("Toggle theme").click()
     view.wait_for("get('map').background_fill_color === '#121417'")
     for figure in ("map", "flux", "residual"):
