@@ -73,7 +73,8 @@ class SelectionStack:
         """
         item = self.population
         if item is None:
-            self._source.data = {name: [] for name in COLUMNS}
+            if len(self._source.data["wave"]):  # a click need not send what is empty already
+                self._source.data = {name: [] for name in COLUMNS}
             return
         curves = [smooth(flux, np.isfinite(flux), width) for flux in item.quantiles]
         values = (item.stack.wave * shift, *curves)

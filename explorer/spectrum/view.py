@@ -137,7 +137,6 @@ class SpectrumView(pn.viewable.Viewer):
             self._fill()
             self._draw_lines()
             return
-        self._name_axis()
         if not self._axis.zoomed:
             self._axis.go_home(inspection.wave, inspection.z)
         self.compared.object = escape(told(self._state.dataset, inspection))
@@ -146,6 +145,7 @@ class SpectrumView(pn.viewable.Viewer):
 
     def _fill(self) -> None:
         item, panels, width = self.inspection, self.panels, self._state.smoothing
+        self._name_axis()
         if item is None:
             self._fill_stack_alone(width)
             return
@@ -182,7 +182,6 @@ class SpectrumView(pn.viewable.Viewer):
         self.stack.draw(shift=1.0, width=width)
         if self.stack.population is not None:
             self._axis.go_home(self.stack.population.stack.wave, 0.0)
-            self.panels.residual.xaxis.axis_label = "rest wavelength [Å]"
             low, high = np.nanpercentile(self.stack.population.quantiles[::2], [0.5, 99.5])
             self.panels.flux.y_range.update(start=low, end=high)
 
@@ -223,14 +222,15 @@ class SpectrumView(pn.viewable.Viewer):
                 self.panels.mark_cuts()
 
     def _change_frame(self) -> None:
-        self._name_axis()
         if self.inspection is not None:
             self._axis.go_home(self.inspection.wave, self.inspection.z)
         self._fill()
         self._draw_lines()
 
     def _name_axis(self) -> None:
-        self.panels.residual.xaxis.axis_label = f"{self._state.frame} wavelength [Å]"
+        alone = self.inspection is None and self.stack.population is not None
+        frame = "rest" if alone else self._state.frame
+        self.panels.residual.xaxis.axis_label = f"{frame} wavelength [Å]"
 
     def show_all(self) -> None:
         """Undo every zoom."""

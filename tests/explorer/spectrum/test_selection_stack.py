@@ -54,8 +54,12 @@ def test_stack_follows_the_selection_and_goes(tiny_atlas_path: Path) -> None:
     state.filters = {"z": [7.0, 8.0]}
     assert view.stack.words.object == "No stack: no object is shown."
     assert len(view.panels.stack.data["middle"]) == 0
+    label = view.panels.residual.xaxis[0]
+    state.filters = {}
+    assert label.axis_label == "rest wavelength [Å]"
     state.overplot_selection = False
     assert not view.stack.words.visible
+    assert label.axis_label == "observed wavelength [Å]"
 
 
 def test_smoothing_smooths_the_stack_too(tiny_atlas_path: Path) -> None:
