@@ -66,9 +66,8 @@ def read_file(
             "beside which it is found"
         )
     if spectra or "FIBERMAP" in names:
-        from data.ingest.desi.spectra import (
-            read_desi,  # imports fitsio, which SDSS files do not need
-        )
+        # Imports fitsio, which SDSS files do not need.
+        from data.ingest.desi.spectra import read_desi
 
         yield from read_desi(path, policy)
         return

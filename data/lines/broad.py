@@ -6,6 +6,7 @@ import numpy as np
 
 from data.arrays import FloatArray
 from data.constants import SPEED_OF_LIGHT
+from data.lines.emission import find_line
 
 WINDOW = (6300.0, 6850.0)
 """Rest-frame wavelengths that are fitted, Angstrom."""
@@ -13,7 +14,11 @@ NARROW = np.array([70.0, 120.0, 200.0, 330.0])
 BROAD = np.geomspace(450.0, 4500.0, 31)
 """Velocity dispersions that are tried, km/s."""
 _FWHM = 2.3548
-_NARROW_LINES = ((6564.61, 1.0), (6585.27, 2.96), (6549.86, 1.0), (6718.29, 1.0), (6732.67, 1.0))
+_HALPHA = find_line("Hα").wave
+_NARROW_LINES = (
+    (_HALPHA, 1.0), (find_line("[N II] 6583").wave, 2.96), (find_line("[N II] 6548").wave, 1.0),
+    (find_line("[S II] 6716").wave, 1.0), (find_line("[S II] 6731").wave, 1.0),
+)  # fmt: skip
 _GROUPS = ((0,), (1, 2), (3,), (4,))
 """Narrow lines of one height each; [N II] at the ratio of its transitions."""
 
@@ -45,7 +50,7 @@ def broad_halpha_width(
     for i, narrow in enumerate(NARROW):
         lines = _narrow_lines(x, narrow)
         for j, broad in enumerate(BROAD):
-            design = np.column_stack([_gaussian(x, 6564.61, broad), lines, _continuum(x)])
+            design = np.column_stack([_gaussian(x, _HALPHA, broad), lines, _continuum(x)])
             heights[i, j] = np.linalg.lstsq(design * root[:, None], values * root)[0]
             left[i, j] = ((root * (values - design @ heights[i, j])) ** 2).sum()
     i, j = np.unravel_index(left.argmin(), left.shape)
@@ -56,7 +61,7 @@ def broad_halpha_width(
     bend = before - 2 * here + after
     shift = 0.5 * (before - after) / bend if bend > 0 else 0.0
     sigma = BROAD[j] * (BROAD[1] / BROAD[0]) ** np.clip(shift, -1, 1)
-    area = np.sqrt(2 * np.pi) * sigma / SPEED_OF_LIGHT * 6564.61 * height
+    area = np.sqrt(2 * np.pi) * sigma / SPEED_OF_LIGHT * _HALPHA * height
     return float(_FWHM * sigma), float(area / continuum)
 
 

@@ -55,8 +55,7 @@ def rows_of_parts(cards: Mapping[str, Any]) -> tuple[str, ...]:
             return parts
     if plain_text(cards.get("IMAGE", "")) == "SPECTRUM" and n_row == len(TWO_DF):
         return TWO_DF
-    six_df = all(word in cards for word in SIX_DF_KEYWORDS)
-    return SIX_DF[:n_row] if six_df and n_row in (3, 4) else ()
+    return SIX_DF[:n_row] if _is_6dfgs(cards) and n_row in (3, 4) else ()
 
 
 def is_2dfdr(cards: Mapping[str, Any]) -> bool:
@@ -64,9 +63,9 @@ def is_2dfdr(cards: Mapping[str, Any]) -> bool:
     survey = "GAMANAME" in cards and "Liverpool" not in plain_text(cards.get("ORIGIN", ""))
     return (
         survey
-        or all(word in cards for word in SIX_DF_KEYWORDS)
+        or _is_6dfgs(cards)
         or _is_2dfgrs(cards)
-        or "ozdes" in plain_text(cards.get("REFERENC", "")).lower()
+        or _is_ozdes(cards)
         or "2018MNRAS.474.4151D" in plain_text(cards.get("REFCODE", ""))  # WiggleZ
     )
 
@@ -75,10 +74,18 @@ def _is_2dfgrs(cards: Mapping[str, Any]) -> bool:
     return plain_text(cards.get("IMAGE", "")) in ("SKYCHART", "SPECTRUM")
 
 
+def _is_6dfgs(cards: Mapping[str, Any]) -> bool:
+    return all(word in cards for word in SIX_DF_KEYWORDS)
+
+
+def _is_ozdes(cards: Mapping[str, Any]) -> bool:
+    return "ozdes" in plain_text(cards.get("REFERENC", "")).lower()
+
+
 def has_variance_next(cards: Mapping[str, Any]) -> bool:
     """Return whether the HDU after the first is the variance, whatever its name."""
     wigglez = "GAMANAME" in cards and "WiggleZ" in plain_text(cards.get("SURVEY", ""))
-    return wigglez or "ozdes" in plain_text(cards.get("REFERENC", "")).lower()
+    return wigglez or _is_ozdes(cards)
 
 
 def survey_header(cards: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

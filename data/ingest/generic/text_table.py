@@ -42,9 +42,9 @@ def text_table(path: Path) -> Iterator[Recorded]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)  # files that bend the standard
             kind = TEXT_FORMATS[path.suffix.lower()]
-            more: dict[str, Any] = {"comment": r"\s*#"} if kind == "ascii.csv" else {}
+            more: dict[str, Any] = {}
             if kind == "ascii.csv":
-                more["delimiter"] = _delimiter(path)
+                more = {"comment": r"\s*#", "delimiter": _delimiter(path)}
             table = Table.read(path, format=kind, **more)
     except Exception as error:  # astropy raises many kinds
         raise ValueError(f"no table: {error}") from error

@@ -10,6 +10,7 @@ import numpy as np
 from astropy import units
 
 from data.arrays import FloatArray
+from data.constants import SPEED_OF_LIGHT
 
 FLUX_UNIT = units.Unit("1e-17 erg / (s cm2 Angstrom)")
 TINY = 1e-10
@@ -22,7 +23,7 @@ RELATIVE = "the flux has no absolute unit: norm is in the unit of the file"
 PER_FREQUENCY = "the flux is per frequency and has no absolute unit: turned into one per wavelength"
 NO_UNIT_TINY = "the flux has no unit: taken as erg/s/cm2/A"
 PLANCK: Any = 6.62607015e-34 * units.J * units.s
-LIGHT: Any = 299792458 * units.m / units.s
+LIGHT: Any = SPEED_OF_LIGHT * units.km / units.s
 _OTHER_AXES = (units.Hz, 1 / units.cm, units.eV)
 _BESIDE = ("sr", "cm-2", "erg s-1 cm-2", "erg s-1 cm-2 ct-1", "erg cm-2 ct-1")
 """What turns a surface brightness, a luminosity, a number or counts per frequency into a flux."""
