@@ -155,6 +155,8 @@ class Watched:
             const {x_scale, y_scale} = view.frame;
             return [box.left + x_scale.compute(x), box.top + y_scale.compute(y)];
         }"""
+        # A figure's data may be there before the browser has drawn it the first time.
+        self.wait_for(f"Bokeh.index.find_one_by_id(get({figure!r}).id) != null")
         left, top = self.steady(lambda: self.page.evaluate(script, [figure, float(x), float(y)]))
         return left, top
 
