@@ -12,7 +12,7 @@ from data.grid import NORM_RANGE
 from data.ingest.catalog.external_catalog import Match
 from data.ingest.cells import number
 from data.ingest.criteria import CatalogChoice
-from data.ingest.generic.assumed import Assumed
+from data.ingest.generic.assumed import NOTHING_ASSUMED, Assumed
 from data.ingest.grids import AUTO, check_instrument
 from data.ingest.pixel_mask import mask_policy
 from data.ingest.sample_cuts import SampleCuts, sample_cuts
@@ -64,18 +64,7 @@ class IngestConfig:
         default=("default",),
         help="bits of the files' masks that leave a pixel out: default, all, none, or their names",
     )
-    air: bool = setting(
-        default=False, help="wavelengths are in air where a file does not say in what they are"
-    )
-    assumed_snr: float = setting(
-        default=math.nan,
-        help="signal to noise per pixel of spectra whose files have no errors; without it they are "
-        "left out",
-    )
-    wave_unit: str = setting(
-        default="",
-        help="unit of wavelengths where a file states none, as in nm, um, log(Angstrom), Hz, 1/cm",
-    )
+    assumed: Assumed = NOTHING_ASSUMED
     instrument: str = setting(
         default=AUTO,
         help="auto: each spectrum on its instrument's grid; sdss, boss or desi: all on that one; a "
@@ -100,21 +89,12 @@ class IngestConfig:
             raise ValueError(f"--jobs must be 0 or more, got {self.jobs}")
         if self.z and not (len(self.z) == 2 and self.z[0] < self.z[1]):
             raise ValueError(f"--z takes the lowest and the highest redshift, got {self.z}")
-        if self.wave_unit:
-            from data.ingest.generic.units import check_axis_unit  # imports astropy
-
-            check_axis_unit(self.wave_unit)
         mask_policy(self.mask_bits)
         check_instrument(self.instrument)
         _ = self.norm_range
         wrong = [pair for pair in self.column if not all(pair.partition("="))]
         if wrong:
             raise ValueError(f"--column takes STANDARD=COLUMN, as in z=redshift, got {wrong[0]!r}")
-
-    @property
-    def assumed(self) -> Assumed:
-        """What is taken for granted where a file does not say it."""
-        return Assumed(air=self.air, snr=self.assumed_snr, wave_unit=self.wave_unit)
 
     @property
     def cuts(self) -> SampleCuts:

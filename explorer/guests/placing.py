@@ -17,6 +17,7 @@ from data.ingest.apart import ApartReader
 from data.ingest.batch import Rejection
 from data.ingest.cells import plain_text
 from data.ingest.file_list import COMPANIONS, PLATE_COMPANIONS
+from data.ingest.generic.assumed import Assumed
 from explorer.state.dataset import Dataset
 from explorer.state.guest import Guest
 from model.atlas.scores import share_above
@@ -94,6 +95,7 @@ def place_uploads(
     """
     end = time.monotonic() + SECONDS
     arrivals, grids = Arrivals(), encodable_grids(dataset.atlas)
+    assumed = Assumed(air=air)
     placing = _Placing(dataset, arrivals, end)
     with tempfile.TemporaryDirectory(prefix="latent-space-") as folder, ApartReader() as reader:
         for path, name in _written(uploads, Path(folder)):
@@ -102,7 +104,7 @@ def place_uploads(
                 continue
             try:
                 for z in trials or (None,):
-                    found = read_spectra([path], grids, z=z, air=air, read=reader.read)
+                    found = read_spectra([path], grids, z=z, assumed=assumed, read=reader.read)
                     placing.take(found, name)
             except (ValueError, OSError) as error:
                 arrivals.left_out.append(f"{name}: {plain_text(error)}")

@@ -17,6 +17,7 @@ import pandas as pd
 from data.atomic import replacing
 from data.columns import column
 from data.commands import setting
+from data.ingest.generic.assumed import NOTHING_ASSUMED, Assumed
 from data.source import open_folder
 from model.atlas.atlas import Atlas
 from model.atlas.scores import share_above
@@ -38,9 +39,7 @@ class PlaceConfig:
         positional=True,
     )
     z: float | None = setting(help="redshift of all of them, whatever the files say", default=None)
-    air: bool = setting(
-        help="wavelengths are in air where a file does not say in what they are", default=False
-    )
+    assumed: Assumed = NOTHING_ASSUMED
     refine: bool | None = setting(
         help="refine the latents (default: if those of the atlas are)", default=None
     )
@@ -73,7 +72,7 @@ def place(config: PlaceConfig) -> None:
         (path,) = config.file
         join_survey(atlas, open_folder(path)[1], config.join, name=path.resolve().name)
         return
-    found = read_spectra(config.file, encodable_grids(atlas), z=config.z, air=config.air)
+    found = read_spectra(config.file, encodable_grids(atlas), z=config.z, assumed=config.assumed)
     for item in found.rejected:
         sys.stderr.write(f"left out {item.file} {item.object_id}: {item.reason}\n")
     if not found.spectra:

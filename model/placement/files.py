@@ -18,7 +18,7 @@ from data.grid import WaveGrid
 from data.ingest.batch import FileContents, Rejection, read_batch
 from data.ingest.criteria import Criteria
 from data.ingest.file_list import find_files
-from data.ingest.generic.assumed import Assumed
+from data.ingest.generic.assumed import NOTHING_ASSUMED, Assumed
 from data.ingest.grids import one_grid
 from data.ingest.sample_cuts import SampleCuts
 from data.spectra import Spectra
@@ -56,7 +56,7 @@ def read_spectra(
     grids: Sequence[WaveGrid],
     *,
     z: float | None = None,
-    air: bool = False,
+    assumed: Assumed = NOTHING_ASSUMED,
     read: Callable[[list[str], Criteria], FileContents] = read_batch,
 ) -> FoundSpectra:
     """Read files of any format that ingest reads; a faulty one is rejected.
@@ -65,7 +65,7 @@ def read_spectra(
         paths: Files, or folders of them.
         grids: Grids to put the spectra on; each takes the one where most pixels are measured.
         z: Redshift of all objects, whatever their files say.
-        air: Whether wavelengths are in air where a file does not say it.
+        assumed: What the files need not say.
         read: Reads files: here, or in a process of its own (`data.ingest.apart`).
 
     Raises:
@@ -76,9 +76,7 @@ def read_spectra(
     best: dict[tuple[str, str], tuple[int, dict[str, Any], Spectra]] = {}
     refused: dict[tuple[str, str], Rejection] = {}
     for grid in grids:
-        criteria = Criteria(
-            grids=one_grid("atlas", grid), cuts=ANY_CLASS, assumed=Assumed(air=air), z=z
-        )
+        criteria = Criteria(grids=one_grid("atlas", grid), cuts=ANY_CLASS, assumed=assumed, z=z)
         contents = read(files.files, criteria)
         for row, flux, ivar in zip(contents.rows, contents.flux, contents.ivar, strict=True):
             key, measured = (row["file"], row["object_id"]), int((ivar > 0).sum())

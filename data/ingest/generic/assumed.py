@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from data.commands import setting
+
 
 @dataclass(frozen=True, kw_only=True)
 class Assumed:
@@ -12,13 +14,33 @@ class Assumed:
 
     Attributes:
         air: Whether wavelengths are in air.
-        snr: Signal to noise per pixel of spectra without errors; NaN refuses them.
+        assumed_snr: Signal to noise per pixel of spectra without errors; NaN refuses them.
         wave_unit: Unit of wavelengths, frequencies, wavenumbers or energies; empty if unknown.
     """
 
-    air: bool = False
-    snr: float = math.nan
-    wave_unit: str = ""
+    air: bool = setting(
+        default=False, help="wavelengths are in air where a file does not say in what they are"
+    )
+    assumed_snr: float = setting(
+        default=math.nan,
+        help="signal to noise per pixel of spectra whose files have no errors; without it they are "
+        "left out",
+    )
+    wave_unit: str = setting(
+        default="",
+        help="unit of wavelengths where a file states none, as in nm, um, log(Angstrom), Hz, 1/cm",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a unit of nothing that an axis can be.
+
+        Raises:
+            ValueError: `wave_unit` is such a unit.
+        """
+        if self.wave_unit:
+            from data.ingest.generic.units import check_axis_unit  # imports astropy
+
+            check_axis_unit(self.wave_unit)
 
 
 NOTHING_ASSUMED = Assumed()

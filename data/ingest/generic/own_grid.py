@@ -105,7 +105,7 @@ def own_grid_spectrum(
     Raises:
         ValueError: The arrays do not fit together, a unit is not known, or there are no errors.
     """
-    variance, guessed = _variance(recorded, assumed.snr)
+    variance, guessed = _variance(recorded, assumed.assumed_snr)
     shapes = {len(recorded.wave), len(recorded.flux), len(variance)}
     if len(shapes) != 1 or shapes == {1}:
         raise ValueError(f"bad shape: wavelength, flux and error have {sorted(shapes)} pixels")

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -41,7 +42,22 @@ def test_places_files_and_writes_a_table(tiny_atlas_path, files, tmp_path, capsy
     assert table["log_mass_near_low"][0] < table["log_mass_near"][0]
 
 
+def test_what_a_file_does_not_say_is_told(tiny_atlas_path, files, tmp_path):
+    """The same spectrum in micrometres, of no unit: the same place."""
+    table = pd.read_csv(files / "object-4.csv")
+    table["wavelength"] /= 1e4
+    table.to_csv(tmp_path / "object-4.csv", index=False)
+    places = []
+    for path, options in ((files, []), (tmp_path, ["--wave-unit", "um"])):
+        out = tmp_path / f"placed{len(options)}.parquet"
+        command = ["place", tiny_atlas_path, path / "object-4.csv", "--z", 0.1, "--out", out]
+        assert main([*map(str, command), *options]) == 0
+        places.append(pd.read_parquet(out).filter(like="umap").to_numpy())
+    np.testing.assert_allclose(*places, atol=1e-3)
+
+
 @pytest.mark.parametrize(("arguments", "says"), [
+    (["object-4.csv", "--wave-unit", "parsnips"], "unit"),
     (["none.csv"], "no spectrum can be placed"),
     (["object-4.csv"], "no spectrum can be placed"),  # its redshift is not known
     (["nowhere.fits"], "does not exist"),

@@ -102,7 +102,7 @@ def test_spectra_without_errors_are_taken_with_an_assumed_noise(spectra, capsys)
     survey = ingest(spectra, "--instrument", "sdss", "--assumed-snr", "20")
     assert "2 spectra: no errors: noise taken as the median flux over 20" in capsys.readouterr().err
     assert len(survey) == 2
-    (raw,) = read_file(spectra[0], assumed=Assumed(snr=20))
+    (raw,) = read_file(spectra[0], assumed=Assumed(assumed_snr=20))
     np.testing.assert_allclose(np.median(raw.flux) * np.sqrt(raw.ivar), 20)
 
 

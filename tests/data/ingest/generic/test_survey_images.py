@@ -119,7 +119,7 @@ def test_6dfgs_table_has_no_errors(tmp_path: Path, rows):
     fits.HDUList([primary, fits.BinTableHDU.from_columns(columns)]).writeto(tmp_path / "1D.fits")
     with pytest.raises(ValueError, match="no errors: the table has flux, but no column"):
         list(read_file(tmp_path / "1D.fits"))
-    (raw,) = read_file(tmp_path / "1D.fits", assumed=Assumed(snr=10))
+    (raw,) = read_file(tmp_path / "1D.fits", assumed=Assumed(assumed_snr=10))
     theirs = by_specutils(tmp_path / "1D.fits", "6dFGS-tabular")[0]
     check(raw, theirs, np.full(N, (np.median(rows[0].astype("f4")) / 10) ** 2))
     assert (raw.facts["ra"], raw.facts["z"]) == (5.7, 0.0511)
@@ -178,14 +178,14 @@ def test_images_without_errors_need_a_word(tmp_path: Path, rows):
     image(rows[0], lt, first=True).writeto(tmp_path / "LTF.fit")
     with pytest.raises(ValueError, match="no errors"):
         list(read_file(tmp_path / "LTF.fit"))
-    (raw,) = read_file(tmp_path / "LTF.fit", assumed=Assumed(snr=10))
+    (raw,) = read_file(tmp_path / "LTF.fit", assumed=Assumed(assumed_snr=10))
     (theirs,) = by_specutils(tmp_path / "LTF.fit", "GAMA-LT")
     np.testing.assert_allclose(raw.wave, theirs.spectral_axis.to_value("Angstrom"), atol=0.01)
     slaq = AXIS | {"MSTITLE": "2dF-SDSS LRG/QSO survey", "CD1_1": 4.3}
     image(rows[[0, 2]][:, None], slaq, first=True).writeto(tmp_path / "J.fit")
     with pytest.raises(ValueError, match="no errors"):
         list(read_file(tmp_path / "J.fit"))
-    (raw,) = read_file(tmp_path / "J.fit", assumed=Assumed(snr=10, air=True))
+    (raw,) = read_file(tmp_path / "J.fit", assumed=Assumed(assumed_snr=10, air=True))
     theirs = by_specutils(tmp_path / "J.fit", "2SLAQ-LRG")[0]
     np.testing.assert_allclose(raw.flux, theirs.flux.value, rtol=1e-6)
     np.testing.assert_allclose(
