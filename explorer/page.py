@@ -87,6 +87,8 @@ def build_page(dataset: Dataset, *, may_write: bool = True) -> pmui.Page:
     state.dark = page.dark_theme
     if document is not None and document.session_context is not None:
         address = _follow_address(session, document, defaults)
+        address.dark = state.dark
+        page.jslink(address, dark_theme="dark")
         page.sidebar.extend([address, Connection()])
         session.map.open()
         pn.state.onload(
@@ -176,5 +178,5 @@ def _follow_address(session: Session, document: Document, defaults: dict[str, An
         if not waiting:
             waiting.append(document.add_timeout_callback(write, ADDRESS_DELAY))
 
-    state.param.watch(changed, ["selected", "dark", *NAMES.values()])
+    state.param.watch(changed, ["selected", *NAMES.values()])
     return bar

@@ -13,15 +13,22 @@ from explorer.server.messages import together
 _ESM = """
 export function render({model, el}) {
   el.style.display = 'none'
-  const write = () => {
+  // The theme is told at once: a component made while the address says dark turns the page dark.
+  const show = (query, push) => {
+    const parts = new URLSearchParams(query)
+    if (model.dark) parts.set('theme', 'dark')
+    else parts.delete('theme')
     const {search, pathname, hash} = window.location
-    if (model.query === search) return
-    const url = `${pathname}${model.query}${hash}`
-    if (model.push) window.history.pushState({}, '', url)
-    else window.history.replaceState({}, '', url)
+    const asked = parts.size ? `?${parts}` : ''
+    if (asked === search) return
+    const change = push ? 'pushState' : 'replaceState'
+    window.history[change]({}, '', `${pathname}${asked}${hash}`)
   }
-  const moved = () => model.send_msg({query: window.location.search})
+  const write = () => show(model.query, model.push)
+  const follow = () => show(window.location.search, false)
+  const moved = () => { follow(); model.send_msg({query: window.location.search}) }
   model.on('written', write)
+  model.on('dark', follow)
   window.addEventListener('popstate', moved)
   model.on('remove', () => window.removeEventListener('popstate', moved))
 }
@@ -34,12 +41,15 @@ class AddressBar(JSComponent):
     A component of its own: Panel's location does not hear of the browser's Back and Forward.
 
     Attributes:
+        dark: Whether the theme is dark; link it with the page in the browser.
         stay: The next query takes the place of the present one, whatever `write` is told.
     """
 
     query: str = param.String("", doc="The query of the address, with its question mark.")  # type: ignore[assignment]
     push: bool = param.Boolean(False, doc="Whether Back leads to the query before.")  # type: ignore[assignment]
     written: int = param.Integer(0, doc="Grows with every query written.")  # type: ignore[assignment]
+
+    dark: bool = param.Boolean(False, doc="Whether the theme is dark.")  # type: ignore[assignment]
 
     _esm = _ESM
 

@@ -56,7 +56,7 @@ NAMES = {
 }
 """Name in the address -> parameter of the state. `id` and `theme` are beside these."""
 GRADUAL = {
-    "view", "slider_latents", "clip", "smoothing", "window", "knots", "dark", "n_knot",
+    "view", "slider_latents", "clip", "smoothing", "window", "knots", "n_knot",
 }  # fmt: skip
 """Parameters that change by steps: no step of theirs is a page of the browser's history."""
 DIGITS = 6

@@ -190,13 +190,16 @@ class Watched:
 
         It answers in turn; it is asked for the other theme, and for the one there was.
         """
-        for _there_and_back in range(2):
-            was_dark = "theme=dark" in self.page.url
-            self.page.get_by_label("Toggle theme").click()
-            self.page.wait_for_url(
-                lambda address, was_dark=was_dark: ("theme=dark" in address) != was_dark
-            )
+        self.toggle_theme()
+        self.toggle_theme()
         self.wait_for_rest()
+
+    def toggle_theme(self) -> None:
+        """Change the theme; returns when the server has painted the map for it."""
+        paper = "get('map').background_fill_color"
+        before = self.model(paper)
+        self.page.get_by_label("Toggle theme").click()
+        self.wait_for(f"{paper} !== {before!r}")
 
     def wait_for_rest(self) -> None:
         """Wait until the server works on nothing for this page."""
@@ -235,6 +238,13 @@ class Watched:
         except Exception as error:
             error.add_note(f"waited for {expression}")
             raise
+
+    def wait_until_it_hears(self, label: str) -> None:
+        """Wait until a widget hears what the server tells it: that comes after it is drawn."""
+        self.wait_for(
+            f"[...Bokeh.index.all_views()].find(v => v.model.data?.label === {label!r})"
+            "._event_handlers.length > 0"
+        )
 
     def wait_for_text(self, text: str) -> None:
         self.page.get_by_text(text, exact=True).first.wait_for()

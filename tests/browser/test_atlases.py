@@ -161,8 +161,9 @@ def test_page(view: Watched, visit: Any, catalog: pd.DataFrame, row: int) -> Non
     view.wait_for_text(catalog["object_id"][0])
     view.page.get_by_role("tab", name="About").click()
     view.wait_for_text("Embeddings")
-    view.page.get_by_label("Toggle theme").click()
-    view.page.wait_for_url("**theme=dark**")
+    view.page.wait_for_url("**tab=About**")
+    view.toggle_theme()
+    assert "theme=dark" in view.page.url
     again = visit(address=view.page.url)
     again.wait_for("get('map').background_fill_color === '#121417'")
     again.wait_for_text("Embeddings")

@@ -68,6 +68,7 @@ def test_contact_sheet_is_walked_and_labelled_by_keys(
     view.page.get_by_text("saved by").wait_for()
     view.page.keyboard.press("ArrowRight")
     view.page.locator(".card.now .id", has_text=order[2]).wait_for()
+    view.wait_until_it_hears("note (n)")
     view.page.keyboard.press("n")
     note = view.page.get_by_label("note (n)")
     view.page.wait_for_function(
