@@ -19,7 +19,7 @@ export function render({model, el}) {
     if (model.dark) parts.set('theme', 'dark')
     else parts.delete('theme')
     const {search, pathname, hash} = window.location
-    const asked = parts.size ? `?${parts}` : ''
+    const asked = `${parts}` && `?${parts}`
     if (asked === search) return
     const change = push ? 'pushState' : 'replaceState'
     window.history[change]({}, '', `${pathname}${asked}${hash}`)

@@ -15,10 +15,12 @@ export function render({el}) {
   again.onclick = () => window.location.reload()
   card.append(text, again)
   let timer = null
-  // A page that is loaded anew opens the view that its address describes.
+  // A page that is loaded anew opens the view that its address describes. Asked for is what costs
+  // the server nothing: it would make the page for this already, and once more to load it.
   const ask = async () => {
+    const {pathname} = window.location
     try {
-      const answer = await fetch(window.location.href, {method: 'GET', cache: 'no-store'})
+      const answer = await fetch(`${pathname.replace(/\\/$/, '')}/metadata`, {cache: 'no-store'})
       if (answer.ok) { window.location.reload(); return }
     } catch (error) { /* not yet */ }
     timer = setTimeout(ask, 2000)
