@@ -101,15 +101,16 @@ def _refuse_empty(rejected: Sequence[Rejection], found: FileList, out: Path) -> 
 
 def _asked(config: IngestConfig, criteria: Criteria) -> dict[str, Any]:
     """Return all that decides what is accepted and how, JSON-ready."""
+    assumed = criteria.assumed
     return {
         "inputs": [str(path.resolve()) for path in config.path],
         "instrument": config.instrument,
         "norm": criteria.norm and list(criteria.norm),
         "cuts": {name: _plain(value) for name, value in asdict(criteria.cuts).items()},
         "mask": asdict(criteria.mask),
-        "air": criteria.assumed.air,
-        "assumed_snr": _plain(criteria.assumed.assumed_snr),
-        **({"wave_unit": config.assumed.wave_unit} if config.assumed.wave_unit else {}),
+        "air": assumed.air,
+        "assumed_snr": _plain(assumed.assumed_snr),
+        **({"wave_unit": assumed.wave_unit} if assumed.wave_unit else {}),
         "catalog": str(config.catalog.resolve()) if config.catalog else None,
         "match": config.match,
         "table": config.table,

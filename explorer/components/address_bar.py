@@ -48,7 +48,6 @@ class AddressBar(JSComponent):
     query: str = param.String("", doc="The query of the address, with its question mark.")  # type: ignore[assignment]
     push: bool = param.Boolean(False, doc="Whether Back leads to the query before.")  # type: ignore[assignment]
     written: int = param.Integer(0, doc="Grows with every query written.")  # type: ignore[assignment]
-
     dark: bool = param.Boolean(False, doc="Whether the theme is dark.")  # type: ignore[assignment]
 
     _esm = _ESM

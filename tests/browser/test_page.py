@@ -188,7 +188,7 @@ def test_lasso_dims_the_rest_and_escape_frees_it(view: Watched) -> None:
 
 
 def test_theme_toggle_repaints_the_figures(view: Watched) -> None:
-    view.until(lambda: view.shot("map")[5, 5].min() > 240, "a light map")
+    assert view.shot("map")[5, 5].min() > 240
     view.toggle_theme()
     for figure in ("map", "flux", "residual"):
         view.until(lambda figure=figure: view.shot(figure)[3, -3].max() < 40, f"a dark {figure}")
