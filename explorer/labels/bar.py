@@ -6,19 +6,18 @@ import getpass
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
 from html import escape
 from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 
-from explorer.labels.label import GRADES, Change, Label, OverruledError
+from explorer.labels.label import GRADES, Change, Label
 from explorer.labels.news import LabelNews
+from explorer.labels.pending import PendingLabels
 from explorer.labels.store import LabelStore
 from explorer.labels.writer import LabelWriter
-from explorer.server.notices import announce, report, warn
+from explorer.server.notices import report
 from explorer.state.state import ExplorerState
 from explorer.theme.text import PLAIN, line
 
@@ -51,13 +50,14 @@ class LabelBar(pn.viewable.Viewer):
             on_change: Called with each new label, once that is on disk.
         """
         super().__init__()
-        self._state, self._store, self._writer = state, store, writer
+        self._state, self._store = state, store
         self._on_change, self._news = on_change, news
+        self._pending = PendingLabels(
+            store, writer, on_written=self._written, on_failed=self._not_written
+        )
         news.subscribe(self._heard)
         self._filling = False
         self._label: Label | None = None
-        self._pending: dict[str, Label] = {}  # object_id -> what the label will be once written
-        self._failed: list[Label] = []  # those of them that could not be written at first
         small: dict[str, Any] = {
             "size": "small", "margin": (4, 4), "sx": PLAIN, "align": "center",
         }  # fmt: skip
@@ -108,9 +108,7 @@ class LabelBar(pn.viewable.Viewer):
 
     def take_back(self) -> None:
         """Undo this person's last change and show the object it was about."""
-        self._writer.submit(
-            partial(self._store.undo, self.who.value), done=self._taken_back, failed=self._tell
-        )
+        self._pending.undo(self.who.value, self._taken_back)
 
     def _note_z(self) -> None:
         """Put the redshift tried in Inspect into the note, where a VI file finds it."""
@@ -127,8 +125,8 @@ class LabelBar(pn.viewable.Viewer):
         if row is not None:
             self._state.selected = row
         self.fill()
-        label = self._known(object_id) or Label(object_id=object_id)
-        self._say(f"took back a change of {object_id}: {said_of(label)}")
+        label = self._pending.label(object_id) or Label(object_id=object_id)
+        self._say(f"took back a change of {object_id}: {label.record}")
         self._tell_all(label)
 
     def _tell_all(self, label: Label) -> None:
@@ -152,7 +150,7 @@ class LabelBar(pn.viewable.Viewer):
     def fill(self) -> None:
         """Show what is on record, or about to be."""
         object_id = self._state.selected_id
-        self._label = self._known(object_id) if object_id else None
+        self._label = self._pending.label(object_id) if object_id else None
         label = self._label or Label(object_id=object_id or "")
         try:
             kinds = self._store.kinds()
@@ -166,16 +164,6 @@ class LabelBar(pn.viewable.Viewer):
         for widget in (self.grade, self.kind, self.note):
             widget.disabled = not object_id
         self._say_state()
-
-    def _known(self, object_id: str) -> Label | None:
-        """Return the label that waits to be written, or else the one on record."""
-        if object_id in self._pending:
-            return self._pending[object_id]
-        try:
-            return self._store.get(object_id)
-        except (OSError, ValueError) as error:
-            report(error)
-            return None
 
     def _put(self, **said: Any) -> None:  # noqa: ANN401 - fields of `Change`
         """Change the label of the selected object; its fields stay as they are until written."""
@@ -192,33 +180,13 @@ class LabelBar(pn.viewable.Viewer):
         new = change.applied(old)
         if (new.grade, new.kind, new.note) == (old.grade, old.kind, old.note):
             return  # browsers also send back what they were told
-        self._label = self._pending[object_id] = new
-        self._writer.submit(
-            partial(self._write, change),
-            done=partial(self._written, change, new),
-            failed=partial(self._not_written, new),
-        )
+        self._label = new
+        self._pending.write(change, new)
 
-    def _write(self, change: Change) -> Label | OverruledError:
-        """Write a change; a refusal is a result, since trying again would not help."""
-        try:
-            return self._store.write(change)
-        except OverruledError as refusal:
-            return refusal
-
-    def _written(self, change: Change, pending: Label, label: Label | OverruledError) -> None:
-        if isinstance(label, OverruledError):
-            warn(str(label))
-            label = label.label
-            change = replace(change, kind=label.kind, note=label.note)
-        if any(item is pending for item in self._failed):
-            self._failed = [item for item in self._failed if item is not pending]
-            announce(f"The label of {label.object_id} is saved now.")
-        if self._pending.get(label.object_id) is pending:
-            del self._pending[label.object_id]
-            if label.object_id == self._state.selected_id:
-                self._label = label
-                self._show(change, label)
+    def _written(self, change: Change, label: Label, newest: bool) -> None:  # noqa: FBT001
+        if newest and label.object_id == self._state.selected_id:
+            self._label = label
+            self._show(change, label)
         self._say_state()
         self._tell_all(label)
 
@@ -233,11 +201,7 @@ class LabelBar(pn.viewable.Viewer):
             if change.note is not None:
                 self.note.value = label.note
 
-    def _not_written(self, pending: Label, error: Exception) -> None:
-        self._failed.append(pending)
-        self._tell(error)
-
-    def _tell(self, error: Exception) -> None:
+    def _not_written(self, error: Exception) -> None:
         report(OSError(f"{error}; it is tried again until it works"))
         self._say_state()
 
@@ -255,21 +219,14 @@ class LabelBar(pn.viewable.Viewer):
         if self._state.selected_id in self._pending:
             text = "not saved yet"
         elif self._state.selected_id:
-            text = said_of(self._label)
-        if self._failed:
-            text += f" ({len(self._failed)} not saved yet, tried again until it works)"
+            text = "no label" if self._label is None else self._label.record
+        if self._pending.failed:
+            n_failed = len(self._pending.failed)
+            text += f" ({n_failed} not saved yet, tried again until it works)"
         self._say(text)
 
     def _say(self, text: str) -> None:
         self.said.object = escape(text)
-
-
-def said_of(label: Label | None) -> str:
-    """Return one line on who said what, when."""
-    if label is None or (label.empty and not label.who):
-        return "no label"
-    what = "label removed" if label.empty else "saved"
-    return f"{what} by {label.who}, {label.at[:16].replace('T', ' ')} UTC"
 
 
 def _button(grade: int | None) -> str:

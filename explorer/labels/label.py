@@ -35,6 +35,14 @@ class Label:
         """Nothing is said: all was taken back."""
         return self.grade is None and not self.kind and not self.note
 
+    @property
+    def record(self) -> str:
+        """One line on who said so, and when."""
+        if self.empty and not self.who:
+            return "no label"
+        what = "label removed" if self.empty else "saved"
+        return f"{what} by {self.who}, {self.at[:16].replace('T', ' ')} UTC"
+
 
 class OverruledError(ValueError):
     """A change that was not made, because someone else changed the label meanwhile.

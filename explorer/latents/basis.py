@@ -8,6 +8,7 @@ import numpy as np
 
 from data.arrays import FloatArray
 from explorer.state.dataset import Dataset
+from explorer.state.planes import axes_of
 from model.latent_axes import bulk
 
 RAW, ROTATED = "latents", "principal axes"
@@ -51,7 +52,7 @@ def basis(dataset: Dataset, name: str) -> Basis:
         latents = dataset.atlas.latents
         n_latent = latents.shape[1]
         if name == ROTATED:
-            origin, axes = dataset.principal_axes
+            origin, axes = axes_of(dataset)
         else:
             origin, axes = np.zeros(n_latent), np.eye(n_latent)
         low, high = bulk((latents - origin) @ axes.T, percentiles=ENDS, reach=REACH)

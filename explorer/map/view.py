@@ -12,7 +12,7 @@ from bokeh.events import DoubleTap, MouseLeave, RangesUpdate, Reset, SelectionGe
 from bokeh.models import Range1d
 
 from data.arrays import FloatArray
-from explorer.map.geometry import home_view, nearest_object
+from explorer.map.geometry import centred, home_view, nearest_object, outline
 from explorer.map.image import MapRequest
 from explorer.map.markers import MapMarkers, guest_at, place_of
 from explorer.map.marks import MapMarks
@@ -141,14 +141,7 @@ class MapView(pn.viewable.Viewer):
                 self._state.hovered = self.finder(new["x"][0], new["y"][0])()
 
     def _on_geometry(self, event: Any) -> None:  # noqa: ANN401
-        shape = event.geometry or {}
-        if shape.get("type") == "rect":
-            x = [shape["x0"], shape["x1"], shape["x1"], shape["x0"]]
-            y = [shape["y0"], shape["y0"], shape["y1"], shape["y1"]]
-        elif shape.get("type") == "poly":
-            x, y = list(shape["x"]), list(shape["y"])
-        else:
-            return
+        x, y = outline(event.geometry or {})
         if event.final and len(x) >= 3:
             with together():
                 self._state.region = {"plane": self._state.plane.key, "x": x, "y": y}
@@ -244,13 +237,9 @@ class MapView(pn.viewable.Viewer):
     def _bring_into_view(self) -> None:
         """Move the map to the selected object, if it lies outside."""
         place = place_of(self._state)
-        if not place:
-            return
-        x, y = place
-        x0, x1, y0, y1 = self._limits
-        if np.isfinite(x) and np.isfinite(y) and not (x0 <= x <= x1 and y0 <= y <= y1):
-            half_x, half_y = (x1 - x0) / 2, (y1 - y0) / 2
-            self._state.view = (x - half_x, x + half_x, y - half_y, y + half_y)
+        view = centred(self._limits, *place) if place else None
+        if view is not None:
+            self._state.view = view
 
     def _repaint(self) -> None:
         dark = self._state.dark

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import param
 from panel.custom import JSComponent
 
+from data.columns import column
+from explorer.labels.label import Label
+from explorer.map.key import format_value
 from explorer.outliers.thumbnails import HEIGHT, RESIDUAL_HEIGHT, WIDTH, Thumbnail
+from explorer.state.state import ExplorerState
 
 PER_PAGE = 12
 
@@ -167,3 +172,24 @@ def card(
         "model": thumbnail.model,
         "residual": thumbnail.residual,
     }
+
+
+def facts_of(state: ExplorerState, row: int) -> list[str]:
+    """Return the few facts written under a thumbnail."""
+    dataset = state.dataset
+    named = {str(state.score): "", "z": column("z").heading, "snr": column("snr").heading}
+    values = [
+        (label, float(dataset.numeric(name)[row]))
+        for name, label in named.items()
+        if name in dataset.numeric_columns
+    ]
+    return [
+        f"{label} {format_value(round(value, 4))}" for label, value in values if np.isfinite(value)
+    ]
+
+
+def mark_of(label: Label | None) -> str:
+    """Return the short mark of a label on a card."""
+    if label is None or label.empty:
+        return ""
+    return " ".join(filter(None, [str(label.grade) if label.grade is not None else "", label.kind]))

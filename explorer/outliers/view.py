@@ -5,19 +5,16 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
-from data.columns import column
 from explorer.components.keyboard import Keyboard
 from explorer.components.wrapping import wrapping
 from explorer.labels.bar import LabelBar
 from explorer.labels.label import Label
 from explorer.labels.shared import label_news, shared_labels
 from explorer.labels.writer import LabelWriter
-from explorer.map.key import format_value
-from explorer.outliers.contact_sheet import PER_PAGE, ContactSheet, card
+from explorer.outliers.contact_sheet import PER_PAGE, ContactSheet, card, facts_of, mark_of
 from explorer.outliers.label_files import LabelFiles
 from explorer.outliers.queue import TAB, OutlierQueue, explain
 from explorer.outliers.ranking import available_options
@@ -213,7 +210,7 @@ class OutliersView(pn.viewable.Viewer):
             return [
                 card(
                     thumbnail, rank=page * PER_PAGE + number + 1,
-                    object_id=str(state.dataset.ids[row]), facts=card_facts(state, row),
+                    object_id=str(state.dataset.ids[row]), facts=facts_of(state, row),
                 )
                 for number, (row, thumbnail) in enumerate(zip(rows, thumbnails, strict=True))
             ]  # fmt: skip
@@ -231,30 +228,9 @@ class OutliersView(pn.viewable.Viewer):
         self._drawing.submit(work, show)
 
 
-def card_facts(state: ExplorerState, row: int) -> list[str]:
-    """Return the few facts written under a thumbnail."""
-    dataset = state.dataset
-    named = {str(state.score): "", "z": column("z").heading, "snr": column("snr").heading}
-    values = [
-        (label, float(dataset.numeric(name)[row]))
-        for name, label in named.items()
-        if name in dataset.numeric_columns
-    ]
-    return [
-        f"{label} {format_value(round(value, 4))}" for label, value in values if np.isfinite(value)
-    ]
-
-
 def legend_of(state: ExplorerState) -> str:
     """Return what the pictures show: a column of theirs is the mean of several pixels."""
     start, end = wave_limits(state.dataset, state.frame)
     grid = state.dataset.atlas.source.parts[0].grid
     step = (grid.wave[-1] - grid.wave[0]) / grid.n_pixel
     return _LEGEND.format(max(1, round((end - start) / N_COLUMN / step)))
-
-
-def mark_of(label: Label | None) -> str:
-    """Return the short mark of a label on a card."""
-    if label is None or label.empty:
-        return ""
-    return " ".join(filter(None, [str(label.grade) if label.grade is not None else "", label.kind]))

@@ -19,6 +19,7 @@ from explorer.server.messages import together
 from explorer.spectrum.feature_table import number
 from explorer.state.guest import Guest
 from explorer.state.plane import AXES, LATENTS
+from explorer.state.planes import axes_of
 from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
 from explorer.theme.text import SMALL, line
@@ -174,7 +175,7 @@ class CornerView(pn.viewable.Viewer):
         """Return where latents lie along the axes shown, shape (n_point, n_latent)."""
         if self._state.corner == LATENTS:
             return latents
-        origin, axes = self._state.dataset.principal_axes
+        origin, axes = axes_of(self._state.dataset)
         return (latents - origin) @ axes.T
 
     def _on_resize(self, _name: str, old: object, new: object) -> None:

@@ -12,6 +12,7 @@ from data.arrays import BoolArray, FloatArray
 from explorer.map.image import MapRequest, draw_map
 from explorer.map.raster import Viewport
 from explorer.state.dataset import Dataset
+from explorer.state.planes import plane_of
 from explorer.theme.colour import class_colours
 from explorer.theme.theme import ink
 from model.latent_axes import bulk
@@ -91,7 +92,7 @@ def draw_corner(dataset: Dataset, request: MapRequest, kind: str, size: tuple[in
     left, bottom = round(GAP * width), round(GAP * height)
     inner = {"width": width - 2 * left, "height": height - 2 * bottom}
     for column, row in pairs_of(n_axis):
-        plane = dataset.plane(kind, latent_x=column, latent_y=row)
+        plane = plane_of(dataset, f"{kind}:{column}:{row}")
         view = Viewport(x0=low[column], x1=high[column], y0=low[row], y1=high[row], **inner)
         at_x, at_y = column * width + left, (n_axis - 1 - row) * height + bottom
         pixels[at_y : at_y + view.height, at_x : at_x + view.width] = draw_map(
@@ -104,7 +105,7 @@ def draw_corner(dataset: Dataset, request: MapRequest, kind: str, size: tuple[in
 
 def axis_values(dataset: Dataset, kind: str, number: int) -> tuple[str, FloatArray]:
     """Return the name of an axis and where each object lies along it."""
-    plane = dataset.plane(kind, latent_x=number, latent_y=number)
+    plane = plane_of(dataset, f"{kind}:{number}:{number}")
     return plane.x_label, plane.x
 
 

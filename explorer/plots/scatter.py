@@ -20,6 +20,7 @@ from explorer.server.latest import Latest
 from explorer.server.messages import together
 from explorer.server.notices import report
 from explorer.state.plane import Plane
+from explorer.state.planes import plane_of
 from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
 from explorer.theme.text import SMALL, line
@@ -101,7 +102,7 @@ class ScatterView(pn.viewable.Viewer):
     @property
     def plane(self) -> Plane:
         """The plane shown."""
-        return self._state.dataset.column_plane(*self.columns)
+        return plane_of(self._state.dataset, self.columns)
 
     def follow(self) -> None:
         """Show the columns, the objects and the selection of the state."""

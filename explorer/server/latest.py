@@ -153,3 +153,15 @@ def _attempt(deliver: Callable[[], None]) -> None:
         deliver()
     except Exception as failure:  # noqa: BLE001 - Tornado would only log it
         report(failure)
+
+
+def or_error(work: Callable[[], Result]) -> Callable[[], Result | ValueError]:
+    """Return work that returns its `ValueError` instead of raising it: the page explains it."""
+
+    def attempt() -> Result | ValueError:
+        try:
+            return work()
+        except ValueError as error:
+            return error
+
+    return attempt

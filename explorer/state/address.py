@@ -13,7 +13,8 @@ import param
 
 from explorer.state.dataset import Dataset
 from explorer.state.path import Path
-from explorer.state.selection import inside_region, passing, plane_of
+from explorer.state.planes import plane_of
+from explorer.state.selection import inside_region, passing
 from explorer.state.state import ExplorerState
 
 NAMES = {

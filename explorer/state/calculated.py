@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,3 +150,15 @@ def _codes(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
     text = column.astype("string").str.strip().replace("", pd.NA)
     codes, names = pd.factorize(text)
     return codes.astype(np.int64), tuple(str(name) for name in names)
+
+
+def that_work(items: Mapping[str, Any], compute: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    """Return the items that can be computed, each of which may use those before it."""
+    kept: dict[str, Any] = {}
+    for name, item in items.items():
+        try:
+            compute({**kept, name: item})
+        except ValueError:
+            continue
+        kept[name] = item
+    return kept

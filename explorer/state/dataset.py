@@ -17,9 +17,7 @@ from data.arrays import BoolArray, FloatArray
 from data.parts import wave_range
 from explorer.state.cache import Cache, Remembered, new_version
 from explorer.state.kinds import Classes, ColumnKinds, finite
-from explorer.state.plane import AXES, LATENTS, Plane
 from explorer.state.second import join
-from model.latent_axes import principal_axes
 
 if TYPE_CHECKING:
     from model.atlas.atlas import Atlas
@@ -217,84 +215,6 @@ class Dataset:
     def latent_tree(self) -> KDTree:
         """k-d tree of the latents, row = object; slow the first time."""
         return self.keep(("latent tree",), lambda: KDTree(self.atlas.latents))
-
-    def plane(self, embedding: str, *, latent_x: int = 0, latent_y: int = 1) -> Plane:
-        """Return the plane of an embedding, of two latents, or of two principal axes (`AXES`).
-
-        Raises:
-            ValueError: The atlas has no such embedding or latent.
-        """
-        if embedding == AXES:
-            return self._axes_plane(latent_x, latent_y)
-        if embedding == LATENTS:
-            names = [f"latent_{latent_x}", f"latent_{latent_y}"]
-            key, axes = (
-                f"{LATENTS}:{latent_x}:{latent_y}",
-                [f"latent {latent_x}", f"latent {latent_y}"],
-            )
-        else:
-            found = [item for item in self.atlas.embeddings if item.name == embedding]
-            if not found:
-                known = [item.name for item in self.atlas.embeddings]
-                raise ValueError(f"embedding must be one of {known}, got {embedding!r}")
-            names, key = [found[0].x, found[0].y], embedding
-            axes = [f"{found[0].label} 1", f"{found[0].label} 2"]
-        missing = [name for name in names if name not in self.catalog]
-        if missing:
-            raise ValueError(f"the atlas has no column {missing[0]!r}; build it again")
-
-        def make() -> Plane:
-            x, y = (self.catalog[name].to_numpy(np.float32, na_value=np.nan) for name in names)
-            return Plane(
-                key=key, x_label=axes[0], y_label=axes[1], x=x, y=y, columns=(names[0], names[1])
-            )
-
-        return self.keep(("plane", key), make)
-
-    @property
-    def principal_axes(self) -> tuple[FloatArray, FloatArray]:
-        """The mean of the latents, shape (n_latent,), and their principal axes, one a row."""
-
-        def make() -> tuple[FloatArray, FloatArray]:
-            latents = self.atlas.latents
-            return latents.mean(axis=0, dtype=float), principal_axes(latents)
-
-        return self.keep(("principal axes",), make)
-
-    def _axes_plane(self, x: int, y: int) -> Plane:
-        origin, axes = self.principal_axes
-        if max(x, y) >= len(axes):
-            raise ValueError(f"there are {len(axes)} principal axes, got number {max(x, y) + 1}")
-
-        def along(number: int) -> FloatArray:
-            return ((self.atlas.latents - origin) @ axes[number]).astype(np.float32)
-
-        across, upwards = (
-            self.keep(("axis", str(number)), lambda number=number: along(number))
-            for number in (x, y)
-        )
-        names = f"axis {x + 1}", f"axis {y + 1}"
-        directions = origin, axes[[x, y]]
-        return self.keep(
-            ("plane", f"{AXES}:{x}:{y}"),
-            lambda: Plane(f"{AXES}:{x}:{y}", *names, across, upwards, directions=directions),
-        )
-
-    def column_plane(self, x: str, y: str) -> Plane:
-        """Return the plane of two columns of numbers.
-
-        Raises:
-            ValueError: One of them is not there.
-        """
-        for name in (x, y):
-            if name not in self.numeric_columns:
-                raise ValueError(f"there is no column of numbers {name[:40]!r}")
-
-        def make() -> Plane:
-            across, upwards = (self.numeric(name).astype(np.float32) for name in (x, y))
-            return Plane(f"{x} {y}", self.label(x), self.label(y), across, upwards, (x, y))
-
-        return self.keep(("columns", x, y), make)
 
     @cached_property
     def _rows(self) -> dict[str, int]:

@@ -11,7 +11,7 @@ import shapely
 from data.arrays import BoolArray
 from explorer.state.calculated import calculate, read_expression
 from explorer.state.dataset import Dataset
-from explorer.state.plane import AXES, LATENTS, Plane
+from explorer.state.planes import plane_of
 
 NO_VALUE = ""
 """Stands in a list of classes for the objects that have none."""
@@ -80,21 +80,6 @@ def _is_range(wanted: Any) -> bool:  # noqa: ANN401 - whatever an address holds
         and all(isinstance(limit, (int, float)) for limit in wanted[:2])
         and all(isinstance(missing, bool) for missing in wanted[2:])
     )
-
-
-def plane_of(dataset: Dataset, key: Any) -> Plane:  # noqa: ANN401 - whatever an address holds
-    """Return the plane with that key (`Plane.key`), or that of a pair of columns.
-
-    Raises:
-        ValueError: There is no such plane.
-    """
-    if isinstance(key, (list, tuple)):
-        return dataset.column_plane(*map(str, key[:2]))
-    name, *latents = str(key).split(":")
-    pair = len(latents) == 2 and all(item.isdecimal() for item in latents)
-    if name in (LATENTS, AXES) and pair:
-        return dataset.plane(name, latent_x=int(latents[0]), latent_y=int(latents[1]))
-    return dataset.plane(name)
 
 
 def inside_region(dataset: Dataset, region: Mapping[str, Any]) -> BoolArray:

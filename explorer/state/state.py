@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import param
 
 from data.arrays import BoolArray, FloatArray, IndexArray
-from explorer.state.calculated import calculate_all, check_name
+from explorer.state.calculated import calculate_all, check_name, that_work
 from explorer.state.choices import MOST_PINS, Choices
 from explorer.state.dataset import DENSITY, Dataset
 from explorer.state.guest import Guest
 from explorer.state.named import COLUMN, masks_of, membership
 from explorer.state.plane import AXES, LATENTS, Plane
+from explorer.state.planes import plane_of
 from explorer.state.selection import applies, inside_region, passing, region_applies
 
 
@@ -40,7 +41,8 @@ class ExplorerState(Choices):
     @property
     def plane(self) -> Plane:
         """The plane the map shows."""
-        return self.dataset.plane(self.embedding, latent_x=self.latent_x, latent_y=self.latent_y)
+        numbers = f":{self.latent_x}:{self.latent_y}" if self.embedding in (LATENTS, AXES) else ""
+        return plane_of(self.dataset, f"{self.embedding}{numbers}")
 
     @property
     def selected_id(self) -> str:
@@ -175,7 +177,7 @@ class ExplorerState(Choices):
         for name, (values, meaning) in columns.items():
             if name in dataset.added or name not in dataset.catalog:
                 dataset.add(name, values, meaning=meaning)
-        kept = _that_work(
+        kept = that_work(
             self.columns, lambda some: calculate_all(dataset, some, replacing=self.columns)
         )
         self.calculate_columns(kept)
@@ -183,7 +185,7 @@ class ExplorerState(Choices):
     def _select_again(self) -> dict[str, dict[str, Any]]:
         """Find the objects of the named selections anew; return those that still can be found."""
         dataset, before = self.dataset, self.selections
-        kept = _that_work(before, lambda some: masks_of(dataset, some, replacing=before))
+        kept = that_work(before, lambda some: masks_of(dataset, some, replacing=before))
         masks = masks_of(dataset, kept, replacing=before)
         for name in before:
             dataset.name_condition(name, masks.get(name))
@@ -238,17 +240,3 @@ class ExplorerState(Choices):
         if shown is not None and subset is not None:
             subset = subset & shown
         self.param.update(shown=shown, subset=subset)
-
-
-def _that_work(
-    items: Mapping[str, Any], compute: Callable[[dict[str, Any]], Any]
-) -> dict[str, Any]:
-    """Return the items that can be computed, each of which may use those before it."""
-    kept: dict[str, Any] = {}
-    for name, item in items.items():
-        try:
-            compute({**kept, name: item})
-        except ValueError:
-            continue
-        kept[name] = item
-    return kept

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
@@ -13,12 +13,11 @@ from explorer.components.wrapping import wrapping
 from explorer.latents.basis import RAW, ROTATED
 from explorer.state.state import ExplorerState
 from explorer.theme.text import SMALL
-from explorer.tracks.classes import ALL, choices, rows_of
+from explorer.tracks.centroids import centroid_track
+from explorer.tracks.classes import ALL, choices
 from explorer.tracks.drawing import DrawingTools
-from explorer.tracks.presets import FORMER, OWN, PRESETS, percentiles_of, presets_of, weights_of
-from explorer.tracks.purity import name_ends
+from explorer.tracks.presets import FORMER, OWN, PRESETS, presets_of
 from explorer.tracks.result import track_maker
-from model.latent_axes import combine, rising_along
 from model.tracks.track import Track
 
 DRAW, CENTROIDS, PATH, LATENT = "draw", "binned centroids", "shortest path", "one latent"
@@ -167,32 +166,11 @@ class TrackRecipes(pn.viewable.Viewer):
 
     def make_centroids(self) -> None:
         """Make the track of binned centroids."""
-        dataset, among = self._state.dataset, self._state.rows()
-        quantity, wanted = str(self.quantity.value), str(self.classes.value)
-        text, combination = self.percentiles.value, self.weights.value
-
-        def make() -> Track:
-            edges = percentiles_of(text)
-            keep = np.zeros(len(dataset), dtype=bool)
-            keep[among] = True
-            keep &= rows_of(dataset, wanted)
-            name, latents, preset = quantity, dataset.atlas.latents, PRESETS.get(quantity)
-            recipe = {"quantity": name, "class": wanted, "n_object": int(keep.sum())}
-            if preset is not None and preset.column:
-                values = rising_along(latents, dataset.numeric(preset.column), keep)
-            elif preset is not None:
-                values = combine(latents, preset.weights, rotated=True)
-            elif quantity == OWN:
-                name = recipe["quantity"] = combination
-                values = combine(latents, weights_of(combination), rotated=True)
-            else:
-                values = dataset.numeric(quantity).astype(float)
-            if preset is not None and preset.ends:
-                recipe["ends"] = name_ends(dataset, preset.ends, values, edges)
-            return track_maker(dataset).centroids(
-                values, name=name, percentiles=edges, keep=keep, recipe=recipe
-            )
-
+        make = partial(
+            centroid_track, self._state.dataset, str(self.quantity.value),
+            combination=self.weights.value, percentiles=self.percentiles.value,
+            classes=str(self.classes.value), among=self._state.rows(),
+        )  # fmt: skip
         self.remember(CENTROIDS)
         self._on_make(make)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from html import escape
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ import panel_material_ui as pmui
 from explorer.components.wrapping import wrapping
 from explorer.export.download import Download
 from explorer.export.export import Exported
-from explorer.server.latest import Latest
+from explorer.server.latest import Latest, or_error
 from explorer.server.notices import report
 from explorer.state.path import Path
 from explorer.state.state import ExplorerState
@@ -38,8 +38,6 @@ from explorer.tracks.shelf import SAVED, TrackShelf
 from explorer.tracks.spectra import TrackSpectra
 from explorer.tracks.trends import TrackTrends
 from model.tracks.track import Track
-
-Result = TypeVar("Result")
 
 SPECTRA, TRENDS, PLANES = "spectra", "trends", "planes"
 
@@ -141,7 +139,7 @@ class TracksView(pn.viewable.Viewer):
     def make(self, make: Callable[[], Track]) -> None:
         """Make a track, decode it and show it."""
         dataset = self._state.dataset
-        self._decoding.submit(_or_error(lambda: decode(dataset, make())), self._decode_done)
+        self._decoding.submit(or_error(lambda: decode(dataset, make())), self._decode_done)
 
     def _decode_done(self, result: Decoded | ValueError) -> None:
         if isinstance(result, ValueError):
@@ -161,7 +159,7 @@ class TracksView(pn.viewable.Viewer):
         self._draw_measured()
         self._place()
         dataset, track = self._state.dataset, decoded.track
-        self._observing.submit(_or_error(lambda: observe(dataset, track)), self._observe_done)
+        self._observing.submit(or_error(lambda: observe(dataset, track)), self._observe_done)
         self._make_sample()
 
     def _observe_done(self, result: Observed | ValueError) -> None:
@@ -242,15 +240,3 @@ class TracksView(pn.viewable.Viewer):
             return as_csv(named, self.observed)
         wave = self._state.dataset.atlas.model.wave_rest
         return as_fits(named, self.observed, wave=wave)
-
-
-def _or_error(work: Callable[[], Result]) -> Callable[[], Result | ValueError]:
-    """Return work that returns its `ValueError` instead of raising it: the page explains it."""
-
-    def attempt() -> Result | ValueError:
-        try:
-            return work()
-        except ValueError as error:
-            return error
-
-    return attempt

@@ -59,6 +59,7 @@ def test_dropped_spectra_are_placed_inspected_and_removed(
     good = as_file(table_of(atlas, ROW), "ascii.ecsv")
     view = visit()
     without_z = as_file(table_of(atlas, ROW + 1, z=False), "ascii.csv")
+    view.page.get_by_role("button", name="Drop spectra on the page").wait_for()
     drop(
         view, {f"{HOSTILE}.ecsv": good, "cut.fits": b"SIMPLE  =" + bytes(99), "no-z.csv": without_z}
     )

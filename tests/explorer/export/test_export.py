@@ -21,6 +21,7 @@ from explorer.map.image import MapRequest
 from explorer.map.raster import Viewport
 from explorer.spectrum.inspection import inspect
 from explorer.state.dataset import Dataset
+from explorer.state.planes import plane_of
 from tests.fixtures.explorer import on_two_grids, open_tiny
 
 ROWS = np.array([3, 50, 7])
@@ -166,7 +167,7 @@ def test_fits_passes_fitsverify(tiny_atlas_path: Path, tmp_path: Path, what: str
 @pytest.mark.parametrize("colour", ["z", "class", "density"])
 def test_map_figure_is_an_image(tiny_atlas_path: Path, colour: str) -> None:
     dataset = open_tiny(tiny_atlas_path, **{"class": "costs $5 <b>"})
-    plane = dataset.plane("umap")
+    plane = plane_of(dataset, "umap")
     request = MapRequest(
         plane=plane, colour=colour, colour_scale="eq_hist", clip=(1, 99), palette="magma",
         shown=None, subset=None, dark=True,

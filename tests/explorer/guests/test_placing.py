@@ -9,6 +9,7 @@ import pytest
 from explorer.guests.placing import MOST_TRIALS, Upload, place_uploads, redshifts
 from explorer.start_page import DEMO
 from explorer.state.dataset import Dataset
+from explorer.state.planes import plane_of
 from tests.browser.chromium import HOSTILE
 from tests.fixtures.brought import as_file, table_of
 from tests.fixtures.explorer import open_tiny
@@ -32,7 +33,7 @@ def test_an_object_of_the_atlas_finds_its_own_place(dataset: Dataset, layout: st
     (guest,) = place_uploads(dataset, [upload], trials=(), air=False).guests
     assert (guest.name, guest.file) == ("mine", f"mine.{suffix}")
     assert guest.placed.neighbours[0] == ROW
-    plane = dataset.plane("pca")
+    plane = plane_of(dataset, "pca")
     x, y = guest.position(plane)  # near: ingest scales by the median of the noisy spectrum
     assert abs(x - plane.x[ROW]) < 0.05 * np.ptp(plane.x)
     assert abs(y - plane.y[ROW]) < 0.05 * np.ptp(plane.y)

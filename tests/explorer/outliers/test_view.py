@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from explorer.labels.place import FILE
+from explorer.outliers.contact_sheet import mark_of
 from explorer.outliers.ranking import LONGEST, good_limits, rank
 from explorer.outliers.thumbnails import HEIGHT, N_COLUMN, WIDTH, Thumbnails, draw_thumbnail
-from explorer.outliers.view import SHEET, TABLE, OutliersView, mark_of
+from explorer.outliers.view import SHEET, TABLE, OutliersView
 from explorer.state.outlier_options import GOOD, UNLABELLED, UNSATURATED
 from explorer.state.state import ExplorerState
 from tests.fixtures.explorer import new_state, open_tiny

@@ -11,6 +11,7 @@ from explorer.plots.corner import CornerView
 from explorer.plots.corner_image import GAP, draw_corner, pairs_of
 from explorer.plots.view import PlotsView
 from explorer.state.plane import AXES, LATENTS
+from explorer.state.planes import axes_of
 from explorer.state.state import ExplorerState
 from tests.fixtures.explorer import new_state
 
@@ -38,7 +39,7 @@ def test_cells_are_the_pairs(tiny_atlas_path: Path, kind: str) -> None:
     # Most objects lie in the bulk of each pair: where they are marked, something is drawn.
     values = state.dataset.atlas.latents
     if kind == AXES:
-        origin, axes = state.dataset.principal_axes
+        origin, axes = axes_of(state.dataset)
         values = (values - origin) @ axes.T
     x, y = made.places(values)
     assert np.isfinite(x).mean() > 0.9

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
+from explorer.state.planes import plane_of
 from explorer.state.selection import inside_region, passing
 from tests.fixtures.explorer import open_tiny
 
@@ -42,7 +43,7 @@ def test_lasso_agrees_with_point_by_point(
         x, y = rng.normal(0, 1, (2, 9))
     mask = inside_region(dataset, {"plane": "umap", "x": x, "y": y})
     polygon = shapely.make_valid(shapely.Polygon(np.column_stack([x, y])))
-    plane = dataset.plane("umap")
+    plane = plane_of(dataset, "umap")
     expected = [
         polygon.contains(shapely.Point(a, b)) for a, b in zip(plane.x, plane.y, strict=True)
     ]

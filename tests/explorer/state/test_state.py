@@ -9,7 +9,7 @@ from explorer.keys import Help, beside
 from explorer.state.address import NAMES, from_query, to_query
 from explorer.state.dataset import DENSITY
 from explorer.state.plane import AXES, LATENTS
-from explorer.state.selection import plane_of
+from explorer.state.planes import plane_of
 from explorer.state.state import ExplorerState
 from tests.fixtures.explorer import new_state, open_tiny
 
@@ -32,7 +32,7 @@ def test_embeddings_are_those_of_the_atlas_and_the_latent_pairs(tiny_atlas_path:
     np.testing.assert_array_equal(state.plane.x, state.dataset.catalog["latent_2"])
     assert state.plane.key == "latents:2:0"
     state.param.update(embedding=AXES, latent_x=0, latent_y=1)
-    pca = state.dataset.plane("pca")
+    pca = plane_of(state.dataset, "pca")
     np.testing.assert_allclose(np.abs(state.plane.x), np.abs(pca.x), atol=1e-4)
     np.testing.assert_array_equal(state.plane.x, plane_of(state.dataset, "axes:0:1").x)
 
