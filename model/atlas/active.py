@@ -22,10 +22,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from scipy.spatial import KDTree
 from scipy.special import ndtr
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from data.arrays import FloatArray, IntArray
 
@@ -109,6 +105,11 @@ def expected_improvement(
     Raises:
         ValueError: The labels do not fit, or are too few.
     """
+    # Scikit-learn takes a second to load: pages open without it.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
     rows, grades = np.asarray(rows, dtype=np.int64), np.asarray(grades, dtype=float)
     _check(latents, np.zeros(len(latents)), rows, grades)
     if len(rows) < 2:
@@ -151,6 +152,8 @@ def _features(latents: FloatArray) -> FloatArray:
 
 
 def _predict(features: FloatArray, rows: IntArray, grades: FloatArray, *, seed: int) -> FloatArray:
+    from sklearn.ensemble import RandomForestRegressor
+
     forest = RandomForestRegressor(N_TREE, random_state=seed, n_jobs=1)
     forest.fit(features[rows], grades)
     trees = [tree.tree_ for tree in forest.estimators_]
