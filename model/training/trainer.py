@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -213,7 +214,9 @@ class Trainer:
         n_spectra = 0
         seconds = self.clock.seconds
         self.objective.eval()
-        with torch.no_grad():
+        compiled = self.config.hardware.compiled  # for the sizes of training; others take minutes
+        as_written = torch.compiler.set_stance("force_eager") if compiled else nullcontext()
+        with torch.no_grad(), as_written:
             for number, batch in enumerate(self.valid_batches.in_order()):
                 losses = self._losses(batch, self.config.losses.k1, _VALID_SEED + number)
                 for name, value in mean_over_processes(self.accelerator, losses).items():

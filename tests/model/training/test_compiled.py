@@ -14,7 +14,7 @@ from tests.fixtures.training import ROOT, command, environment, write_survey
 def test_compiled_networks_learn_the_same(tmp_path):
     survey = write_survey(tmp_path / "survey")
     plain, compiled = tmp_path / "plain", tmp_path / "compiled"
-    options = ("--epochs", "2", "--batch-size", "14")
+    options = ("--epochs", "2", "--batch-size", "20")
     for out, extra in ((plain, ()), (compiled, ("--compiled",))):
         run = subprocess.run(  # a process of its own: torch's compiler warns of itself
             command(survey, out, *options, *extra), env=environment(), cwd=ROOT,
