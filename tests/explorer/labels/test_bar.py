@@ -214,8 +214,8 @@ def test_writers_are_shared_by_the_sessions_of_an_atlas(atlas: Path) -> None:
     first, second = OutliersView(state), OutliersView(state)
     assert first.bar is not None
     assert second.bar is not None
-    assert isinstance(first.bar._writer, LabelWriter)
-    assert first.bar._writer is second.bar._writer
+    assert isinstance(first.bar._pending._writer, LabelWriter)
+    assert first.bar._pending._writer is second.bar._pending._writer
 
 
 def test_a_label_appears_in_the_other_sessions(atlas: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_newer_label_by_someone_else_is_not_overruled_unwarned(
     view: OutliersView, atlas: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warnings: list[str] = []
-    monkeypatch.setattr("explorer.labels.bar.warn", warnings.append)
+    monkeypatch.setattr("explorer.labels.pending.warn", warnings.append)
     bar: Any = view.bar
     view.queue.step(1)
     object_id = view._state.selected_id
