@@ -23,7 +23,7 @@ _STYLE = """
 .links a {display: inline-block; margin-right: 12px; white-space: nowrap; font-size: 12px;
   color: var(--panel-primary-color)}
 dl {display: grid; grid-template-columns: repeat(auto-fill, minmax(178px, 1fr)); gap: 1px 14px;
-  margin: 6px 0 0; font-size: 12px; font-variant-numeric: tabular-nums}
+  margin: 6px 0 0; font-size: 12px; font-variant-numeric: tabular-nums; content-visibility: auto}
 dl > div {display: flex; justify-content: space-between; gap: 8px; min-width: 0;
   border-bottom: 1px solid rgba(128, 128, 128, .18)}
 dl > div.long {grid-column: span 2}
@@ -73,15 +73,24 @@ class FactsView(pn.viewable.Viewer):
                 object_id, ra=ra, dec=dec, facts=release_facts(dataset, selected)
             )
         )
-        pairs = "".join(
-            f'<div{_long(name, value)}><dt title="{escape(meaning(dataset, column))}">'
-            f'{escape(name)}</dt><dd title="{escape(value)}">{escape(value)}</dd></div>'
-            for column, name, value in facts(dataset, selected)
-        )
+        pairs = facts(dataset, selected)
+        usual = {*FACTS, *dataset.scores}
+        lists = [[pair for pair in pairs if (pair[0] in usual) is asked] for asked in (True, False)]
         return (
             f'<div><span class="name">{escape(object_id)}</span>'
-            f'<span class="links">{links}</span></div><dl>{pairs}</dl>'
+            f'<span class="links">{links}</span></div>'
+            + "".join(self._list_of(some) for some in lists if some)
         )
+
+    def _list_of(self, pairs: list[tuple[str, str, str]]) -> str:
+        """Return facts as a list; browsers lay it out when it is scrolled to (`_STYLE`)."""
+        items = "".join(
+            f'<div{_long(name, value)}><dt title="{escape(meaning(self._state.dataset, column))}">'
+            f'{escape(name)}</dt><dd title="{escape(value)}">{escape(value)}</dd></div>'
+            for column, name, value in pairs
+        )
+        height = 20 * len(pairs) // 2  # until it is laid out
+        return f'<dl style="contain-intrinsic-height: auto {height}px">{items}</dl>'
 
     def _load_image(self) -> None:
         """Show the sky around the object, where asked for and reachable; else nothing."""
