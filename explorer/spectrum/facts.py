@@ -10,6 +10,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from data.columns import FACTS, column
+from explorer.server.latest import Latest
 from explorer.server.panel_html import Html
 from explorer.spectrum.fact import fact
 from explorer.spectrum.guest_facts import guest_html, guest_position
@@ -41,6 +42,11 @@ class FactsView(pn.viewable.Viewer):
         """Follow the selection."""
         super().__init__()
         self._state = state
+        self._telling = Latest(patient=True)  # the spectrum first: browsers take long to lay out
+        self._text = Html(
+            self.shown(state.selected, state.guest), stylesheets=[_STYLE],
+            sizing_mode="stretch_width", margin=(4, 10),
+        )  # fmt: skip
         self._image = Html(
             "", width=150, visible=False, margin=(6, 10), styles={"font-size": "12px"}
         )
@@ -49,6 +55,15 @@ class FactsView(pn.viewable.Viewer):
         )
         self._show_image.param.watch(lambda *_: self._load_image(), "value")
         state.param.watch(lambda *_: self._load_image(), ["selected", "guest"])
+        state.param.watch(lambda *_: self._tell(), ["selected", "guest"])
+
+    def _tell(self) -> None:
+        """Tell of what is inspected."""
+        selected, guest = self._state.selected, self._state.guest
+        self._telling.submit(lambda: self.shown(selected, guest), self._show)
+
+    def _show(self, text: str) -> None:
+        self._text.object = text
 
     def shown(self, selected: int | None, guest: Guest | None) -> str:
         """Return the facts of what is inspected; pure."""
@@ -113,14 +128,8 @@ class FactsView(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the facts beside the image."""
-        text = Html(
-            pn.bind(self.shown, self._state.param.selected, self._state.param.guest),
-            stylesheets=[_STYLE],
-            sizing_mode="stretch_width",
-            margin=(4, 10),
-        )
         side = pn.Column(self._show_image, self._image, margin=0)
-        return pn.Row(text, side, sizing_mode="stretch_width", margin=0)
+        return pn.Row(self._text, side, sizing_mode="stretch_width", margin=0)
 
 
 def position(dataset: Dataset, row: int) -> tuple[float, float]:
