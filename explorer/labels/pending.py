@@ -32,8 +32,9 @@ class PendingLabels:
         Args:
             store: The labels on disk.
             writer: Writes them.
-            on_written: Called with a change, the label that is on disk now, and whether that is
-                the object's newest; in the change stands what others, who were faster, wrote.
+            on_written: Called with a change, the label that is on disk now, and whether no later
+                change of that object waits. Where someone else changed the label meanwhile, the
+                change holds the texts of that one.
             on_failed: Called with the error of a first try.
         """
         self._store, self._writer = store, writer
