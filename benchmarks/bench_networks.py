@@ -1,7 +1,7 @@
 """SPENDER beside spender 0.3 from PyPI: the same weights, the same spectra, the same run.
 
-`python -m benchmarks.bench_networks 64` runs the training step with 64 spectra; it needs 12 GB
-with the default of 256, nearly all of it for spender.
+On a GPU where there is one. `python -m benchmarks.bench_networks 64` runs the training step with
+64 spectra; it needs 12 GB with the default of 256, nearly all of it for spender.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from benchmarks.pairs import time_pairs
 from data.grid import INSTRUMENTS, REST_RANGE, WaveGrid, linear_grid, log_grid
 from data.mock.survey import MockSurvey
 from model.augment import augment
-from model.device import multiplies_bf16
+from model.device import choose_device, multiplies_bf16
 from model.losses import (
     consistency_loss,
     fidelity_loss,
@@ -45,9 +46,12 @@ GRID = INSTRUMENTS["sdss"]
 LINEAR = linear_grid(*REST_RANGE, 7000)
 SETTINGS = LossConfig(similarity_slope=5.0, restframe_sigma=1000)
 N_PAIR = 5
-HALF = multiplies_bf16(torch.device("cpu"))
+DEVICE = choose_device("auto")
+WARM_UP = 0 if DEVICE.type == "cpu" else 2
+"""Pairs run first: a GPU chooses and loads its kernels then."""
+HALF = multiplies_bf16(DEVICE)
 """Whether bfloat16 is worth timing here: emulated it takes minutes."""
-SKIPPED = "skipped: this processor has neither AVX-512 BF16 nor AMX"
+SKIPPED = "skipped: this processor has neither AVX-512 BF16 nor AMX, this GPU no bfloat16"
 
 
 class Sdss(spender.instrument.BaseInstrument):
@@ -70,11 +74,11 @@ def twins(rest_grid: WaveGrid = LINEAR) -> Twins:
     """Return the two networks with the same (random, seeded) weights."""
     torch.manual_seed(0)
     wave = torch.tensor(rest_grid.wave, dtype=torch.float32)
-    theirs = spender.SpectrumAutoencoder(Sdss(), wave, n_latent=6)
+    theirs = spender.SpectrumAutoencoder(Sdss(), wave, n_latent=6).to(DEVICE)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "spender.pt"
         torch.save({"model": theirs.state_dict()}, path)
-        return Twins(read_spender_checkpoint(path, GRID), theirs)
+        return Twins(read_spender_checkpoint(path, GRID).to(DEVICE), theirs)
 
 
 def trained_twins(n_step: int = 40) -> Twins:
@@ -82,7 +86,7 @@ def trained_twins(n_step: int = 40) -> Twins:
     pair, (flux, ivar, z) = twins(), batch(192)
     adam = torch.optim.Adam(pair.ours.parameters(), 1e-3)
     for rows in (torch.arange(24) + 24 * (step % 8) for step in range(n_step)):
-        with torch.autocast("cpu", torch.bfloat16, enabled=HALF):
+        with torch.autocast(DEVICE.type, torch.bfloat16, enabled=HALF):
             result = pair.ours(flux[rows], z[rows])
         adam.zero_grad()
         fidelity_loss(flux[rows], ivar[rows], result.flux, result.valid).backward()
@@ -98,16 +102,38 @@ def batch(n: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return flux, inverse variance and redshift of mock galaxies."""
     spectra = MockSurvey(n=n, seed=1).read(slice(0, n))
     arrays = (spectra.flux, spectra.ivar, spectra.z)
-    flux, ivar, z = (torch.tensor(np.asarray(array, dtype=np.float32)) for array in arrays)
+    flux, ivar, z = (
+        torch.tensor(np.asarray(array, dtype=np.float32), device=DEVICE) for array in arrays
+    )
     return flux, ivar, z
+
+
+def finished(work: Callable[[], object]) -> Callable[[], None]:
+    """Return work that is over, on a GPU too, when its call returns."""
+
+    def call() -> None:
+        work()
+        if DEVICE.type == "cuda":
+            torch.cuda.synchronize()
+
+    return call
+
+
+def compare(
+    name: str, ours: Callable[[], object], theirs: Callable[[], object], *, n: int, **options: int
+) -> None:
+    """Time two ways to handle `n` spectra, and print a line."""
+    timing = time_pairs(finished(ours), finished(theirs), **options)
+    speed = n / median(timing.ours)
+    print(f"{name}: {timing.line('ours', 'spender')}; ours {speed:,.0f} spectra/s")
 
 
 def bench_redshift() -> None:
     """Rest frame to observed frame, 256 spectra."""
-    z = torch.linspace(0.0, 0.5, 256)
+    z = torch.linspace(0.0, 0.5, 256, device=DEVICE)
     for rest_grid in (log_grid(*REST_RANGE), LINEAR):
         pair = twins(rest_grid)
-        rest = pair.ours.decode_tensor(torch.randn(256, 6)).detach()
+        rest = pair.ours.decode_tensor(torch.randn(256, 6, device=DEVICE)).detach()
         instrument = pair.theirs.encoder.instrument
 
         def ours(rest: Tensor = rest, grid: WaveGrid = rest_grid) -> Tensor:
@@ -121,13 +147,14 @@ def bench_redshift() -> None:
             return pair.theirs.decoder.transform(rest, instrument=instrument, z=z)
 
         difference = (ours() - theirs()).abs().max()
-        timing = time_pairs(ours, theirs, n_pair=2 * N_PAIR + 1)
-        print(f"redshift, {rest_grid.scale} rest grid: {timing.line('ours', 'spender')}")
+        compare(
+            f"redshift, {rest_grid.scale} rest grid", ours, theirs, n=256, n_pair=2 * N_PAIR + 1
+        )
         print(f"  largest difference {difference:.1e}")
 
 
 def _our_similarity(model: Spender, latents: Tensor) -> Tensor:
-    wave = torch.tensor(model.wave_rest, dtype=torch.float32)
+    wave = torch.tensor(model.wave_rest, dtype=torch.float32, device=DEVICE)
     weight = rest_weight(wave, amplitude=1.0, width=2**0.5 * SETTINGS.restframe_sigma)
     rest = normalise_rest(model.decode_tensor(latents), wave)
     slope = SETTINGS.similarity_slope
@@ -135,7 +162,8 @@ def _our_similarity(model: Spender, latents: Tensor) -> Tensor:
 
 
 def _backward(loss: Callable[[Tensor], Tensor]) -> float:
-    latents = torch.randn(256, 6, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    latents = torch.randn(256, 6, generator=torch.Generator().manual_seed(1)).to(DEVICE)
+    latents.requires_grad_()
     value = loss(latents)
     value.backward()
     return value.item()
@@ -163,6 +191,10 @@ def _status(name: str) -> float:
 def similarity_memory(which: str) -> float:
     """Return the peak memory above that of the idle network, MB; run in a fresh process."""
     work = _similarity(which)
+    if DEVICE.type == "cuda":
+        before = torch.cuda.memory_allocated()
+        work()
+        return (torch.cuda.max_memory_allocated() - before) / 1e6
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     before = _status("VmRSS")
     work()
@@ -174,7 +206,7 @@ def bench_similarity() -> None:
     ours, theirs = _similarity("ours"), _similarity("theirs")
     diagonal = 2 / (1 + np.exp(2.5))  # spender leaves out i = j and sums over one index
     print(f"similarity: values {256 * ours() - diagonal:.7g} and {theirs():.7g}")
-    print(f"  {time_pairs(ours, theirs, n_pair=N_PAIR, warm_up=0).line('ours', 'spender')}")
+    compare("  decoder and gradient", ours, theirs, n=256, n_pair=N_PAIR, warm_up=WARM_UP)
     peaks = []
     for which in ("ours", "theirs"):
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
@@ -183,8 +215,9 @@ def bench_similarity() -> None:
 
 
 def bench_encoding() -> None:
-    """Spectra to latents, 64 at a time."""
-    pair, (flux, _, _) = trained_twins(), batch(64)
+    """Spectra to latents, 64 at a time (1024 on a GPU)."""
+    n = 64 if DEVICE.type == "cpu" else 1024
+    pair, (flux, _, _) = trained_twins(), batch(n)
 
     def theirs() -> Tensor:
         with torch.inference_mode():
@@ -197,20 +230,19 @@ def bench_encoding() -> None:
             continue
 
         def ours(half: bool = half) -> Tensor:
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+            with torch.inference_mode(), torch.autocast(DEVICE.type, torch.bfloat16, enabled=half):
                 return pair.ours.encode_tensor(flux)
 
         error = (ours() - reference).square().mean(0).sqrt() / reference.std(0)
-        timing = time_pairs(ours, theirs, n_pair=N_PAIR, warm_up=0)
-        print(f"encoding, {name}: {timing.line('ours', 'spender')}")
+        compare(f"encoding, {name}", ours, theirs, n=n, n_pair=N_PAIR, warm_up=WARM_UP)
         print(f"  r.m.s. difference over spread of the latents: {error.max():.1e} (worst latent)")
 
 
 def bench_training_step(n: int = 256) -> None:
     """Three losses, gradients and a step: of our optimiser, of spender's Adam."""
     pair, (flux, ivar, z) = twins(), batch(n)
-    weight = rest_weight(torch.tensor(pair.ours.wave_rest, dtype=torch.float32))
-    generator = torch.Generator().manual_seed(1)
+    weight = rest_weight(torch.tensor(pair.ours.wave_rest, dtype=torch.float32, device=DEVICE))
+    generator = torch.Generator(DEVICE).manual_seed(1)
 
     def augmented(_: object = None) -> tuple[Tensor, Tensor, Tensor]:
         return augment(flux, ivar, z, GRID, generator)
@@ -228,7 +260,7 @@ def bench_training_step(n: int = 256) -> None:
     their_adam = torch.optim.Adam(pair.theirs.parameters(), 1e-4)
 
     def ours(half: bool) -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        with torch.autocast(DEVICE.type, torch.bfloat16, enabled=half):
             result = pair.ours(flux, z)
             loss = fidelity_loss(flux, ivar, result.flux, result.valid)
             loss = loss + similarity_loss(result.latents, result.rest, weight)
@@ -256,26 +288,36 @@ def bench_training_step(n: int = 256) -> None:
         if half and not HALF:
             print(f"training step of {n}, {name}: {SKIPPED}")
             continue
-        timing = time_pairs(lambda half=half: ours(half), theirs, n_pair=N_PAIR, warm_up=0)
-        print(f"training step of {n}, {name}: {timing.line('ours', 'spender')}")
+        compare(
+            f"training step of {n}, {name}",
+            lambda half=half: ours(half),
+            theirs,
+            n=n,
+            n_pair=N_PAIR,
+            warm_up=WARM_UP,
+        )
 
 
 def bench_decoding() -> None:
     """One latent to one spectrum, as when a slider moves."""
     pair, latents = twins(), np.zeros((1, 6), dtype=np.float32)
-    tensor = torch.tensor(latents)
+    tensor = torch.tensor(latents, device=DEVICE)
 
     def theirs() -> Tensor:
         with torch.inference_mode():
             return pair.theirs.decode(tensor)
 
-    timing = time_pairs(lambda: pair.ours.decode(latents), theirs, n_pair=51, warm_up=3)
-    print(f"decoding one latent: {timing.line('ours', 'spender')}")
+    compare(
+        "decoding one latent", lambda: pair.ours.decode(latents), theirs, n=1, n_pair=51, warm_up=3
+    )
 
 
 def main(n: int = 256) -> None:
     """Run everything; `n` spectra in the training step."""
-    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
+    where = f"{torch.get_num_threads()} threads"
+    if DEVICE.type == "cuda":
+        where = torch.cuda.get_device_name()
+    print(f"{where}, torch {torch.__version__}")
     bench_redshift()
     bench_decoding()
     bench_encoding()

@@ -18,6 +18,8 @@ from data.spectra import SpectrumSource
 from model.linear.pca import PCA, PCAConfig, weighted_products
 from model.rest_frame_model import row_slices
 
+CPU = torch.device("cpu")
+
 
 def fit_pca(
     source: SpectrumSource,
@@ -28,6 +30,7 @@ def fit_pca(
     max_galaxy: int = 10_000,
     n_iteration: int = 15,
     progress: bool = False,
+    device: torch.device = CPU,
 ) -> PCA:
     """Fit a PCA to some spectra of a source.
 
@@ -39,12 +42,13 @@ def fit_pca(
         max_galaxy: Spectra held in memory, 8 bytes a rest-frame pixel.
         n_iteration: Rounds at most; it stops when chi2 falls by less than 1e-4 of itself.
         progress: Show a bar.
+        device: Where to work; the PCA stays there.
 
     Raises:
         ValueError: Fewer spectra than components.
     """
     rows = choose_rows(indices, config, seed=seed, max_galaxy=max_galaxy)
-    model = PCA(config)
+    model = PCA(config).to(device)
     rest, weight = read_rest_frame(model, source, rows, progress=progress)
     _start(model, rest, weight)
     last = np.inf
@@ -81,7 +85,7 @@ def read_rest_frame(
     model: PCA, source: SpectrumSource, rows: IntArray, *, progress: bool
 ) -> tuple[Tensor, Tensor]:
     """Return flux and weights of rows on the model's rest grid, each of shape (n, n_rest)."""
-    rest = torch.empty(len(rows), model.rest_grid.n_pixel)
+    rest = torch.empty(len(rows), model.rest_grid.n_pixel, device=model.device)
     weight = torch.empty_like(rest)
     batches = list(row_slices(len(rows)))
     for part in tqdm(batches, desc="reading", disable=not progress, unit="block"):
@@ -97,23 +101,23 @@ def _start(model: PCA, rest: Tensor, weight: Tensor) -> None:
     model.mean = _fill((weight * rest).sum(dim=0) / total.clamp(min=1e-30), total > 0)
     some = slice(0, max(1000, 4 * model.n_latent))
     filled = torch.where(weight[some] > 0, rest[some] - model.mean, 0)
-    _, values, axes = torch.linalg.svd(filled, full_matrices=False)
-    model.components = axes[: model.n_latent].contiguous()
-    model.variance = values[: model.n_latent] ** 2 / len(filled) + 1e-12
+    _, values, axes = torch.linalg.svd(filled.cpu(), full_matrices=False)
+    model.components = axes[: model.n_latent].contiguous().to(model.device)
+    model.variance = (values[: model.n_latent] ** 2 / len(filled) + 1e-12).to(model.device)
 
 
 def _improve(model: PCA, rest: Tensor, weight: Tensor, latents: Tensor) -> None:
     """Solve for mean and components of each pixel, given the coefficients."""
-    design = torch.cat([torch.ones(len(latents), 1), latents], dim=1)
-    normal = torch.zeros(rest.shape[1], design.shape[1], design.shape[1])
-    right = torch.zeros(rest.shape[1], design.shape[1])
+    design = torch.cat([torch.ones_like(latents[:, :1]), latents], dim=1)
+    normal = latents.new_zeros(rest.shape[1], design.shape[1], design.shape[1])
+    right = latents.new_zeros(rest.shape[1], design.shape[1])
     for part in row_slices(len(rest)):
         normal += weighted_products(weight[part].T, design[part])
         right += (weight[part] * rest[part]).T @ design[part]
     seen = normal[:, 0, 0]
     # A prior of 0 with the weight of one typical object, for pixels that few objects cover.
     one_object = seen.mean() / len(rest)
-    ridge = one_object * torch.cat([torch.full((1,), 1e-6), latents.var(dim=0)])
+    ridge = one_object * torch.cat([latents.new_full((1,), 1e-6), latents.var(dim=0)])
     normal = normal + torch.diag(ridge.clamp(min=1e-20))
     solved = torch.linalg.solve(normal.double(), right.double()).float().T
     observed = seen > 0
@@ -145,8 +149,8 @@ def _rotate(model: PCA, latents: Tensor) -> None:
 
 def _fill(values: Tensor, seen: Tensor) -> Tensor:
     """Carry the nearest observed value into pixels that no object shows."""
-    known = np.flatnonzero(seen.numpy())
+    known = np.flatnonzero(seen.cpu().numpy())
     if not len(known):
         raise ValueError("no spectrum shows any pixel of the rest grid; check z and ivar")
-    nearest = np.interp(np.arange(len(values)), known, values.numpy()[known])
-    return torch.as_tensor(nearest, dtype=values.dtype)
+    nearest = np.interp(np.arange(len(values)), known, values.cpu().numpy()[known])
+    return torch.as_tensor(nearest).to(values)

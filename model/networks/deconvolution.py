@@ -35,8 +35,8 @@ def before_line_spread(model: Spender, spectra: Tensor, *, grid: WaveGrid, z: fl
         return spectra
     kernel = model.line_spread_kernels[model.instrument(grid)]
     blur = blurring(model.rest_grid, grid=grid, z=z, kernel=kernel)
-    sharp = deconvolved(spectra.double().numpy(), blur)
-    return torch.as_tensor(sharp, dtype=spectra.dtype)
+    sharp = deconvolved(spectra.double().cpu().numpy(), blur)
+    return torch.as_tensor(sharp).to(spectra)
 
 
 def blurring(rest_grid: WaveGrid, *, grid: WaveGrid, z: float, kernel: FloatArray) -> csr_array:

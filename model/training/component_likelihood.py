@@ -44,14 +44,14 @@ class ComponentLikelihood:
         """Read spectra and keep the coefficients of their parabolas.
 
         Args:
-            pca: Mean, components and their spread.
+            pca: Mean, components and their spread; the numbers are kept on its device.
             source: Where the spectra are.
             rows: Which ones.
             progress: Show a bar.
         """
         n, k = len(rows), pca.n_latent
-        self.best, self.slope = torch.empty(n, k), torch.empty(n, k)
-        self.information, self.floor = torch.empty(n, k, k), torch.empty(n)
+        self.best, self.slope = pca.mean.new_empty(n, k), pca.mean.new_empty(n, k)
+        self.information, self.floor = pca.mean.new_empty(n, k, k), pca.mean.new_empty(n)
         self.n_pixel = source.grid.n_pixel
         basis = torch.cat([pca.mean[None], pca.components * pca.variance.sqrt()[:, None]])
         starts = range(0, n, ROWS)
@@ -63,21 +63,23 @@ class ComponentLikelihood:
         self, part: slice, basis: Tensor, pca: PCA, source: SpectrumSource, rows: IntArray
     ) -> None:
         spectra = source.read(rows.tolist())
-        n = len(spectra)
-        z = torch.tensor(spectra.z, dtype=torch.float64)
-        ramp = torch.arange(len(basis), dtype=torch.float64)  # resampled: where each pixel lies
-        position, valid = redshift(ramp.expand(n, -1), z, source=pca.rest_grid, target=source.grid)
+        flux, ivar, z = pca.tensors(spectra)
+        ramp = torch.arange(len(basis), dtype=z.dtype, device=z.device)
+        # the ramp, resampled, tells where each pixel lies
+        position, valid = redshift(
+            ramp.expand(len(z), -1), z, source=pca.rest_grid, target=source.grid
+        )
         index = position.long().clamp_max(len(basis) - 2)
         fraction = (position - index).to(basis.dtype)[..., None]
         seen = torch.lerp(basis[index], basis[index + 1], fraction)  # (galaxy, pixel, basis)
-        weight = torch.tensor(spectra.ivar) * valid
+        weight = ivar * valid
         design = seen[:, :, 1:]  # (n_galaxy, n_pixel, n_component)
         weighted = (design * weight[:, :, None]).transpose(1, 2)
-        above = torch.tensor(spectra.flux) - seen[:, :, 0]
+        above = flux - seen[:, :, 0]
         information = weighted @ design
         right = (weighted @ above[:, :, None]).double()
         exact = information.double()
-        prior = torch.eye(exact.shape[1], dtype=torch.float64)
+        prior = torch.eye(exact.shape[1], dtype=exact.dtype, device=exact.device)
         best = torch.linalg.solve(exact + prior, right)
         residual = above - (design @ best.float())[:, :, 0]
         self.information[part], self.best[part] = information, best[:, :, 0].float()
@@ -87,7 +89,7 @@ class ComponentLikelihood:
     def finite(self) -> BoolArray:
         """Return which spectra give finite numbers, shape (n_galaxy,)."""
         parts = (self.best, self.slope, self.information.flatten(1), self.floor[:, None])
-        return torch.stack([part.isfinite().all(dim=1) for part in parts]).all(dim=0).numpy()
+        return torch.stack([part.isfinite().all(dim=1) for part in parts]).all(dim=0).cpu().numpy()
 
     def only(self, chosen: BoolArray) -> ComponentLikelihood:
         """Return the likelihood of some of the spectra."""

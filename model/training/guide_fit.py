@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from data.arrays import IntArray
 from data.spectra import SpectrumSource
-from model.linear.fit import fit_pca
+from model.linear.fit import CPU, fit_pca
 from model.linear.pca import PCA, PCAConfig
 from model.losses import rest_weight, similarity_loss
 from model.networks.decoder import Speculator
@@ -59,6 +59,7 @@ def fit_guide(
     max_galaxy: int = MAX_GALAXY,
     limit: float = math.inf,
     progress: bool = False,
+    device: torch.device = CPU,
 ) -> Guide | None:
     """Fit the decoder of a model and a guide to some spectra.
 
@@ -72,6 +73,7 @@ def fit_guide(
         max_galaxy: Spectra to learn from at most.
         limit: Seconds that its steps may take.
         progress: Show bars.
+        device: Where to work; model and guide stay there.
 
     Returns:
         The guide, or None where there are too few spectra.
@@ -91,6 +93,7 @@ def fit_guide(
         max_galaxy=MAX_GALAXY_PCA,
         n_iteration=6,
         progress=progress,
+        device=device,
     )
     likelihood = ComponentLikelihood(pca, source, rows, progress=progress)
     finite = likelihood.finite()
@@ -99,6 +102,7 @@ def fit_guide(
         return None  # the training names the spectra at fault
     if weight_rest is None:
         weight_rest = rest_weight(torch.tensor(model.wave_rest, dtype=torch.float32))
+    model, weight_rest = model.to(device), weight_rest.to(device)
     guide = _fit_together(
         model, pca, likelihood, source, rows, losses, seed, weight_rest, limit, progress
     )
@@ -120,15 +124,12 @@ def _fit_together(
     """Fit decoder and guide; the likelihood is that of the rows."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        guide = Guide(pca, model.n_latent)
-        head = nn.Linear(_last_linear(model).in_features, pca.n_latent)
+        guide = Guide(pca, model.n_latent).to(pca.device)
+        head = nn.Linear(_last_linear(model).in_features, pca.n_latent).to(pca.device)
     blocks = np.array_split(rows, -(-len(rows) // ROWS))
     read = (source.read(block.tolist()) for block in blocks)
     coefficients = torch.cat(
-        [
-            guide.components(*map(torch.tensor, (item.flux, item.ivar, item.z)), grid=source.grid)
-            for item in read
-        ]
+        [guide.components(*pca.tensors(item), grid=source.grid) for item in read]
     )
     fit = _Fit(model, guide, head, likelihood, coefficients, losses, seed, weight_rest)
     fit.run(limit, progress)
@@ -158,15 +159,13 @@ class _Fit:
         self.decode = nn.Sequential(*list(model.decoder.mlp)[:-2], head)
         self.networks = nn.ModuleList([guide.network, self.decode])
         self.generator = torch.Generator().manual_seed(seed)
-        shuffled = torch.randperm(len(likelihood), generator=self.generator)
+        shuffled = torch.randperm(len(likelihood), generator=self.generator).to(coefficients.device)
         n_held = round(HELD_OUT * len(likelihood))
         self.held_out, self.learn = shuffled[:n_held], shuffled[n_held:]
         axes = guide.pca.components * guide.pca.variance.sqrt()[:, None]
-        metric = (
-            axes * (weight_rest / len(weight_rest))
-        ) @ axes.T  # |x'_i - x'_j|^2 by coefficients
+        metric = (axes * (weight_rest / len(weight_rest))) @ axes.T  # of |x'_i - x'_j|^2
         self.root = torch.linalg.cholesky(
-            metric + 1e-6 * metric.diagonal().max() * torch.eye(len(metric))
+            metric + 1e-6 * metric.diagonal().max() * torch.eye(len(metric)).to(metric)
         )
 
     def run(self, limit: float, progress: bool) -> None:
@@ -186,7 +185,8 @@ class _Fit:
             rate, beta = one_cycle(done, max_rate=RATE)
             for group in optimizer.param_groups:
                 group["lr"], group["betas"] = rate, (beta, group["betas"][1])
-            rows = self.learn[torch.randint(n_learn, (size,), generator=self.generator)]
+            chosen = torch.randint(n_learn, (size,), generator=self.generator)
+            rows = self.learn[chosen.to(self.learn.device)]
             optimizer.zero_grad()
             self._loss(rows, self.losses.k1 * min(1.0, 2 * done)).backward()
             nn.utils.clip_grad_norm_(self.networks.parameters(), 1.0)

@@ -168,8 +168,16 @@ class Objective(nn.Module):
         if not mix:
             return (batch.flux, batch.z), moved
         chosen = torch.rand(len(z), generator=generator, device=z.device) < mix
-        seen = torch.where(chosen[:, None], flux, batch.flux), torch.where(chosen, z, batch.z)
-        return seen, moved
+        seen = _mixed(chosen, (flux, z), (batch.flux, batch.z))
+        return seen, moved and _mixed(chosen, (batch.flux, batch.z), (flux, z))
+
+
+def _mixed(
+    chosen: Tensor, first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Return flux and redshifts of the first where chosen, of the second elsewhere."""
+    flux = torch.where(chosen[:, None], first[0], second[0])
+    return flux, torch.where(chosen, first[1], second[1])
 
 
 def _away(latents: Tensor, goal: Tensor, spread: Tensor) -> Tensor:

@@ -151,6 +151,7 @@ def _start_from_data(
         max_galaxy=min(max(most, 1000), MAX_GALAXY),
         limit=START_SHARE * 60 * config.schedule.minutes or math.inf,
         progress=accelerator.is_main_process,
+        device=accelerator.device,
     )
     if guide is not None:
         guide.seconds = time.monotonic() - start
