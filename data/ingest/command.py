@@ -68,7 +68,8 @@ def ingest(config: IngestConfig) -> None:
     with SurveyWriter(
         config.out,
         grid=criteria.grids.by_name,
-        info=_info(config, n_file=len(found.files)) | {"ingest": asked | {"content": content}},
+        info=_info(config, asked, n_file=len(found.files))
+        | {"ingest": asked | {"content": content}},
         resume=config.resume,
         overwrite=config.overwrite,
     ) as writer:
@@ -201,8 +202,8 @@ def _join(rows: pd.DataFrame, catalog: Catalog, *, prefer: str) -> pd.DataFrame:
     return pd.concat([rows, added[added.columns.difference(rows.columns)]], axis=1)
 
 
-def _info(config: IngestConfig, *, n_file: int) -> dict[str, Any]:
-    """Return the content of survey.json besides the grid."""
+def _info(config: IngestConfig, asked: dict[str, Any], *, n_file: int) -> dict[str, Any]:
+    """Return the content of survey.json besides the grid and what was `asked`."""
     return {
         "name": config.out.name,
         "flux_unit": "norm x 1e-17 erg / s / cm2 / Angstrom",
@@ -210,9 +211,7 @@ def _info(config: IngestConfig, *, n_file: int) -> dict[str, Any]:
         if config.norm_range
         else {"statistic": "none"},
         "provenance": {
-            "inputs": [str(path.resolve()) for path in config.path],
-            "catalog": str(config.catalog.resolve()) if config.catalog else None,
-            "match": config.match,
+            **{name: asked[name] for name in ("inputs", "catalog", "match")},
             "classes": list(config.cuts.classes),
             "n_file": n_file,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -97,9 +97,7 @@ def choose_grids(
     sample = partial(_sample, files, assumed)
     own = {name: name for name in INSTRUMENTS}
     if instrument == AUTO:
-        counts = Counter(raw.instrument for raw in sample(N_LOOKED_INTO))
-        counts.pop(OTHER, 0)
-        most = counts.most_common(1)[0][0] if counts else "boss"
+        most = most_frequent(raw.instrument for raw in sample(N_LOOKED_INTO))
         return Grids(dict(INSTRUMENTS), own | {OTHER: most})
     waves = [raw.wave for raw in sample(N_MEASURED) if raw.wave is not None]
     if not waves:
@@ -108,6 +106,17 @@ def choose_grids(
             "grids of SDSS, BOSS and DESI; leave --instrument out"
         )
     return Grids({**INSTRUMENTS, instrument: grid_from_data(waves)}, own | {OTHER: instrument})
+
+
+def most_frequent(instruments: Iterable[str]) -> str:
+    """Return the most frequent known instrument of a sample; looks no further than it must."""
+    counts = Counter[str]()
+    for name in instruments:
+        if name != OTHER:
+            counts[name] += 1
+            if counts[name] > N_LOOKED_INTO / 2:
+                break
+    return counts.most_common(1)[0][0] if counts else "boss"
 
 
 def grid_from_data(waves: Sequence[FloatArray]) -> WaveGrid:

@@ -1,4 +1,4 @@
-"""The contact sheet: twelve objects at a time, spectrum, reconstruction and residual of each."""
+"""The contact sheet: a dozen objects or more, spectrum, reconstruction and residual of each."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from explorer.outliers.thumbnails import HEIGHT, RESIDUAL_HEIGHT, WIDTH, Thumbna
 from explorer.state.state import ExplorerState
 
 PER_PAGE = 12
+PAGE_SIZES = (PER_PAGE, 20, 40)
+"""Cards on a page to choose from."""
 
 _CSS = """
 :host { width: 100%; }

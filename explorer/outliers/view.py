@@ -14,7 +14,7 @@ from explorer.labels.bar import LabelBar
 from explorer.labels.label import Label
 from explorer.labels.shared import label_news, shared_labels
 from explorer.labels.writer import LabelWriter
-from explorer.outliers.contact_sheet import PER_PAGE, ContactSheet, card, facts_of, mark_of
+from explorer.outliers.contact_sheet import PAGE_SIZES, ContactSheet, card, facts_of, mark_of
 from explorer.outliers.label_files import LabelFiles
 from explorer.outliers.queue import TAB, OutlierQueue, explain
 from explorer.outliers.ranking import available_options
@@ -94,8 +94,10 @@ class OutliersView(pn.viewable.Viewer):
         self.forth = pmui.Button(label="▶", **outlined)
         self.explanation = line("")
         self.count = line("", width=104, align="center")
+        self.size = pmui.Select(label="a page", options=list(PAGE_SIZES), width=72, **small)
         self.legend = line("")
-        self.part.param.watch(lambda *_: self._switch(), "value")
+        for choice in (self.part, self.size):
+            choice.param.watch(lambda *_: self._switch(), "value")
         self._switch()
         self.score.param.watch(lambda event: self._choose_cuts(event.new), "value")
         self.again.on_click(lambda _event: self.queue.reorder())
@@ -124,7 +126,7 @@ class OutliersView(pn.viewable.Viewer):
             self.options,
             *([warning] if self._notice else []),
             *([self.bar] if self.bar else []),
-            wrapping(self.back, self.forth, self.count, self.files),
+            wrapping(self.back, self.forth, self.count, self.size, self.files),
             self.legend,
             self.sheet,
             self.table,
@@ -142,10 +144,10 @@ class OutliersView(pn.viewable.Viewer):
         self._state.outlier_options = [*kept, *wanted]
 
     def _switch(self) -> None:
-        self.sheet.visible = self.part.value == SHEET
+        self.sheet.visible = self.size.visible = self.part.value == SHEET
         self.legend.object = legend_of(self._state) if self.part.value == SHEET else ""
         self.table.visible = self.part.value == TABLE
-        self.queue.resize(PER_PAGE if self.part.value == SHEET else TABLE_ROWS)
+        self.queue.resize(self.size.value if self.part.value == SHEET else TABLE_ROWS)
 
     def _pick(self, number: int) -> None:
         rows = self.queue.rows(self.queue.page)
@@ -201,6 +203,7 @@ class OutliersView(pn.viewable.Viewer):
     def _draw_sheet(self, colours: dict[str, str]) -> None:
         """Draw the open page of the contact sheet, then the next one in advance."""
         state, page = self._state, self.queue.page
+        first = page * self.queue.per_page + 1
         rows, following = self.queue.rows(page), self.queue.rows(page + 1)
         frame = state.frame
         self.legend.object = legend_of(state)
@@ -209,7 +212,7 @@ class OutliersView(pn.viewable.Viewer):
             thumbnails = self._thumbnails.get(rows, frame=frame)
             return [
                 card(
-                    thumbnail, rank=page * PER_PAGE + number + 1,
+                    thumbnail, rank=first + number,
                     object_id=str(state.dataset.ids[row]), facts=facts_of(state, row),
                 )
                 for number, (row, thumbnail) in enumerate(zip(rows, thumbnails, strict=True))

@@ -44,10 +44,10 @@ def toolbar(state: ExplorerState, show_all: Callable[[], None], *more: Any) -> p
             margin=(0, 8), **plain,
         ),
         pmui.Checkbox.from_param(
-            parameters.overplot_neighbours, label="Neighbours", margin=0, **plain
+            parameters.overplot_neighbours, label="Neighbours", margin=(0, 0, 0, 8), **plain
         ),
         pmui.Checkbox.from_param(
-            parameters.overplot_selection, label="Selection", margin=0, **plain
+            parameters.overplot_selection, label="Selection", margin=(0, 0, 0, 8), **plain
         ),
         pmui.IconButton(
             icon="compare_arrows", size="small", margin=0, align="center",

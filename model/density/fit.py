@@ -141,7 +141,7 @@ def _train(
     mean = {key: value.clone() for key, value in flow.state_dict().items()}
     best, kept, since, halved, step = _loss(flow, valid), dict(mean), 0, 0, 0
     reference = best
-    with tqdm(total=config.max_passes, desc="flow", unit="pass", disable=not progress) as bar:
+    with tqdm(desc="flow", unit="pass", disable=not progress) as bar:  # it ends when it is best
         for _ in range(config.max_passes):
             for batch in torch.randperm(len(train), generator=generator).split(size):
                 step += 1

@@ -13,7 +13,7 @@ from bokeh.document import Document
 from explorer.components.keyboard import Keyboard
 from explorer.labels.store import LabelStore
 from explorer.labels.writer import LabelWriter
-from explorer.outliers.contact_sheet import PER_PAGE
+from explorer.outliers.contact_sheet import PAGE_SIZES, PER_PAGE
 from explorer.outliers.view import OutliersView
 from explorer.state.state import ExplorerState
 from tests.fixtures.explorer import new_state
@@ -110,6 +110,24 @@ def test_a_label_of_another_page_marks_no_card(view: OutliersView) -> None:
     assert view.sheet.marks == [""] * PER_PAGE
     view.queue.turn(-1)
     assert view.sheet.marks == [""] * PER_PAGE
+
+
+def test_a_longer_page_shows_more_and_counts_on(atlas: Path) -> None:
+    async def work(document: Document, _browser: Browser) -> None:
+        view = OutliersView(new_state(atlas))
+        view._state.tab = "Outliers"
+        await show(document, view.__panel__())
+        await until(lambda: len(view.sheet.cards) == PER_PAGE)
+        await locked(document, lambda: view.queue.turn(1))
+        longer = PAGE_SIZES[1]
+        await locked(document, lambda: view.size.param.update(value=longer))
+        await until(lambda: len(view.sheet.cards) == longer)
+        assert view.queue.page == 0  # the page that holds what was first in sight
+        assert view.sheet.cards[-1]["rank"] == str(longer)
+        await locked(document, lambda: view.queue.turn(1))
+        await until(lambda: view.sheet.cards[0]["rank"] == str(longer + 1))
+
+    run(work)
 
 
 def test_a_key_changes_its_row_of_the_table(view: OutliersView) -> None:
