@@ -12,7 +12,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from explorer.labels.label import GRADES, Change, Label
+from explorer.labels.label import GRADES, UNLABELLED, Change, Label
 from explorer.labels.news import LabelNews
 from explorer.labels.pending import PendingLabels
 from explorer.labels.store import LabelStore
@@ -219,7 +219,7 @@ class LabelBar(pn.viewable.Viewer):
         if self._state.selected_id in self._pending:
             text = "not saved yet"
         elif self._state.selected_id:
-            text = "no label" if self._label is None else self._label.record
+            text = UNLABELLED if self._label is None else self._label.record
         if self._pending.failed:
             n_failed = len(self._pending.failed)
             text += f" ({n_failed} not saved yet, tried again until it works)"

@@ -8,6 +8,8 @@ from types import EllipsisType
 GRADES = range(6)
 """0 = ordinary ... 5 = look at this one (Astronomaly's scale)."""
 MAX_NAME, MAX_KIND, MAX_NOTE = 100, 60, 2000
+UNLABELLED = "no label"
+"""What is said of an object that nobody labelled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,7 @@ class Label:
     def record(self) -> str:
         """One line on who said so, and when."""
         if self.empty and not self.who:
-            return "no label"
+            return UNLABELLED
         what = "label removed" if self.empty else "saved"
         return f"{what} by {self.who}, {self.at[:16].replace('T', ' ')} UTC"
 

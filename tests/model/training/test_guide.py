@@ -22,6 +22,8 @@ from model.training.settings import LossSettings
 GRID = WaveGrid(scale="log", start=3.6, step=4e-4, n_pixel=500)
 REST = linear_grid(3000.0, 6500.0, 700)
 LOSSES = LossSettings()
+GPU = torch.device("cuda")
+NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU here")
 
 
 @pytest.fixture
@@ -71,11 +73,13 @@ def test_parabola_is_the_fidelity_pixel_by_pixel(survey, rng):
     np.testing.assert_allclose(found, expected, rtol=2e-4)
 
 
+@pytest.mark.parametrize("device", [torch.device("cpu"), pytest.param(GPU, marks=NEEDS_GPU)])
 @pytest.mark.parametrize("activation", ["leaky_relu", "speculator"])
-def test_decoder_reproduces_spectra_from_the_guides_latents(survey, activation):
+def test_decoder_reproduces_spectra_from_the_guides_latents(survey, activation, device):
     model, rows = _spender(activation), np.arange(len(survey))
-    guide = fit_guide(model, survey, rows, losses=LOSSES, seed=0)
-    flux, ivar, z = _tensors(survey, rows)
+    guide = fit_guide(model, survey, rows, losses=LOSSES, seed=0, device=device)
+    assert guide.spread.device.type == model.device.type == device.type
+    flux, ivar, z = (item.to(device) for item in _tensors(survey, rows))
     latents = guide(flux, ivar, z, grid=GRID)
     assert latents.shape == (150, 2)
     seen, valid = model.observe_tensor(model.decode_tensor(latents), z, GRID)
