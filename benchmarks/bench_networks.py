@@ -51,7 +51,7 @@ WARM_UP = 0 if DEVICE.type == "cpu" else 2
 """Pairs run first: a GPU chooses and loads its kernels then."""
 HALF = multiplies_bf16(DEVICE)
 """Whether bfloat16 is worth timing here: emulated it takes minutes."""
-SKIPPED = "skipped: this processor has neither AVX-512 BF16 nor AMX, this GPU no bfloat16"
+SKIPPED = "skipped: bfloat16 takes a GPU, AVX-512 BF16 or AMX that multiplies in it"
 
 
 class Sdss(spender.instrument.BaseInstrument):
