@@ -69,8 +69,9 @@ def test_contact_sheet_is_walked_and_labelled_by_keys(
     view.page.keyboard.press("ArrowRight")
     view.page.locator(".card.now .id", has_text=order[2]).wait_for()
     view.wait_until_it_hears("note (n)")
-    view.page.keyboard.press("n")
     note = view.page.get_by_label("note (n)")
+    note.element_handle().wait_for_element_state("enabled")
+    view.page.keyboard.press("n")
     view.page.wait_for_function(
         "node => node.getRootNode().activeElement === node", arg=note.element_handle()
     )
@@ -267,3 +268,26 @@ def test_recipe_makes_a_track_without_drawing(tracks: Watched) -> None:
     view.page.get_by_role("button", name="make", exact=True).first.click()
     view.wait_for("get('track spectra')?.data.xs.length === 5")
     view.wait_for("get('map knots').data.x.length === 5")
+
+
+def test_a_field_does_not_miss_what_changes_while_it_is_drawn(tracks: Watched) -> None:
+    view = tracks
+    view.wait_until_it_hears("name")
+    script = """() => {
+        const view = [...Bokeh.index.all_views()].find(v => v.model.data?.label === 'name')
+        const seen = () => view.shadow_el.querySelector('input')?.disabled
+        const {data} = view.model
+        const value = !data.disabled
+        let changed = false
+        const watch = new MutationObserver(() => {
+            if (changed || seen() === undefined) return
+            changed = true  // React has drawn it, and listens only from its next frame on
+            data.disabled = value
+        })
+        watch.observe(view.shadow_el, {childList: true, subtree: true})
+        view.render()
+        window.follows = () => changed && seen() === value
+    }"""
+    for _ in range(6):  # without `panel_echoes` about every second change was missed
+        view.page.evaluate(script)
+        view.page.wait_for_function("follows()")

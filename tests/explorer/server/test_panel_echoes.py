@@ -6,7 +6,7 @@ import panel.models
 import pytest
 from bokeh.document import Document
 
-from explorer.server.panel_echoes import GIVEN, STATE, WRITTEN, cut_echoes
+from explorer.server.panel_echoes import GIVEN, LISTENING, STATE, WRITTEN, cut_echoes
 
 SOURCE = Path(panel.models.__file__).parent / "react_component.ts"
 
@@ -14,14 +14,14 @@ SOURCE = Path(panel.models.__file__).parent / "react_component.ts"
 def test_panel_still_writes_what_it_was_told() -> None:
     unneeded = "Panel writes only what was set: explorer/server/panel_echoes.py can go"
     text = SOURCE.read_text()
-    assert [text.count(part) for part in (STATE, WRITTEN, GIVEN)] == [1, 1, 1], unneeded
+    assert [text.count(part) for part in (STATE, LISTENING, WRITTEN, GIVEN)] == [1, 1, 1, 1], unneeded
 
 
 def test_every_page_of_a_document_is_patched() -> None:
     document = Document()
     cut_echoes(document)
     (callback,) = document.callbacks._js_event_callbacks["document_ready"]
-    assert callback.args == {"parts": [STATE, WRITTEN, GIVEN]}  # type: ignore[attr-defined]
+    assert callback.args == {"parts": [STATE, LISTENING, WRITTEN, GIVEN]}  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("unknown_versions")
