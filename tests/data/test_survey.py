@@ -257,6 +257,15 @@ def test_damage_to_any_file_is_told(tmp_path: Path, name, damage):
         Survey(out).read(slice(None))
 
 
+def test_each_missing_chunk_is_counted_before_anything_is_read(tmp_path: Path):
+    write(tmp_path / "s", [5 * CHUNK_ROWS + 1])
+    assert len(Survey(tmp_path / "s")) == 5 * CHUNK_ROWS + 1
+    for number in (0, 5):  # the last one is not full
+        (tmp_path / "s" / "spectra.zarr" / "ivar" / "c" / str(number) / "0").unlink()
+    with pytest.raises(ValueError, match=r"damaged: 2 chunks of spectra\.zarr are missing"):
+        Survey(tmp_path / "s")
+
+
 def test_rows_that_do_not_exist_are_refused(tmp_path: Path):
     write(tmp_path / "s", [5])
     for rows in ([5], [-1], [0, 99]):

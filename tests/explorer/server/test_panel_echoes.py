@@ -14,7 +14,8 @@ SOURCE = Path(panel.models.__file__).parent / "react_component.ts"
 def test_panel_still_writes_what_it_was_told() -> None:
     unneeded = "Panel writes only what was set: explorer/server/panel_echoes.py can go"
     text = SOURCE.read_text()
-    assert [text.count(part) for part in (STATE, LISTENING, WRITTEN, GIVEN)] == [1, 1, 1, 1], unneeded
+    parts = (STATE, LISTENING, WRITTEN, GIVEN)
+    assert [text.count(part) for part in parts] == [1, 1, 1, 1], unneeded
 
 
 def test_every_page_of_a_document_is_patched() -> None:

@@ -120,6 +120,12 @@ def drop_rows(atlas):
     pd.read_parquet(path).head(50).to_parquet(path)
 
 
+def write_column_twice(atlas):
+    path = atlas / "catalog.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("z", table["z"]), path)
+
+
 def truncate(atlas):
     path = atlas / "catalog.parquet"
     path.write_bytes(path.read_bytes()[:500])
@@ -154,6 +160,7 @@ def put(name, values):
         (truncate, "catalog.parquet can not be read"),
         (drop_column, r"must have the columns \['umap_x', 'lof'\]"),
         (drop_rows, "has 50 rows, atlas.json says 120"),
+        (write_column_twice, "two columns of one name"),
         (edit(embeddings=[{"name": "umap", "label": {}, "x": "umap_x", "y": "umap_y"}]), "label"),
         (edit(model={"n_latent": 10**12}), "n_latent must lie in 1..1000"),
         (put("z", "far"), "z must be numbers, got"),
@@ -170,6 +177,13 @@ def test_damaged_atlas_says_what_is_wrong(own, damage, says):
     damage(own / "atlas")
     with pytest.raises(ValueError, match=says):
         Atlas(own / "atlas")
+
+
+def test_catalogue_is_read_as_pandas_reads_it_whatever_its_index(own):
+    path = own / "atlas" / "catalog.parquet"
+    whole = pd.read_parquet(path)
+    whole.set_index(np.arange(len(whole)) // 2).to_parquet(path)
+    pd.testing.assert_frame_equal(Atlas(own / "atlas").catalog, whole)
 
 
 def test_places_and_scores_may_be_missing(own):
