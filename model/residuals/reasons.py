@@ -32,6 +32,10 @@ ARTEFACT = (5195.0, 5206.0)
 STRONG_LINES = {line.name for line in LINES if line.major and line.kind == "emission"}
 EXPECTED_PEAK = 1.4
 """Strength at most of a peak at a line, or beside it: no model draws every line of all objects."""
+OTHER_OBJECT = {"star", "star blend", "second redshift", "wrong redshift"}
+"""Causes that say which object, or which redshift, a spectrum shows beside the catalogue's."""
+SYMPTOMS = {"broad residual", "residual peak"}
+"""Causes that say where a model fails, not why; unless they suggest a class."""
 
 
 @dataclass(frozen=True)
@@ -175,8 +179,22 @@ def explain(evidence: Evidence, usual: UsualEvidence) -> list[list[Reason]]:
             if (strength := float(evidence.strength[name][row]) / usual.limits[name]) >= 1
         ]
         reasons += _of_peaks(evidence.peaks[row], usual)
-        explained.append(sorted(reasons, key=lambda item: -item.strength)[:MOST_REASONS])
+        explained.append(in_order(reasons)[:MOST_REASONS])
     return explained
+
+
+def in_order(reasons: Sequence[Reason]) -> list[Reason]:
+    """Return reasons strongest first; symptoms follow all others where another object is told.
+
+    A second object leaves peaks and broad residuals, which do not say what it is.
+    """
+    other = any(reason.cause in OTHER_OBJECT for reason in reasons)
+
+    def key(reason: Reason) -> tuple[bool, float]:
+        symptom = reason.cause in SYMPTOMS and not reason.suggestion
+        return other and symptom, -reason.strength
+
+    return sorted(reasons, key=key)
 
 
 def suggested_class(reasons: Sequence[Reason]) -> str:

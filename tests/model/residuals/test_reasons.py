@@ -9,9 +9,11 @@ from model.residuals.evidence import Evidence, measure_evidence
 from model.residuals.faults import arm_step, sky_residual, straight_share
 from model.residuals.reasons import (
     CAUSES,
+    Reason,
     UsualEvidence,
     as_text,
     explain,
+    in_order,
     suggested_class,
     usual_evidence,
 )
@@ -175,3 +177,21 @@ def test_a_peak_at_or_beside_a_line_is_no_strong_reason(plain, templates, rest, 
         (peak,) = (item for item in found if item.cause == "residual peak")
         assert words in peak.text
         assert peak.strong is strong
+
+
+def order(*given):
+    return [item.cause for item in in_order([Reason(name, "", *rest) for name, *rest in given])]
+
+
+def test_symptoms_follow_where_another_object_is_told():
+    symptoms = ("broad residual", 1.5), ("residual peak", 1.4)
+    assert order(*symptoms, ("dust", 1.1)) == [
+        "broad residual", "residual peak", "dust",
+    ]  # fmt: skip
+    assert order(*symptoms, ("dust", 1.1), ("second redshift", 1.2)) == [
+        "second redshift", "dust", "broad residual", "residual peak",
+    ]  # fmt: skip
+    artefact = ("residual peak", 1.5, "NI-5200")
+    assert order(artefact, ("second redshift", 1.2)) == [
+        "residual peak", "second redshift",
+    ]  # fmt: skip
