@@ -164,9 +164,10 @@ def _write(config: CompareConfig, sample: Sample, measured: Mapping[str, Measure
     draw_invariance(measured, out / "invariance.png")
     if config.noise_draws:
         draw_noise(measured, out / "noise.png")
+    ids = sample.source.ids
     for number, (title, row) in enumerate(sample.examples.items()):
         one = sample.source.read([row])
-        name = sample.source.ids[row]
+        name = ids[row]
         shown = title if title == name else f"{title} {name}"
         file = out / f"zooms_{''.join(c if c.isalnum() else '-' for c in title)}.png"
         draw_zooms(measured, shown, number, one, file)
