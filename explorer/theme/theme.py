@@ -77,6 +77,11 @@ _COMPONENTS = {
     "MuiButton": {"styleOverrides": {"root": {"textTransform": "none"}}},
     "MuiToggleButton": {"styleOverrides": {"root": {"textTransform": "none"}}},
     "MuiTabs": {"styleOverrides": {"root": {"minHeight": "34px"}}},
+    # A menu that fades out is hidden already: a quick click reaches what lies below. The menus of
+    # panel-material-ui 0.16.6 take such a click for one on their field, and open again.
+    "MuiPopover": {
+        "styleOverrides": {"root": {'&[aria-hidden="true"]': {"pointerEvents": "none"}}}
+    },
 }
 PAGE_THEME: dict[str, Any] = {
     "light": {

@@ -163,6 +163,34 @@ def test_colour_chosen_from_the_menu_recolours(view: Watched) -> None:
     view.page.wait_for_url("**lines=all**")
 
 
+def test_a_menu_that_fades_out_takes_no_click(view: Watched) -> None:
+    """It took one for a click on its field, and opened again."""
+    script = """() => {
+        const models = [...Bokeh.documents[0]._all_models.values()]
+        const {data} = models.find(m => m.data?.label === 'Colour')
+        const box = Bokeh.index.find_one_by_id(Bokeh.documents[0].get_model_by_name('map').id)
+            .el.getBoundingClientRect()
+        const look = () => {
+            let at = document
+            for (let inner = at; inner; inner = at.shadowRoot) {
+                const found = inner.elementFromPoint(box.right - 200, box.top + 200)
+                if (found === null || found === at) break
+                at = found
+            }
+            window.below = at.className
+        }
+        data.properties.dropdown_open.change.connect(() => {
+            if (!data.dropdown_open) requestAnimationFrame(look)
+        })
+    }"""
+    view.page.evaluate(script)
+    view.page.get_by_role("combobox", name="Colour", exact=True).click()
+    view.page.get_by_role("menuitem", name="activity", exact=True).click()
+    view.page.wait_for_function("window.below !== undefined")
+    assert view.page.evaluate("window.below") == "bk-layer bk-events"
+    view.page.get_by_role("menuitem").first.wait_for(state="detached")
+
+
 def test_lasso_dims_the_rest_and_escape_frees_it(view: Watched) -> None:
     view.page.get_by_role("button", name="Close", exact=True).click()  # the tour
     view.model("get('map').toolbar.tools.find(t => t.type == 'LassoSelectTool').active = true")
