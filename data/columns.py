@@ -195,7 +195,7 @@ COLUMNS: dict[str, Column] = {
     "peak_separation": Column(
         label="peak separation", description="Distance of the two peaks of emission lines", **_SPEED
     ),
-    "reason": Column(label="reason", description="Cause of the strongest reason for strangeness"),
+    "reason": Column(label="reason", description="Cause of the first reason for strangeness"),
     "reason_strength": Column(
         label="reason_strength", description="Strength of the strongest reason; 1 is the limit"
     ),

@@ -156,9 +156,11 @@ class Survey:
                     )
 
     def _n_missing(self, array: Any) -> int:  # noqa: ANN401 - Zarr's array
-        """Return how many chunks have no file; Zarr's own count takes forty times as long."""
+        """Return how many chunks, or shards, have no file; Zarr takes forty times as long."""
         folder = self.path / "spectra.zarr" / array.path
-        counts = [-(-n // step) for n, step in zip(array.shape, array.chunks, strict=True)]
+        counts = [
+            -(-n // step) for n, step in zip(array.shape, array.shards or array.chunks, strict=True)
+        ]
         keys = map(array.metadata.encode_chunk_key, np.ndindex(*counts))
         return sum(not os.path.exists(f"{folder}/{key}") for key in keys)  # noqa: PTH110 - quick
 

@@ -53,7 +53,7 @@ if (typeof plain === 'function' && key?.get !== undefined && !plain.patched) {
 
 
 def cut_echoes(document: Document) -> None:
-    """Let components write only what they set themselves, in every page of a document."""
+    """Let components write only what they set, and miss nothing, in every page of a document."""
     if known_good("panel"):
         code = CustomJS(args={"parts": [STATE, LISTENING, WRITTEN, GIVEN]}, code=_CODE)
         document.js_on_event("document_ready", code)

@@ -38,7 +38,7 @@ class SurveyReasons(NamedTuple):
 
     Attributes:
         explainer: For all other objects.
-        columns: `reason` (the cause of the strongest), `reason_strength`, `suggested_class` and
+        columns: `reason` (the cause of the first), `reason_strength`, `suggested_class` and
             `reasons` (all, as text); empty for objects not explained, one row an object.
         origins: What the strangest share.
     """

@@ -53,7 +53,7 @@ class Naming:
 
     Attributes:
         n: Objects explained.
-        first: Cause of the strongest reason -> number of objects; `NONE` where there is none.
+        first: Cause of the first reason -> number of objects; `NONE` where there is none.
         expected: Causes that would be right; empty if that is not known.
         named: Share of the objects with such a cause among the first `LOOKED_AT` reasons, and
             with the right redshift where a redshift belongs to it.

@@ -158,7 +158,7 @@ def usual_evidence(evidence: Evidence) -> UsualEvidence:
 
 
 def explain(evidence: Evidence, usual: UsualEvidence) -> list[list[Reason]]:
-    """Return the reasons of each object, strongest first.
+    """Return the reasons of each object, as `in_order` has them.
 
     Args:
         evidence: What was measured on the objects.
@@ -211,7 +211,7 @@ def reason_columns(reasons: Sequence[Reason]) -> dict[str, str | float]:
     """Return the columns of a catalogue that tell the reasons of one object."""
     return {
         "reason": reasons[0].cause if reasons else "",
-        "reason_strength": reasons[0].strength if reasons else float("nan"),
+        "reason_strength": max((reason.strength for reason in reasons), default=float("nan")),
         "suggested_class": suggested_class(reasons),
         "reasons": as_text(reasons),
     }

@@ -14,6 +14,7 @@ from model.residuals.reasons import (
     as_text,
     explain,
     in_order,
+    reason_columns,
     suggested_class,
     usual_evidence,
 )
@@ -191,6 +192,9 @@ def test_symptoms_follow_where_another_object_is_told():
     assert order(*symptoms, ("dust", 1.1), ("second redshift", 1.2)) == [
         "second redshift", "dust", "broad residual", "residual peak",
     ]  # fmt: skip
+    found = in_order([Reason("broad residual", "", 1.5), Reason("second redshift", "", 1.2)])
+    told = reason_columns(found)
+    assert (told["reason"], told["reason_strength"]) == ("second redshift", 1.5)
     artefact = ("residual peak", 1.5, "NI-5200")
     assert order(artefact, ("second redshift", 1.2)) == [
         "residual peak", "second redshift",
