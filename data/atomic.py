@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,19 @@ def replacing(path: Path, *, flush: bool = False) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def can_write(folder: Path) -> bool:
+    """Return whether files can be made in a folder.
+
+    The file made to find out has no name (on Linux): who copies the folder meanwhile does not
+    meet it.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def partial_folder(path: Path) -> Path:

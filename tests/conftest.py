@@ -1,6 +1,5 @@
 """Fixtures shared by the tests."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.fixtures.paths import REAL_SPECTRA
+from tests.fixtures.paths import REAL_SPECTRA, copy_without_labels
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -63,7 +62,7 @@ def tiny_spender_atlas_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_atlas(tiny_atlas_path: Path, tmp_path: Path) -> Path:
     """A copy of the tiny atlas without labels and tracks, to write some of its own."""
     path = tmp_path / "atlas"
-    shutil.copytree(tiny_atlas_path, path, ignore=shutil.ignore_patterns("labels*", "tracks"))
+    copy_without_labels(tiny_atlas_path, path)
     return path
 
 

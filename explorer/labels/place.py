@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
 from platformdirs import user_data_path
 
-from data.atomic import replacing
+from data.atomic import can_write, replacing
 from explorer.labels.store import LabelStore
 
 FILE = "labels.sqlite"
@@ -29,7 +28,7 @@ def open_labels(atlas: Path) -> LabelStore:
         ValueError: The file there is no file of labels.
     """
     beside = atlas / FILE
-    if _writable(atlas):
+    if can_write(atlas) and (os.access(beside, os.W_OK) or not beside.exists()):
         return LabelStore(beside)
     path = _in_data_folder(atlas.resolve())
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,14 +45,6 @@ def _in_data_folder(atlas: Path) -> Path:
     old = Path.home() / ".local" / "share" / _PROGRAM / "labels" / name
     new = user_data_path(_PROGRAM, appauthor=False) / "labels" / name
     return old if old.exists() else new
-
-
-def _writable(folder: Path) -> bool:
-    try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".labels-"):
-            return os.access(folder / FILE, os.W_OK) or not (folder / FILE).exists()
-    except OSError:
-        return False
 
 
 def _copy(source: Path, target: Path) -> None:

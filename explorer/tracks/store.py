@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from pathlib import Path
 
+from data.atomic import can_write
 from model.tracks.track import Track
 
 FOLDER = "tracks"
@@ -32,14 +32,12 @@ class TrackStore:
             atlas: Its folder.
             home: Home folder; None = the user's.
         """
-        try:
-            with tempfile.NamedTemporaryFile(dir=atlas, prefix=".tracks-"):
-                return cls(atlas / FOLDER)
-        except OSError:
-            digest = hashlib.sha256(str(atlas.resolve()).encode()).hexdigest()[:8]
-            folder = (home or Path.home()) / ".local" / "share" / "latent-space-explorer"
-            folder = folder / FOLDER / f"{atlas.resolve().name}-{digest}"
-            return cls(folder, notice=f"{atlas} can not be written; tracks go to {folder}")
+        if can_write(atlas):
+            return cls(atlas / FOLDER)
+        digest = hashlib.sha256(str(atlas.resolve()).encode()).hexdigest()[:8]
+        folder = (home or Path.home()) / ".local" / "share" / "latent-space-explorer"
+        folder = folder / FOLDER / f"{atlas.resolve().name}-{digest}"
+        return cls(folder, notice=f"{atlas} can not be written; tracks go to {folder}")
 
     def names(self) -> dict[str, Path]:
         """Return name -> file of every track that can be read, in alphabetical order."""

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import pandas as pd
 from PIL import Image
 from scipy.spatial import KDTree
 
-from tests.fixtures.paths import ROOT
+from tests.fixtures.paths import ROOT, copy_without_labels
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -36,7 +35,7 @@ HOSTILE = "<img src=x onerror=\"document.title='hacked'\"><b>bold</b>"
 def own_copy(path: Path, folder: Path) -> Path:
     """Copy an atlas, for labels and tracks of its own."""
     own = folder / "atlas"
-    shutil.copytree(path, own, ignore=shutil.ignore_patterns("labels*", "tracks"))
+    copy_without_labels(path, own)
     info = (own / "atlas.json").read_text()
     survey = os.path.relpath(path.parent / "survey", own)
     (own / "atlas.json").write_text(info.replace('"../survey"', f'"{survey}"'))

@@ -1,8 +1,9 @@
 import os
+import sys
 
 import pytest
 
-from data.atomic import partial_folder, replace_folder, replacing
+from data.atomic import can_write, partial_folder, replace_folder, replacing
 
 
 def test_a_file_takes_its_name_when_it_is_whole(tmp_path):
@@ -53,3 +54,14 @@ def test_a_folder_takes_the_place_of_another(tmp_path, there):
     replace_folder(partial, path)
     assert os.listdir(tmp_path) == ["survey"]
     assert os.listdir(path) == ["new"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files without a name")
+def test_to_ask_whether_a_folder_can_be_written_shows_no_file_to_others(tmp_path):
+    os.utime(tmp_path, ns=(0, 0))
+    assert can_write(tmp_path)
+    assert tmp_path.stat().st_mtime_ns == 0, "a name was added to the folder"
+
+
+def test_a_folder_that_is_not_there_can_not_be_written(tmp_path):
+    assert not can_write(tmp_path / "none")

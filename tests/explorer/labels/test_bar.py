@@ -1,6 +1,5 @@
 """A label key: one write, one small message; a label that can not be written is kept and told."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,16 +41,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Notifications:
 
 
 @pytest.fixture
-def atlas(tiny_atlas_path: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "atlas"
-    shutil.copytree(tiny_atlas_path, path, ignore=shutil.ignore_patterns("labels*", "tracks"))
-    return path
-
-
-@pytest.fixture
-def view(atlas: Path, monkeypatch: pytest.MonkeyPatch) -> OutliersView:
+def view(own_atlas: Path, monkeypatch: pytest.MonkeyPatch) -> OutliersView:
     monkeypatch.setattr("explorer.labels.writer.PAUSES", (0.001,))
-    view = OutliersView(new_state(atlas))
+    view = OutliersView(new_state(own_atlas))
     view._state.tab = "Outliers"
     return view
 
@@ -62,12 +54,12 @@ def grade(view: OutliersView, object_id: str | None) -> int | None:
     return None if label is None else label.grade
 
 
-def test_a_key_is_one_statement_and_one_small_message(atlas: Path) -> None:
+def test_a_key_is_one_statement_and_one_small_message(own_atlas: Path) -> None:
     statements: list[str] = []
     sent: list[int] = []
 
     async def work(document: Document, browser: Browser) -> None:
-        view = OutliersView(new_state(atlas))
+        view = OutliersView(new_state(own_atlas))
         view._state.tab = "Outliers"
         layout: Any = view.__panel__()
         (keyboard,) = [item for item in layout if isinstance(item, Keyboard)]
@@ -112,9 +104,9 @@ def test_a_label_of_another_page_marks_no_card(view: OutliersView) -> None:
     assert view.sheet.marks == [""] * PER_PAGE
 
 
-def test_a_longer_page_shows_more_and_counts_on(atlas: Path) -> None:
+def test_a_longer_page_shows_more_and_counts_on(own_atlas: Path) -> None:
     async def work(document: Document, _browser: Browser) -> None:
-        view = OutliersView(new_state(atlas))
+        view = OutliersView(new_state(own_atlas))
         view._state.tab = "Outliers"
         await show(document, view.__panel__())
         await until(lambda: len(view.sheet.cards) == PER_PAGE)
@@ -227,8 +219,8 @@ def test_a_refused_text_stays_in_its_field(view: OutliersView, told: Notificatio
     assert grade(view, view._state.selected_id) == 2
 
 
-def test_writers_are_shared_by_the_sessions_of_an_atlas(atlas: Path) -> None:
-    state = new_state(atlas)
+def test_writers_are_shared_by_the_sessions_of_an_atlas(own_atlas: Path) -> None:
+    state = new_state(own_atlas)
     first, second = OutliersView(state), OutliersView(state)
     assert first.bar is not None
     assert second.bar is not None
@@ -236,8 +228,8 @@ def test_writers_are_shared_by_the_sessions_of_an_atlas(atlas: Path) -> None:
     assert first.bar._pending._writer is second.bar._pending._writer
 
 
-def test_a_label_appears_in_the_other_sessions(atlas: Path) -> None:
-    dataset = new_state(atlas).dataset
+def test_a_label_appears_in_the_other_sessions(own_atlas: Path) -> None:
+    dataset = new_state(own_atlas).dataset
     first, second = (OutliersView(ExplorerState(dataset)) for _ in range(2))
     for view in (first, second):
         view._state.tab = "Outliers"
@@ -255,14 +247,14 @@ def test_a_label_appears_in_the_other_sessions(atlas: Path) -> None:
 
 
 def test_a_newer_label_by_someone_else_is_not_overruled_unwarned(
-    view: OutliersView, atlas: Path, monkeypatch: pytest.MonkeyPatch
+    view: OutliersView, own_atlas: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warnings: list[str] = []
     monkeypatch.setattr("explorer.labels.pending.warn", warnings.append)
     bar: Any = view.bar
     view.queue.step(1)
     object_id = view._state.selected_id
-    elsewhere = LabelStore(atlas / "labels.sqlite")  # another server: no news from there
+    elsewhere = LabelStore(own_atlas / "labels.sqlite")  # another server: no news from there
     elsewhere.put(object_id, who="someone else", grade=1, note="a blend")
     bar.keys["5"]()
     assert grade(view, object_id) == 1

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from astropy.table import Table
+from scipy.stats import spearmanr
 
 from explorer.state.address import NAMES, from_query, to_query
 from explorer.state.path import Path as MapPath
@@ -115,14 +116,19 @@ def test_track_from_quiescent_to_star_forming_shows_what_it_must(view: TracksVie
     assert (agree < 0.15).all()
 
 
-def test_drawn_track_has_d4000_falling_and_halpha_rising_within_errors(view: TracksView) -> None:
+def test_drawn_track_has_d4000_falling_and_halpha_rising_as_its_members_do(
+    view: TracksView,
+) -> None:
     draw(view)
     assert view.observed is not None
     trends = view.observed.trends
+    catalog = view._state.dataset.atlas.catalog
+    activity = catalog.set_index("object_id")["activity"]
+    # Which objects lie around a knot is the map's choice: what they are, their spectra must tell.
+    of_members = [activity[list(ids)].mean() for ids in view.observed.track.members]
     for name, sign in (("d4000", -1), ("ew_halpha", 1)):
         value, error = trends[name].to_numpy(), trends[f"{name}_err"].to_numpy()
-        both = np.hypot(error[1:], error[:-1])
-        assert (sign * np.diff(value) > -3 * both).all()
+        assert sign * spearmanr(value, of_members).statistic > 0.7
         assert sign * (value[-1] - value[0]) > 10 * np.median(error)
 
 

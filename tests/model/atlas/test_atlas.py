@@ -22,13 +22,13 @@ from model.atlas.config import AtlasConfig, FlowSettings
 from model.placement.placer import Placer
 from model.store.storage import load_model
 from tests.fixtures.atlas import build, write_pca, write_survey
-from tests.fixtures.paths import ROOT
+from tests.fixtures.paths import ROOT, copy_without_labels
 
 
 @pytest.fixture
 def own(tiny_atlas_path, tmp_path):
     """A copy of the tiny atlas, survey and model that a test may damage."""
-    shutil.copytree(tiny_atlas_path.parent, tmp_path / "tiny")
+    copy_without_labels(tiny_atlas_path.parent, tmp_path / "tiny")
     return tmp_path / "tiny"
 
 

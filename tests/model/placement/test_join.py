@@ -11,6 +11,7 @@ from model.__main__ import main
 from model.atlas.atlas import Atlas
 from model.placement.placer import Placer
 from tests.fixtures.atlas import write_survey
+from tests.fixtures.paths import copy_without_labels
 
 OTHER = WaveGrid(scale="log", start=3.57, step=4e-4, n_pixel=960)
 N_NEW = 30
@@ -81,7 +82,7 @@ def test_spectra_of_both_are_read_and_drawn(joined, second):
 
 def test_a_joined_atlas_moves_with_its_surveys(tiny_atlas_path, second, tmp_path):
     home = tmp_path / "home"
-    shutil.copytree(tiny_atlas_path, home / "atlas")
+    copy_without_labels(tiny_atlas_path, home / "atlas")
     shutil.copytree(second, home / "other")
     out = home / "both"
     assert main(["place", str(home / "atlas"), str(home / "other"), "--join", str(out)]) == 0
