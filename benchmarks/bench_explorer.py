@@ -42,6 +42,10 @@ TARGETS = {
 """Seconds at the 95th percentile; MB."""
 MILLIONS = TARGETS | {CLICK: 0.3, ZOOM: 0.5, PAN: 0.5}
 """With a million objects and more."""
+TENS_OF_MILLIONS = TARGETS | {
+    CLICK: 0.5, FAM: 1.0, COLOUR: 1.5, ZOOM: 1.5, PAN: 1.5, LASSO: 1.5, FIRST: 4.0
+}  # fmt: skip
+"""With ten million and more."""
 N_EARLIER, N_SESSION = 3, 10
 """Visitors before the time and memory of others is taken."""
 WARM_UP = 3
@@ -49,7 +53,8 @@ WARM_UP = 3
 N_PEER = 3
 """Actions of each kind of the peer, which takes seconds for one."""
 MOST_PLAIN = 1_000_000
-"""Objects of a plain scatter at most: with five million one action takes minutes."""
+"""Objects of a plain scatter at most: with five million one action takes minutes. Then the peer
+is a plain datashaded image."""
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -67,12 +72,13 @@ def main(argv: list[str] | None = None) -> None:
         times, size = time_actions(chromium, url, catalog, options)
         if options.only in FIRST:
             times |= time_visits(chromium, url, process, catalog)
+        print(f"server: {_memory(process)}")
     targets = MILLIONS if options.objects >= 10**6 else TARGETS
+    targets = TENS_OF_MILLIONS if options.objects >= 10**7 else targets
     print(table(times, targets, {}), flush=True)
     if not options.only:
-        peer = {} if options.objects > MOST_PLAIN else time_peer(atlas, size, catalog)
-        if peer:
-            print(table({name: times[name] for name in peer}, targets, peer))
+        peer = time_peer(atlas, size, catalog)
+        print(table({name: times[name] for name in peer}, targets, peer))
         RESULTS.mkdir(exist_ok=True)
         path = RESULTS / f"explorer-{options.objects}.json"
         path.write_text(json.dumps({"ours": times, "plain": peer, "targets": targets}, indent=1))
@@ -178,21 +184,32 @@ def time_visits(chromium: Any, url: str, process: psutil.Process, catalog: pd.Da
 
 
 def time_peer(atlas: Path, size: tuple[int, int], catalog: pd.DataFrame) -> Times:
-    """Return seconds of a plain scatter of the same points in a figure of the same size."""
+    """Return seconds of the peer, with the same points in a figure of the same size."""
+    shaded = len(catalog) > MOST_PLAIN
+    script = f"benchmarks/plain_{'datashader' if shaded else 'scatter'}.py"
     middle = catalog.median().to_numpy(float)
     turns, sides = cycle([-120, 120]), cycle([90, -90])
     arguments = [str(atlas), str(size[0]), str(size[1])]
     with (
         browser() as chromium,
-        server(*arguments, script="benchmarks/plain_scatter.py") as (url, _),
+        server(*arguments, script=script) as (url, process),
     ):
         PlainPage(chromium.new_context(**VIEWPORT), url).page.context.close()
-        page = PlainPage(chromium.new_context(**VIEWPORT), url)
-        return {
+        page = PlainPage(chromium.new_context(**VIEWPORT), url, shaded=shaded)
+        times = {
             FIRST: [page.first_paint],
             ZOOM: [page.wheel(*middle, turn=next(turns)) for _ in range(N_PEER)],
             PAN: [page.drag(*middle, right=next(sides)) for _ in range(N_PEER)],
         }
+        print(f"server of the peer: {_memory(process)}")
+        return times
+
+
+def _memory(process: psutil.Process) -> str:
+    """Return what a process has in memory: its own, and what it mapped of files and looked at."""
+    memory = process.memory_info()
+    own = memory.rss - memory.shared
+    return f"{own / 1e9:.2f} GB, and {memory.shared / 1e9:.2f} GB of files"
 
 
 def table(times: Times, targets: dict[str, float], peer: Times) -> str:

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.pairs import Pairs, time_pairs
-from data.arrays import FloatArray
+from data.arrays import FloatArray, IndexArray
 from data.rest_frame.preparation import PREPARATIONS
 from data.spectra import Part, Spectra
 from model.batches.loader import BatchLoader
@@ -53,6 +54,10 @@ class Rows:
     def __len__(self) -> int:
         """Return the number of spectra."""
         return len(self.flux)
+
+    def ids_of(self, rows: IndexArray) -> NDArray[Any]:
+        """Return the ids of some of them."""
+        return self.ids[rows]
 
     def read(self, indices: Any) -> Spectra:  # noqa: ANN401 - whatever indexes an array
         """Return some of them."""

@@ -1,4 +1,4 @@
-"""The plain scatter in a browser: how long until all points are painted (again)."""
+"""The peers in a browser: how long until all points are painted (again)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ for (const type of ['pointerdown', 'pointermove', 'wheel'])
   window.addEventListener(type, (event) => { timing.input = event.timeStamp }, true);
 timing.painted = () => new Promise((done) =>
   requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))));
+timing.shaded = () => {  // an image of the server's must come, not only the axes move
+  const {data_source} = Bokeh.documents[0].get_model_by_name('map').renderers[0];
+  timing.input = 0;
+  timing.answer = new Promise((done) => {
+    const seen = async () => {
+      data_source.properties.data.change.disconnect(seen);
+      done(await timing.painted() - timing.input);
+    };
+    data_source.properties.data.change.connect(seen);
+  });
+};
 timing.moved = async () => {
   const {start} = Bokeh.documents[0].get_model_by_name('map').x_range;
   timing.input = 0;
@@ -31,10 +42,11 @@ look();
 
 
 class PlainPage(Watched):
-    """One visitor of the plain scatter."""
+    """One visitor of a plain scatter, or of a plain datashaded image."""
 
-    def __init__(self, context: Any, url: str) -> None:
+    def __init__(self, context: Any, url: str, *, shaded: bool = False) -> None:
         """Open the page and wait until all points are painted."""
+        self._await = "timing.shaded" if shaded else "timing.moved"
         context.add_init_script(_SCRIPT)
         super().__init__(context, url)
         self.page.wait_for_function("window.timing?.first != null", timeout=300_000)
@@ -48,7 +60,7 @@ class PlainPage(Watched):
     def wheel(self, x: float, y: float, *, turn: int) -> float:
         """Zoom with one turn of the wheel; return seconds."""
         self.page.mouse.move(*self.pixel("map", x, y))
-        self.page.evaluate("() => { timing.moved() }")
+        self.page.evaluate(f"() => {{ {self._await}() }}")
         self.page.mouse.wheel(0, turn)
         return self._seconds()
 
@@ -57,7 +69,7 @@ class PlainPage(Watched):
         left, top = self.pixel("map", x, y)
         self.page.mouse.move(left, top)
         self.page.mouse.down()
-        self.page.evaluate("() => { timing.moved() }")
+        self.page.evaluate(f"() => {{ {self._await}() }}")
         self.page.mouse.move(left + right, top)
         seconds = self._seconds()
         self.page.mouse.up()

@@ -14,13 +14,18 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
+from tqdm import tqdm
 
-from data.arrays import FloatArray, IntArray
+from data.arrays import FloatArray
 from data.json_file import read_json, write_json
+from data.mock.objects import object_ids
 from data.mock.survey import MockSurvey
 from model.atlas.atlas import SCHEMA_VERSION
 from model.atlas.embedding import EMBEDDINGS
@@ -28,6 +33,7 @@ from model.atlas.encoding import latent_columns
 from model.atlas.latent_scores import LOF_NEIGHBOURS, local_outlier_factor
 from model.atlas.neighbours import Neighbours, find_neighbours
 from model.atlas.scores import SCORES
+from model.atlas.writer import GROUP_ROWS, save_catalog
 from model.density.fit import fit_flow
 from model.density.flow import LatentFlow
 from model.density.network import FlowConfig
@@ -62,34 +68,50 @@ def timing_atlas(n_object: int) -> Path:
 
 
 def _make(path: Path, n_object: int) -> None:
-    survey = MockSurvey(n=n_object, seed=SEED)
     if n_object > BLOCK:
-        atlas = timing_atlas(BLOCK)
-        catalog = pd.read_parquet(atlas / "catalog.parquet")
-        flow = LatentFlow.load(atlas / "flow.safetensors")
-        graph = Neighbours.load(atlas / "neighbours.npz")
-        model = load_model(atlas / "model")
-        assert isinstance(model, Spender)
-        rows = np.arange(n_object)
-        catalog = catalog.iloc[rows % BLOCK].reset_index(drop=True)
-        catalog["object_id"] = survey.ids
-        graph = _repeat(graph, rows)
-    else:
-        model, flow = _model_and_flow(survey)
-        latents = flow.sample(n_object, seed=SEED)
-        graph = find_neighbours(latents, k=min(LOF_NEIGHBOURS, n_object - 1))
-        columns = dict(zip(latent_columns(model.n_latent), latents.T, strict=True))
-        catalog = survey.catalog.assign(**columns)
-        catalog["neg_log_p"] = -flow.log_p(latents).astype(np.float32)
-        catalog["lof"] = local_outlier_factor(latents, graph)
-    rng = np.random.default_rng(SEED)
-    for number, item in enumerate(EMBEDDINGS):
-        catalog[item.x], catalog[item.y] = _map(catalog, flow, number, rng)
-    catalog.to_parquet(path / "catalog.parquet", index=False)
+        _make_of_blocks(path, n_object)
+        return
+    survey = MockSurvey(n=n_object, seed=SEED)
+    model, flow = _model_and_flow(survey)
+    latents = flow.sample(n_object, seed=SEED)
+    graph = find_neighbours(latents, k=min(LOF_NEIGHBOURS, n_object - 1))
+    columns = dict(zip(latent_columns(model.n_latent), latents.T, strict=True))
+    catalog = survey.catalog.assign(**columns)
+    catalog["neg_log_p"] = -flow.log_p(latents).astype(np.float32)
+    catalog["lof"] = local_outlier_factor(latents, graph)
+    _add_maps(catalog, flow, np.random.default_rng(SEED))
+    save_catalog(catalog, path / "catalog.parquet")
     graph.save(path / "neighbours.npz")
     flow.save(path / "flow.safetensors")
     save_model(model, path / "model")
     write_json(path / "atlas.json", _info(path, survey, model, flow))
+
+
+def _make_of_blocks(path: Path, n_object: int) -> None:
+    """Repeat the atlas of `BLOCK` objects, a block at a time; only places on maps are new."""
+    block, survey = timing_atlas(BLOCK), MockSurvey(n=n_object, seed=SEED)
+    catalog = pd.read_parquet(block / "catalog.parquet")
+    flow, model = LatentFlow.load(block / "flow.safetensors"), load_model(block / "model")
+    assert isinstance(model, Spender)
+    rng = np.random.default_rng(SEED)
+    schema = pa.Schema.from_pandas(catalog, preserve_index=False)
+    starts = range(0, n_object, BLOCK)
+    with pq.ParquetWriter(path / "catalog.parquet", schema, compression="zstd") as writer:
+        for start in tqdm(starts, desc="catalogue"):
+            some = catalog.iloc[: n_object - start].copy()
+            some["object_id"] = object_ids(SEED, np.arange(start, start + len(some)))
+            _add_maps(some, flow, rng)
+            table = pa.Table.from_pandas(some, schema=schema, preserve_index=False)
+            writer.write_table(table, row_group_size=GROUP_ROWS)
+    _repeat(Neighbours.load(block / "neighbours.npz"), n_object, path / "neighbours.npz")
+    shutil.copy(block / "flow.safetensors", path)
+    shutil.copytree(block / "model", path / "model")
+    write_json(path / "atlas.json", _info(path, survey, model, flow))
+
+
+def _add_maps(catalog: pd.DataFrame, flow: LatentFlow, rng: np.random.Generator) -> None:
+    for number, item in enumerate(EMBEDDINGS):
+        catalog[item.x], catalog[item.y] = _map(catalog, flow, number, rng)
 
 
 def _model_and_flow(survey: MockSurvey) -> tuple[Spender, LatentFlow]:
@@ -119,13 +141,23 @@ def _map(
     return (plane + rng.normal(0, SPREAD, plane.shape)).astype(np.float32).T
 
 
-def _repeat(graph: Neighbours, rows: IntArray) -> Neighbours:
-    """Repeat a graph: neighbours lie in the same copy, or where that ends, in the one before."""
+def _repeat(graph: Neighbours, n_object: int, path: Path) -> None:
+    """Write a graph again and again: neighbours lie in the same copy, or in the one before."""
     n_block = len(graph)
-    first = (rows // n_block * n_block)[:, None]
-    indices = graph.indices[rows % n_block] + first
-    indices = np.where(indices < len(rows), indices, indices - n_block)
-    return Neighbours(indices.astype(np.int32), graph.distances[rows % n_block])
+    with ZipFile(path, "w") as archive:
+        for name, values in (("indices", graph.indices), ("distances", graph.distances)):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                header = {
+                    "descr": values.dtype.str, "fortran_order": False,
+                    "shape": (n_object, graph.k),
+                }  # fmt: skip
+                np.lib.format.write_array_header_1_0(file, header)
+                for start in tqdm(range(0, n_object, n_block), desc=name):
+                    some = values[: n_object - start]
+                    if name == "indices":
+                        some = some + np.int32(start)
+                        some = np.where(some < n_object, some, some - np.int32(n_block))
+                    file.write(some.tobytes())
 
 
 def _info(path: Path, survey: MockSurvey, model: Spender, flow: LatentFlow) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data.arrays import IndexArray
 from data.grid import WaveGrid
 from data.spectra import Part, Spectra, SpectrumSource
 
@@ -64,6 +65,14 @@ class JoinedSource:
     def ids(self) -> NDArray[Any]:
         """`object_id` of each row, as text."""
         return np.concatenate([source.ids.astype(object) for source in self.sources])
+
+    def ids_of(self, rows: IndexArray) -> NDArray[Any]:
+        """Return the `object_id` of some rows, as text."""
+        ids = np.empty(len(rows), dtype=object)
+        for source, start in zip(self.sources, self._starts, strict=False):
+            here = (rows >= start) & (rows < start + len(source))
+            ids[here] = source.ids_of(rows[here] - start)
+        return ids
 
     def read(self, indices: NDArray[Any] | list[int] | slice) -> Spectra:
         """Return the spectra of some rows of one part.

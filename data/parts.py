@@ -85,6 +85,10 @@ class OnePart:
         """`object_id` of each row of the whole, as text."""
         return self.whole.ids
 
+    def ids_of(self, rows: IndexArray) -> NDArray[Any]:
+        """Return the `object_id` of some rows of the whole, as text."""
+        return self.whole.ids_of(rows)
+
     @property
     def chunk_rows(self) -> int:
         """Rows to read at once."""

@@ -16,6 +16,8 @@ from data.arrays import BoolArray, FloatArray, IndexArray
 SAME_OBJECT = 2.0
 """Observations closer than this are of one object, arcsec: less than an SDSS fibre of 3 arcsec.
 Ingest drops all but the best of them, so this errs towards keeping two objects."""
+BLOCK_ROWS = 2**20
+"""Positions compared at a time."""
 SHARED_LIGHT = 3.0
 """Observations closer than this may hold light of one object, arcsec: the width of an SDSS fibre.
 Splits keep them on one side, where a wrong link costs nothing. Saved models record this value:
@@ -41,6 +43,16 @@ def unit_vectors(ra: FloatArray, dec: FloatArray) -> FloatArray:
 def chord(arcsec: float) -> float:
     """Return the distance of two unit vectors that are `arcsec` apart (at most half a turn)."""
     return float(2 * np.sin(np.radians(min(arcsec / 3600, 180.0)) / 2))
+
+
+def separation(ra: FloatArray, dec: FloatArray, ra0: float, dec0: float) -> FloatArray:
+    """Return how far positions are from another one, all in degrees; exact also where they meet."""
+    centre = unit_vectors(np.array([ra0]), np.array([dec0]))[0]
+    apart = np.empty(len(ra))
+    for start in range(0, len(ra), BLOCK_ROWS):
+        some = slice(start, start + BLOCK_ROWS)
+        apart[some] = np.linalg.norm(unit_vectors(ra[some], dec[some]) - centre, axis=1)
+    return np.degrees(2 * np.arcsin(np.minimum(apart / 2, 1.0)))
 
 
 def position_tree(ra: FloatArray, dec: FloatArray) -> tuple[KDTree, IndexArray]:

@@ -124,6 +124,10 @@ class SpectrumSource(Protocol):
         """`object_id` of each row as text, without the rest of the catalogue being made."""
         ...
 
+    def ids_of(self, rows: IndexArray) -> NDArray[Any]:
+        """Return the `object_id` of some rows as text; of few rows of many, sooner than `ids`."""
+        ...
+
     def __len__(self) -> int:
         """Return the number of objects."""
         ...

@@ -100,7 +100,15 @@ class Survey:
     @property
     def ids(self) -> NDArray[Any]:
         """`object_id` of each row, as text; the rest of the catalogue is not read for it."""
-        return self._columns(["object_id"])["object_id"].astype(str).to_numpy()
+        return self._ids.to_numpy()
+
+    def ids_of(self, rows: IndexArray) -> NDArray[Any]:
+        """Return the `object_id` of some rows, as text."""
+        return self._ids.iloc[rows].to_numpy()
+
+    @property
+    def _ids(self) -> pd.Series:
+        return pd.Series(self._columns(["object_id"])["object_id"]).astype(str)
 
     @property
     def chunk_rows(self) -> int:

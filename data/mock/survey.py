@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from data.arrays import FloatArray, IntArray
+from data.arrays import FloatArray, IndexArray, IntArray
 from data.commands import setting
 from data.grid import NORM_RANGE, WaveGrid
 from data.mock.instrument import MOCK_INSTRUMENTS
@@ -100,7 +100,11 @@ class MockSurvey:
     @property
     def ids(self) -> NDArray[Any]:
         """`object_id` of each row, as text; at once, unlike the catalogue."""
-        return np.array(object_ids(self.seed, np.arange(self._n)), dtype=object)
+        return self.ids_of(np.arange(self._n))
+
+    def ids_of(self, rows: IndexArray) -> NDArray[Any]:
+        """Return the `object_id` of some rows."""
+        return np.array(object_ids(self.seed, rows), dtype=object)
 
     @property
     def catalog(self) -> pd.DataFrame:

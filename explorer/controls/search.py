@@ -10,21 +10,20 @@ from typing import Any
 import numpy as np
 from astropy import units
 from astropy.coordinates import Angle, SkyCoord
-from scipy.spatial import KDTree
 
-from data.arrays import IndexArray
-from data.sky import chord, position_tree
+from data.sky import known_positions, separation
 from explorer.state.dataset import Dataset
 
 RADIUS = Angle(10, unit=units.arcsec)
 """Cone searched where the user gives none."""
 MOST_DIFFERING = 2
 """An id with more letters that differ is not offered for a mistyped one."""
+MOST_SORTED = 2_000_000
+"""Objects whose ids are sorted to offer one for a mistyped one: more would take gigabytes."""
 MAX_FOUND = 200
 """At most this many objects of a cone are marked."""
 
 _PLATE_MJD_FIBER = re.compile(r"(?:spec[-_])?(\d{1,5})[-_,\s]+(\d{5})[-_,\s]+(\d{1,4})(?:\.fits)?")
-_ID_IN_TEXT = re.compile(r"(\d+)-(\d+)-(\d+)")
 _COORDINATES = re.compile(
     r"(?P<ra>[\d.:hms]+)[,\s]+(?P<dec>[+\-\N{MINUS SIGN}]?[\d.:dms]+)"
     r"(?:[,\s]+(?:r\s*=\s*)?(?P<radius>[\d.]+)\s*(?P<unit>\"|''|'|arcsec|arcmin|deg|d|°)?)?"
@@ -64,7 +63,7 @@ def find(dataset: Dataset, text: str) -> Found:
         return Found([row], f"found {text}")
     if match := _PLATE_MJD_FIBER.fullmatch(text):
         numbers = tuple(int(number) for number in match.groups())
-        row = dataset.keep(("plate-mjd-fiber",), lambda: _by_numbers(dataset)).get(numbers)
+        row = dataset.ids.matching("0*{}-0*{}-0*{}".format(*numbers))
         name = "{:04d}-{}-{:04d}".format(*numbers)
         if row is None:
             return Found([], f"no {name} in this atlas{_offer(dataset, name)}")
@@ -90,8 +89,13 @@ def nearest_ids(dataset: Dataset, text: str, *, n: int = 3) -> list[str]:
         dataset: The atlas.
         text: What was looked for.
         n: At most so many.
+
+    Returns:
+        Them; none in an atlas of more than `MOST_SORTED` objects.
     """
-    ordered = dataset.keep(("sorted ids",), lambda: np.sort(dataset.ids.astype(str)))
+    if len(dataset) > MOST_SORTED:
+        return []
+    ordered = dataset.keep(("sorted ids",), lambda: np.sort(dataset.ids[:].astype(str)))
     letters = dataset.keep(("ids as letters",), lambda: _letters(ordered))
     candidates: list[str] = []
     for form in dict.fromkeys([text, text.lstrip("0")]):
@@ -115,15 +119,6 @@ def _offer(dataset: Dataset, text: str) -> str:
     return f"; nearest: {', '.join(near)}" if near else ""
 
 
-def _by_numbers(dataset: Dataset) -> dict[tuple[int, ...], int]:
-    """Return rows by (plate, mjd, fiber)."""
-    found = {}
-    for row, object_id in enumerate(dataset.ids):
-        if match := _ID_IN_TEXT.fullmatch(object_id):
-            found[tuple(int(number) for number in match.groups())] = row
-    return found
-
-
 def _find_around(dataset: Dataset, match: re.Match[str]) -> Found:
     if not {"ra", "dec"} <= set(dataset.numeric_columns):
         return Found([], "this atlas has no positions (columns ra and dec)")
@@ -139,26 +134,24 @@ def _find_around(dataset: Dataset, match: re.Match[str]) -> Found:
     radius: Any = RADIUS
     if match["radius"]:
         radius = Angle(float(match["radius"]), unit=_UNITS[match["unit"]])
-    tree, rows = dataset.keep(("position tree",), lambda: _position_tree(dataset))
-    if not len(rows):
-        return Found([], "no object of this atlas has a position")
-    centre = position.cartesian.xyz.value
-    near = tree.query_ball_point(centre, chord(radius.arcsec))
-    label = f"{position.ra.deg:.5f} {position.dec.deg:+.5f}"
-    if not near:
-        distance, _index = tree.query(centre)
-        away = Angle(2 * np.arcsin(min(distance / 2, 1.0)), unit=units.rad)
-        return Found(
-            [], f'nothing within {radius.arcsec:.4g}" of {label}; nearest {_tell(away)} away'
-        )
-    near = sorted(near, key=lambda index: float(np.sum((tree.data[index] - centre) ** 2)))
-    shown = [int(rows[index]) for index in near[:MAX_FOUND]]
-    return Found(shown, f'{len(near):,} within {radius.arcsec:.4g}" of {label}')
-
-
-def _position_tree(dataset: Dataset) -> tuple[KDTree, IndexArray]:
     ra, dec = (dataset.catalog[name].to_numpy(float, na_value=np.nan) for name in ("ra", "dec"))
-    return position_tree(ra, dec)
+    known = known_positions(ra, dec)
+    if not known.any():
+        return Found([], "no object of this atlas has a position")
+    # A circle reaches as far north and south as its radius: few rows lie in that band.
+    band = np.flatnonzero(known & (np.abs(dec - position.dec.deg) <= radius.deg))
+    centre = position.ra.deg, position.dec.deg
+    away = separation(ra[band], dec[band], *centre)
+    near = np.flatnonzero(away <= radius.deg)
+    label = f"{position.ra.deg:.5f} {position.dec.deg:+.5f}"
+    if not len(near):
+        rows = np.flatnonzero(known)
+        nearest = Angle(separation(ra[rows], dec[rows], *centre).min(), unit=units.deg)
+        return Found(
+            [], f'nothing within {radius.arcsec:.4g}" of {label}; nearest {_tell(nearest)} away'
+        )
+    shown = band[near[np.argsort(away[near], kind="stable")[:MAX_FOUND]]].tolist()
+    return Found(shown, f'{len(near):,} within {radius.arcsec:.4g}" of {label}')
 
 
 def _tell(angle: Any) -> str:  # noqa: ANN401 - an Angle

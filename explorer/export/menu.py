@@ -124,8 +124,8 @@ class TakeAway(pn.viewable.Viewer):
         chosen: list[int | Guest] = []
         if labelled:
             order = sorted(labels.values(), key=lambda label: -(label.grade or 0))
-            rows = (dataset.row(label.object_id) for label in order)
-            chosen = [row for row in rows if row is not None]
+            rows = dataset.ids.rows(label.object_id for label in order)
+            chosen = [rows[label.object_id] for label in order if label.object_id in rows]
             if not chosen:
                 raise ValueError(notice or "no object has a label yet: give some under Outliers")
         elif state.chosen is None:

@@ -43,25 +43,20 @@ def columns_of(dataset: Dataset, labels: Mapping[str, Label]) -> dict[str, tuple
     """Return the columns that labels make: name -> values of each object, and what they are."""
     grade = np.full(len(dataset), np.nan)
     kind, note = (np.full(len(dataset), None, dtype=object) for _ in range(2))
-    for object_id, label in labels.items():
-        row = dataset.row(object_id)
-        if row is not None:
-            grade[row] = np.nan if label.grade is None else label.grade
-            kind[row], note[row] = label.kind or None, label.note or None
+    rows = dataset.ids.rows(labels)
+    for object_id, row in rows.items():
+        label = labels[object_id]
+        grade[row] = np.nan if label.grade is None else label.grade
+        kind[row], note[row] = label.kind or None, label.note or None
     columns: dict[str, tuple[Any, str]] = {}
     if np.isfinite(grade).any():
         columns[GRADE] = grade, "Grade given, 0 to 5"
     for name, values, meaning in (
         (CLASS, kind, "Class given"), (NOTE, note, "Note given")
     ):  # fmt: skip
-        if any(value is not None for value in values[[*_rows(dataset, labels)]]):
+        if any(value is not None for value in values[[*rows.values()]]):
             columns[name] = values, meaning
     return columns
-
-
-def _rows(dataset: Dataset, labels: Mapping[str, Label]) -> list[int]:
-    rows = (dataset.row(object_id) for object_id in labels)
-    return [row for row in rows if row is not None]
 
 
 def _read(dataset: Dataset) -> dict[str, Label]:

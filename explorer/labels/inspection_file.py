@@ -39,9 +39,10 @@ def to_inspection_file(dataset: Dataset, labels: Iterable[Label]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for label in labels:
-        row = dataset.row(label.object_id)
-        if row is not None and not label.empty:
+    told = [label for label in labels if not label.empty]
+    rows = dataset.ids.rows(label.object_id for label in told)
+    for label in told:
+        if (row := rows.get(label.object_id)) is not None:
             known = _of_catalogue(dataset.catalog.iloc[row].to_dict())
             cells = known | {"TARGETID": label.object_id} | _of_label(label)
             writer.writerow([cells[name] for name in COLUMNS])
@@ -105,10 +106,11 @@ def from_inspection_file(
     if missing:
         raise ValueError(f"a VI file of prospect has the column {min(missing)}; this one has not")
     changes, left_out = [], list[str]()
-    for number, cells in enumerate(table, start=2):
-        object_id = (cells["TARGETID"] or "").strip()
+    lines = [((cells["TARGETID"] or "").strip(), cells) for cells in table]
+    known = dataset.ids.rows(object_id for object_id, _cells in lines)
+    for number, (object_id, cells) in enumerate(lines, start=2):
         try:
-            if dataset.row(object_id) is None:
+            if object_id not in known:
                 raise ValueError(f"no object {object_id[:40]!r} in this atlas")
             changes.append(_change(object_id, cells, who))
         except ValueError as error:

@@ -36,11 +36,11 @@ def home_view(
         aspect: Width over height of the figure, to keep the scales of the axes within
             `MAX_STRETCH` of each other; None to fill it.
     """
-    rows = plane.rows
-    if len(rows) == 0:
+    known = plane.known
+    if not known.any():
         return 0.0, 1.0, 0.0, 1.0
     ends = []
-    for values in (plane.x[rows], plane.y[rows]):
+    for values in (plane.x, plane.y) if known.all() else (plane.x[known], plane.y[known]):
         low, high = float(values.min()), float(values.max())
         if not tails:
             low, high = (float(end) for end in bulk(values, percentiles=BULK, reach=REACH))
@@ -68,29 +68,17 @@ def nearest_object(
         scale_y: Pixels per unit of y.
         shown: Mask of objects drawn; None = all.
     """
-    if len(plane.rows) == 0:
-        return None
-    reach = TOLERANCE / min(scale_x, scale_y)
-    coarse = min(scale_x, scale_y)
-    n_asked = 16
-    while True:
-        n_asked = min(n_asked, len(plane.rows))
-        ranks: Any = [rank + 1 for rank in range(n_asked)]
-        result = plane.tree.query([x, y], k=ranks, distance_upper_bound=reach)
-        distances, found = np.asarray(result[0]), np.asarray(result[1])
-        inside = np.isfinite(distances)
-        rows = plane.rows[found[inside]]
-        on_screen = np.hypot((plane.x[rows] - x) * scale_x, (plane.y[rows] - y) * scale_y)
+    for reach in (TOLERANCE / 6, TOLERANCE):  # where many are, the nearest is near
+        x_reach, y_reach = reach / scale_x, reach / scale_y
+        rows = plane.index.near(x - x_reach, x + x_reach, y - y_reach, y + y_reach)
         if shown is not None:
-            on_screen = np.where(shown[rows], on_screen, np.inf)
-        best = int(np.argmin(on_screen)) if len(rows) else -1
-        complete = not inside.all() or n_asked == len(plane.rows)
-        # Whatever was not returned lies at least `distances[-1] * coarse` pixels away.
-        if best >= 0 and (complete or on_screen[best] <= distances[-1] * coarse):
-            return int(rows[best]) if on_screen[best] <= TOLERANCE else None
-        if complete:
-            return None
-        n_asked *= 4
+            rows = rows[shown[rows]]
+        distance = np.hypot((plane.x[rows] - x) * scale_x, (plane.y[rows] - y) * scale_y)
+        near = np.flatnonzero(distance <= reach)
+        if len(near):
+            closest = near[distance[near] == distance[near].min()]
+            return int(rows[closest].min())
+    return None
 
 
 def centred(

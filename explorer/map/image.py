@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.arrays import BoolArray
+from data.arrays import BoolArray, IndexArray
 from explorer.map import raster
 from explorer.map.raster import Viewport
 from explorer.state.dataset import DENSITY, Dataset
@@ -25,6 +25,8 @@ from explorer.theme.colour import (
 )
 from explorer.theme.theme import ink
 
+MOST_GATHERED = 0.15
+"""Part of the objects that are gathered for a view that shows no more."""
 RARE_SHARE = 0.02
 """Classes with less than this part of the objects are drawn over the others."""
 RARE_RADIUS = 2.0
@@ -105,22 +107,23 @@ def scale_for(dataset: Dataset, request: MapRequest) -> Scale | None:
 def draw_map(dataset: Dataset, request: MapRequest, viewport: Viewport) -> MapImage:
     """Draw the map; pure, slow (tens of milliseconds at a million objects)."""
     frame = _frame(dataset, request)
-    if request.shown is not None:
-        frame = _where(frame, request.shown)
+    rows = _rows_in(request.plane, viewport)
     scale = scale_for(dataset, request)
     if request.subset is None:
-        pixels, scale = _paint(dataset, frame, request, viewport, scale, request.shown)
-        return MapImage(pixels, viewport, scale, _n_drawn(frame, viewport))
-    context = raster.aggregate(frame.filter(["x", "y"]), viewport)
+        drawn = _where(frame, rows, request.shown)
+        pixels, scale, n_drawn = _paint(dataset, drawn, request, viewport, scale, request.shown)
+        return MapImage(pixels, viewport, scale, n_drawn)
+    everything = _where(frame.filter(["x", "y"]), rows, request.shown)
+    context = raster.aggregate(everything, viewport)
     grey = np.array([90, 90, 96] if request.dark else [200, 200, 205], dtype=np.uint8)
     bottom = raster.to_rgba(
         np.broadcast_to(grey, (*context["count"].shape, 3)),
         0.55 * raster.opacity(context["count"]),
     )
-    subset = request.subset if request.shown is None else request.subset[request.shown]
-    chosen = _where(frame, subset)
-    pixels, scale = _paint(dataset, chosen, request, viewport, scale, request.subset)
-    return MapImage(raster.over(pixels, bottom), viewport, scale, _n_drawn(frame, viewport))
+    chosen = _where(frame, rows, request.subset)
+    pixels, scale, _n = _paint(dataset, chosen, request, viewport, scale, request.subset)
+    n_drawn = raster.n_point(context["points"])
+    return MapImage(raster.over(pixels, bottom), viewport, scale, n_drawn)
 
 
 def _paint(
@@ -130,40 +133,55 @@ def _paint(
     viewport: Viewport,
     scale: Scale | None,
     mask: BoolArray | None,
-) -> tuple[NDArray[np.uint32], Scale | None]:
-    """Return the pixels of the objects in `frame`, which are those of `mask`, and the scale."""
-    pixels, scale = _colour(raster.aggregate(frame, viewport), request, scale)
+) -> tuple[NDArray[np.uint32], Scale | None, int]:
+    """Return the pixels, the scale, and how many objects they show.
+
+    `frame` has the objects in view, indexed by row, of those in `mask`; None = of all.
+    """
+    means = raster.aggregate(frame, viewport)
+    n_drawn = raster.n_point(means["points"])
+    pixels, scale = _colour(means, request, scale)
     if request.colour not in dataset.class_columns:
-        return pixels, scale
-    rare = _is_rare(dataset.classes(request.colour).codes, mask)
+        return pixels, scale, n_drawn
+    codes = dataset.classes(request.colour).codes
+    rare = _rare_classes(codes, mask)[codes[frame.index.to_numpy()]]
     if rare.any():
-        usual = raster.disc_radius(_n_drawn(frame, viewport), viewport)
-        radius = max(request.rare_radius, usual)
-        top = raster.aggregate(_where(frame, rare), viewport, radius=radius)
+        radius = max(request.rare_radius, raster.disc_radius(n_drawn, viewport))
+        top = raster.aggregate(frame.iloc[np.flatnonzero(rare)], viewport, radius=radius)
         alpha = np.minimum(top["count"], 1.0)
         pixels = raster.over(raster.to_rgba(_class_colours(top), alpha), pixels)
-    return pixels, scale
+    return pixels, scale, n_drawn
 
 
-def _is_rare(codes: NDArray[np.int16], mask: BoolArray | None) -> BoolArray:
-    """Return which objects of a mask (None = all) are of a class that others would hide."""
-    codes = codes if mask is None else codes[mask]
-    counts = np.bincount(codes[codes >= 0], minlength=1)
-    rare = np.append(counts <= RARE_SHARE * len(codes), False)  # code -1: no value
-    return rare[codes]
+def _rare_classes(codes: NDArray[np.int16], mask: BoolArray | None) -> BoolArray:
+    """Return by code which classes others would hide, among the objects of a mask (None = all).
+
+    The last is that of code -1, no value.
+    """
+    counts = np.bincount((codes if mask is None else codes[mask]) + 1, minlength=codes.max() + 2)
+    return np.append(counts[1:] <= RARE_SHARE * counts.sum(), False)
 
 
-def _where(frame: pd.DataFrame, mask: BoolArray) -> pd.DataFrame:
-    return frame.iloc[np.flatnonzero(mask)]
+def _rows_in(plane: Plane, viewport: Viewport) -> IndexArray | None:
+    """Return the rows of the objects in view, and of some beside it; None = all, if they are many.
+
+    To gather the columns of many rows takes longer than to look at all.
+    """
+    if not plane.indexed:
+        return None
+    view = viewport.x0, viewport.x1, viewport.y0, viewport.y1
+    return plane.index.near_if_few(*view, most=int(MOST_GATHERED * len(plane.x)))
 
 
-def _n_drawn(frame: pd.DataFrame, viewport: Viewport) -> int:
-    x, y = frame["x"].to_numpy(), frame["y"].to_numpy()
-    return int(
-        np.count_nonzero(
-            (x >= viewport.x0) & (x <= viewport.x1) & (y >= viewport.y0) & (y <= viewport.y1)
-        )
-    )
+def _where(frame: pd.DataFrame, rows: IndexArray | None, mask: BoolArray | None) -> pd.DataFrame:
+    """Return some rows of a frame, of these those of a mask; of many, the others without place."""
+    if rows is not None:
+        return frame.iloc[rows if mask is None else rows[mask[rows]]]
+    if mask is None:
+        return frame
+    if np.count_nonzero(mask) < MOST_GATHERED * len(mask):
+        return frame.iloc[np.flatnonzero(mask)]
+    return frame.assign(x=np.where(mask, frame["x"], np.float32(np.nan)))
 
 
 def _frame(dataset: Dataset, request: MapRequest) -> pd.DataFrame:

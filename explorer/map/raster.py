@@ -67,8 +67,9 @@ def aggregate(
         radius: Of the discs, pixels; None = by the number of points in view.
 
     Returns:
-        `count` and the mean of each column, shape (height, width), float32. Means are NaN where
-        no value is finite. At the edge of a disc, `count` is the part of the pixel covered.
+        `points` in each pixel; `count`, the same drawn as discs, the part of the pixel covered at
+        their edges; and the mean of each column, NaN where no value is finite. All have the shape
+        (height, width), float32.
     """
     names = [name for name in frame.columns if name not in ("x", "y")]
     reductions: dict[str, Any] = {"count": ds.count("x")}
@@ -77,9 +78,9 @@ def aggregate(
     if VALUES[0] in names:  # the others have no gaps
         reductions["finite"] = ds.count(VALUES[0])
     image = viewport.canvas().points(frame, "x", "y", agg=ds.summary(**reductions))
-    count = image["count"].to_numpy()
-    radius = disc_radius(int(count.sum()), viewport) if radius is None else radius
-    result = {"count": _spread(count.astype(np.float32), radius=radius)}
+    points = image["count"].to_numpy().astype(np.float32)
+    radius = disc_radius(n_point(points), viewport) if radius is None else radius
+    result = {"points": points, "count": _spread(points, radius=radius)}
     finite = result["count"]
     if VALUES[0] in names:
         finite = _spread(image["finite"].to_numpy().astype(np.float32), radius=radius)
@@ -89,6 +90,11 @@ def aggregate(
             mean = _spread(total, radius=radius) / finite
         result[name] = np.where(finite > 1e-6, mean, np.float32(np.nan))
     return result
+
+
+def n_point(points: FloatArray) -> int:
+    """Return how many points an image of their number in each pixel shows."""
+    return int(points.sum(dtype=float))
 
 
 def disc_radius(n_point: int, viewport: Viewport) -> float:

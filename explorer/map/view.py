@@ -198,7 +198,7 @@ class MapView(pn.viewable.Viewer):
 
     def _change_plane(self) -> None:
         plane = self._state.plane
-        self._indexing.submit(lambda: plane.tree, lambda _tree: None)
+        self._indexing.submit(lambda: plane.index, lambda _index: None)
         self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = plane.x_label, plane.y_label
         has_unit = self._state.embedding in (LATENTS, AXES)
         for part in (*self.figure.axis, *self.figure.grid):

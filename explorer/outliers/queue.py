@@ -157,14 +157,12 @@ def make_ranking(
     """
     dataset = state.dataset
     score = next(item for item in dataset.atlas.scores if item.column == column)
-    rows = {name: dataset.row(name) for name, label in labels.items() if not label.empty}
-    labelled = {row for row in rows.values() if row is not None}
+    rows = dataset.ids.rows(name for name, label in labels.items() if not label.empty)
+    labelled = set(rows.values())
     values, highest_first = dataset.numeric(column), score.higher_is_stranger
     if learn:
         graded = [
-            (row, grade)
-            for name, row in rows.items()
-            if row is not None and (grade := labels[name].grade) is not None
+            (row, grade) for name, row in rows.items() if (grade := labels[name].grade) is not None
         ]
         given = {
             "rows": np.array([row for row, _grade in graded], dtype=np.int64),

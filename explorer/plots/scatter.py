@@ -126,7 +126,7 @@ class ScatterView(pn.viewable.Viewer):
             self._go_home()
         else:
             self._draw()
-        n_absent = len(dataset) - len(plane.rows)
+        n_absent = len(dataset) - int(np.count_nonzero(plane.known))
         absent = f" {n_absent:,} of {len(dataset):,} objects lack a value." if n_absent else ""
         self.words.object = f"Colours, filters and selection are those of the map.{absent}"
         self.mark()

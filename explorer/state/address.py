@@ -181,7 +181,8 @@ def _to_path(dataset: Dataset, value: Any) -> Path:  # noqa: ANN401 - JSON
 
 def _check_pins(dataset: Dataset, value: Any) -> None:  # noqa: ANN401 - JSON
     """Raise a ValueError unless all pinned objects are there."""
-    missing = [pin for pin in value if dataset.row(str(pin)) is None]
+    known = dataset.ids.rows(map(str, value))
+    missing = [pin for pin in value if str(pin) not in known]
     if missing:
         raise ValueError(f"no object {missing[0]!r} in this atlas")
 

@@ -18,6 +18,7 @@ from data.parts import wave_range
 from explorer.state.cache import Cache, Remembered, new_version
 from explorer.state.kinds import Classes, ColumnKinds, finite
 from explorer.state.second import join
+from model.store.identifiers import Identifiers
 
 if TYPE_CHECKING:
     from model.atlas.atlas import Atlas
@@ -62,7 +63,7 @@ class Dataset:
         self.atlas = atlas
         self.second = None if second is None else join(atlas, second)
         self.catalog: pd.DataFrame = atlas.catalog
-        self.ids: NDArray[np.object_] = self.catalog["object_id"].astype(str).to_numpy(object)
+        self.ids = Identifiers(pd.Series(self.catalog["object_id"]))
         self.added: dict[str, str] = {}
         self.conditions: dict[str, BoolArray] = {}
         self._shared = Cache()
@@ -97,7 +98,9 @@ class Dataset:
         is_number = np.issubdtype(np.asarray(values).dtype, np.number)
         self._list(name, among_numbers=is_number, among_words=not is_number)
         self.kept.forget(name)
-        self.catalog = self.catalog.assign(**{name: values})
+        others = self.catalog.drop(columns=name) if name in self.catalog else self.catalog
+        # An insertion into a catalogue that is mapped column by column would warn of its pieces.
+        self.catalog = pd.concat([others, pd.DataFrame({name: values})], axis=1)
         self.added = {**self.added, name: meaning}
         self.versions[name] = new_version()
 
@@ -216,10 +219,6 @@ class Dataset:
         """k-d tree of the latents, row = object; slow the first time."""
         return self.keep(("latent tree",), lambda: KDTree(self.atlas.latents))
 
-    @cached_property
-    def _rows(self) -> dict[str, int]:
-        return {object_id: row for row, object_id in reversed(list(enumerate(self.ids)))}
-
     def row(self, object_id: str) -> int | None:
         """Return the row of an object, or None where the atlas does not have it."""
-        return self._rows.get(object_id)
+        return self.ids.row(object_id)

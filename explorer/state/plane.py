@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import KDTree
 
-from data.arrays import FloatArray, IndexArray
+from data.arrays import BoolArray, FloatArray, IndexArray
+from explorer.state.plane_index import PlaneIndex
 
 LATENTS, AXES = "latents", "axes"
 """The embeddings that show two latents, or two principal axes of them, against each other."""
@@ -37,17 +38,23 @@ class Plane:
     columns: tuple[str, str] = ("", "")
     directions: tuple[FloatArray, FloatArray] | None = None
 
-    @cached_property
-    def rows(self) -> IndexArray:
-        """Rows of the objects in `tree`: those that have a position."""
-        return np.flatnonzero(np.isfinite(self.x) & np.isfinite(self.y))
+    @property
+    def known(self) -> BoolArray:
+        """True for objects that have a position."""
+        return np.isfinite(self.x) & np.isfinite(self.y)
 
     @cached_property
-    def tree(self) -> KDTree:
-        """k-d tree of positions, index into `rows`; a second at a million objects."""
-        return KDTree(np.column_stack([self.x[self.rows], self.y[self.rows]]))
+    def index(self) -> PlaneIndex:
+        """Finds the objects in a part of the plane; 0.1 s at a million objects."""
+        return PlaneIndex.of(self.x, self.y)
 
     @property
     def indexed(self) -> bool:
-        """Whether `tree` has been built."""
-        return "tree" in self.__dict__
+        """Whether `index` has been made."""
+        return "index" in self.__dict__
+
+    @cached_property
+    def tree(self) -> tuple[KDTree, IndexArray]:
+        """k-d tree of the positions, and the row of each: what tracks need; slow for many."""
+        rows = np.flatnonzero(self.known)
+        return KDTree(np.column_stack([self.x[rows], self.y[rows]])), rows

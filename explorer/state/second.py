@@ -85,5 +85,5 @@ def join(first: Atlas, second: Atlas) -> Second:
             "the two atlases have no object in common; compare atlases of the same spectra"
         )
     joined = Second(second, str(second.info.get("name") or "second"), rows)
-    first.catalog = first.catalog.assign(**joined.columns())
+    first.catalog = pd.concat([first.catalog, pd.DataFrame(joined.columns())], axis=1)
     return joined

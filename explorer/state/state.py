@@ -76,8 +76,8 @@ class ExplorerState(Choices):
 
     def pinned_rows(self) -> list[int]:
         """Return the rows of the pinned objects, in the order in which they were pinned."""
-        rows = [self.dataset.row(pin) for pin in self.pins]
-        return [row for row in rows if row is not None]
+        rows = self.dataset.ids.rows(self.pins)
+        return [rows[pin] for pin in self.pins if pin in rows]
 
     def near(self) -> list[int]:
         """Return the rows nearest to what is inspected in the latents, nearest first."""

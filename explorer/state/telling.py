@@ -26,8 +26,10 @@ def telling_object(dataset: Dataset) -> int:
             values = dataset.numeric(scores[0].column)[rows]
             rows = _lower_half(rows, values if scores[0].higher_is_stranger else -values)
         if "snr" in dataset.numeric_columns:
-            best = np.argsort(-np.nan_to_num(dataset.numeric("snr")[rows]), kind="stable")
-            rows = rows[best]
+            faint = -np.nan_to_num(dataset.numeric("snr")[rows])
+            last = min(2 * N_CANDIDATE, len(faint)) - 1
+            best = np.flatnonzero(faint <= np.partition(faint, last)[last])
+            rows = rows[best[np.argsort(faint[best], kind="stable")]]
         rows = rows[: 2 * N_CANDIDATE]
         if "chi2_red" in dataset.numeric_columns:
             rows = _lower_half(rows, dataset.numeric("chi2_red")[rows])

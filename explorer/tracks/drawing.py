@@ -63,9 +63,9 @@ def drawn_track(state: ExplorerState) -> Callable[[], Track] | None:
         return None
 
     def make() -> Track:
+        tree, rows = plane.tree
         return track_maker(dataset).drawn(
-            path.vertices, plane.tree, rows=plane.rows, name="drawn", embedding=plane.key,
-            n_knot=n_knot,
-        )  # fmt: skip
+            path.vertices, tree, rows=rows, name="drawn", embedding=plane.key, n_knot=n_knot
+        )
 
     return make

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,11 +31,14 @@ from model.density.flow import LatentFlow
 from model.interface import SpectrumModel
 from model.isolation import IsolationForest, fit_forest
 from model.store.catalog import check_columns, read_catalog
+from model.store.mapped import MANY, map_catalog
 from model.store.storage import load_model
 
 T = TypeVar("T")
 
 MOST_LATENTS = 1000
+MOST_COMPARED = 1_000_000
+"""Objects, evenly spaced, whose ids are compared with those of the survey."""
 REASONS = "reasons.json"
 FOREST = "isolation.npz"
 FLOW, CONDITIONAL_FLOW = "flow.safetensors", "flow-conditional.safetensors"
@@ -96,7 +99,10 @@ class Atlas:
     @cached_property
     def latents(self) -> FloatArray:
         """Latents, float32, shape (n_galaxy, n_latent)."""
-        return self.catalog[self._latent_columns].to_numpy(np.float32)
+        latents = np.empty((len(self), len(self._latent_columns)), dtype=np.float32)
+        for number, name in enumerate(self._latent_columns):
+            latents[:, number] = self.catalog[name]
+        return latents
 
     @cached_property
     def model(self) -> SpectrumModel:
@@ -129,11 +135,11 @@ class Atlas:
             ValueError: The survey is not where it was, or is another one now.
         """
         source = open_source(atlas_reference(self.path, self.info["source"], survey=self._survey))
-        ids = source.ids
-        own = self.catalog["object_id"].astype(str).to_numpy()
-        if not np.array_equal(ids, own):
+        rows = np.linspace(0, len(self) - 1, min(len(self), MOST_COMPARED), dtype=np.int64)
+        own = self.catalog["object_id"].iloc[rows].astype(str)
+        if len(source) != len(self) or not np.array_equal(source.ids_of(rows), own):
             raise ValueError(
-                f"the survey has {len(ids)} objects, the atlas {len(own)}, and their ids must "
+                f"the survey has {len(source)} objects, the atlas {len(self)}, and their ids must "
                 "agree row for row; the survey was made again: build the atlas again too"
             )
         return source
@@ -201,11 +207,16 @@ class Atlas:
 
     def _read_catalog(self) -> pd.DataFrame:
         path = self.path / "catalog.parquet"
-        catalog = read_catalog(path, n_object=self._n_object)
         axes = [axis for item in self.embeddings for axis in (item.x, item.y)]
         scores = [score.column for score in self.scores]
-        check_columns(catalog, path, latents=self._latent_columns, axes=axes, scores=scores)
-        return catalog
+        finite, others = ["z", *self._latent_columns], [*axes, *scores]
+        check = partial(check_columns, path=path, finite=finite, others=others)
+        if self._n_object < MANY:
+            catalog = read_catalog(path, n_object=self._n_object)
+            check(catalog)
+            return catalog
+        needed = [*finite, *others]
+        return map_catalog(path, n_object=self._n_object, needed=needed, check=check)
 
 
 def _read(cls: type[T], values: dict[str, Any]) -> T:

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile
+from typing import Any
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from tqdm import tqdm
 
 from data.arrays import BoolArray, FloatArray, IntArray
 from model.store.catalog import check_swelling
+from model.store.mapped import MANY
 
 BLOCK_ROWS = 65_536
 """Rows queried at a time: bounds the float64 arrays the k-d tree returns."""
+LOCAL_HEADER = 30
+"""Bytes before the name of a file in a ZIP archive."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +92,41 @@ class Neighbours:
         try:
             with ZipFile(path) as archive:
                 check_swelling(path, sum(item.file_size for item in archive.infolist()))
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                graph = cls(arrays["indices"], arrays["distances"])
-            if graph.indices.size and not 0 <= graph.indices.min() <= graph.indices.max() < len(
-                graph
-            ):
+            graph = cls(_stored(path, "indices"), _stored(path, "distances"))
+            few = len(graph) < MANY  # of more, a look at each would take longer than the page
+            if few and graph.k and not 0 <= graph.indices.min() <= graph.indices.max() < len(graph):
                 raise ValueError(f"indices must be rows, 0 to {len(graph) - 1}")
             return graph
         except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
             raise ValueError(f"{path} is not a readable neighbour graph: {error}") from error
+
+
+def _stored(path: Path, name: str) -> NDArray[Any]:
+    """Return an array of an `.npz` file; mapped into memory where it is not compressed.
+
+    The graph of 40 million objects has 10 GB, of which a page looks at a row at a time.
+    """
+    with ZipFile(path) as archive:
+        item = archive.getinfo(f"{name}.npy")
+        if item.compress_type != ZIP_STORED:
+            with np.load(path, allow_pickle=False) as arrays:
+                return arrays[name]
+        with archive.open(item) as member:
+            major, _minor = np.lib.format.read_magic(member)
+            read = np.lib.format.read_array_header_1_0 if major == 1 else (
+                np.lib.format.read_array_header_2_0)  # fmt: skip
+            shape, by_columns, dtype = read(member)
+            n_header = member.tell()
+    if dtype.hasobject:
+        raise ValueError(f"{name} must be numbers")
+    if not np.prod(shape):
+        return np.empty(shape, dtype)
+    with path.open("rb") as file:
+        file.seek(item.header_offset + LOCAL_HEADER - 4)  # ends with the lengths of what follows
+        lengths = np.frombuffer(file.read(4), "<u2").sum(dtype=int)
+    offset = item.header_offset + LOCAL_HEADER + int(lengths) + n_header
+    order = "F" if by_columns else "C"
+    return np.memmap(path, dtype, "r", offset=offset, shape=shape, order=order).view(np.ndarray)
 
 
 def find_neighbours(

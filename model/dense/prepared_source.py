@@ -50,6 +50,10 @@ class PreparedSource:
         """The ids of the source."""
         return self.source.ids
 
+    def ids_of(self, rows: IndexArray) -> NDArray[Any]:
+        """Return the ids of some rows of the source."""
+        return self.source.ids_of(rows)
+
     def __len__(self) -> int:
         """Return the number of objects."""
         return len(self.source)

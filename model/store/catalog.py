@@ -6,7 +6,8 @@ is refused before it is read, and so are columns that the rest of the program wo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,15 +34,36 @@ def read_catalog(path: Path, *, n_object: int) -> pd.DataFrame:
     Raises:
         ValueError: It is missing, damaged, of another length, or too large for its file.
     """
-    try:
-        file = pq.ParquetFile(path)
-        _check_size(file, path, n_object)
-        names = _names(file, path)
+    names = names_of(path, n_object=n_object)
+    with reading(path):
         parts = [
             pd.read_parquet(path, columns=names[at : at + AT_ONCE]).reset_index(drop=True)
             for at in range(0, len(names), AT_ONCE)
         ]
         return pd.concat(parts, axis=1)
+
+
+def names_of(path: Path, *, n_object: int) -> list[str]:
+    """Return the names of the columns of a catalogue, once its size has been found to be sound.
+
+    Raises:
+        ValueError: It is missing, damaged, of another length, or too large for its file.
+    """
+    with reading(path):
+        file = pq.ParquetFile(path)
+        _check_size(file, path, n_object)
+        return _names(file, path)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Say which file can not be read, where one can not.
+
+    Raises:
+        ValueError: It is missing or damaged.
+    """
+    try:
+        yield
     except FileNotFoundError as error:
         raise ValueError(f"{path.parent} is incomplete: it has no {path.name}") from error
     except (OSError, pa.ArrowException) as error:
@@ -110,22 +132,22 @@ def _text_size(path: Path, name: str) -> int:
 
 
 def check_columns(
-    catalog: pd.DataFrame,
-    path: Path,
-    *,
-    latents: Sequence[str],
-    axes: Sequence[str],
-    scores: Sequence[str],
+    catalog: pd.DataFrame, path: Path, *, finite: Sequence[str], others: Sequence[str]
 ) -> None:
     """Refuse a catalogue that lacks columns, or has some of the wrong type or without sense.
 
-    Identifiers are text or whole numbers, one for each object; redshifts and latents finite
-    numbers; places on maps and scores numbers, NaN where an object has none.
+    Identifiers must be text or whole numbers, one for each object.
+
+    Args:
+        catalog: It.
+        path: Its file, to be named.
+        finite: Columns of finite numbers: the redshift and the latents.
+        others: Columns of numbers, NaN where an object has none: places on maps and scores.
 
     Raises:
         ValueError: What is wrong, and with how many objects.
     """
-    needed = ["object_id", "z", *latents, *axes, *scores]
+    needed = ["object_id", *finite, *others]
     missing = [name for name in needed if name not in catalog]
     if missing:
         raise ValueError(f"{path} must have the columns {missing}; {REBUILD}")
@@ -135,8 +157,9 @@ def check_columns(
         is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
         if not is_number or pd.api.types.is_complex_dtype(column):
             raise ValueError(f"{path}: {name} must be numbers, got {column.dtype}; {REBUILD}")
-        values = column.to_numpy(float, na_value=np.nan)
-        may_lack = name not in ("z", *latents)
+        plain = isinstance(column.dtype, np.dtype)
+        values = column.to_numpy() if plain else column.to_numpy(float, na_value=np.nan)
+        may_lack = name not in finite
         bad = np.isinf(values) if may_lack else ~np.isfinite(values)
         if bad.any():
             must = "not be infinite" if may_lack else "be finite"

@@ -18,12 +18,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from data.arrays import BoolArray, FloatArray, IntArray
 from model.atlas.neighbours import Neighbours
 from model.latent_axes import middle, principal_axes, spread
+from model.store.identifiers import Identifiers
 from model.tracks.knots import ENOUGH, count_support, even_knots
 from model.tracks.neighbour_graph import NeighbourGraph
 from model.tracks.track import Track
@@ -40,13 +40,13 @@ class TrackMaker:
 
     Attributes:
         latents: Shape (n_galaxy, n_latent).
-        ids: Object ids, shape (n_galaxy,).
+        ids: Object ids, row for row.
         neighbours: The graph of `latents`.
         tree: The k-d tree of `latents`, where there is one already; else it is built when needed.
     """
 
     latents: FloatArray
-    ids: NDArray[Any]
+    ids: Identifiers
     neighbours: Neighbours
     tree: KDTree | None = None
 
@@ -148,7 +148,7 @@ class TrackMaker:
         scale = spread(self.latents)
         corners = self.latents[rows].astype(float) / scale
         latents = even_knots(corners, min(n_knot, 4 * len(rows))) * scale
-        recipe = {"kind": "shortest path", "through": [str(self.ids[row]) for row in rows]}
+        recipe = {"kind": "shortest path", "through": self.ids[rows].tolist()}
         return self._track(name, recipe, latents)
 
     def one_latent(
@@ -193,7 +193,7 @@ class TrackMaker:
 
     def rows(self, track: Track) -> list[IntArray]:
         """Return the rows of each knot's members; ids this atlas lacks are left out."""
-        row = self._row_of_id
+        row = self.ids.rows(item for ids in track.members for item in ids)
         return [
             np.array([row[item] for item in ids if item in row], dtype=np.int64)
             for ids in track.members
@@ -216,7 +216,7 @@ class TrackMaker:
             within = list(found)
         pairs = zip(within, latents, strict=True)
         near = [_nearest(self.latents, rows, at) for rows, at in pairs]
-        members = tuple(tuple(str(item) for item in self.ids[rows]) for rows in near)
+        members = tuple(tuple(self.ids[rows].tolist()) for rows in near)
         return Track(
             name=name,
             recipe=recipe,
@@ -230,10 +230,6 @@ class TrackMaker:
     @cached_property
     def _tree(self) -> KDTree:
         return KDTree(self.latents) if self.tree is None else self.tree
-
-    @cached_property
-    def _row_of_id(self) -> dict[str, int]:
-        return {str(object_id): row for row, object_id in enumerate(self.ids)}
 
     @cached_property
     def _graph(self) -> NeighbourGraph:

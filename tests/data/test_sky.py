@@ -6,7 +6,15 @@ import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
 
-from data.sky import SAME_OBJECT, chord, known_positions, object_groups, position_tree, unit_vectors
+from data.sky import (
+    SAME_OBJECT,
+    chord,
+    known_positions,
+    object_groups,
+    position_tree,
+    separation,
+    unit_vectors,
+)
 
 UNKNOWN = [
     (0.0, 0.0),
@@ -75,3 +83,11 @@ def test_unit_vectors_and_chord_agree_with_astropy(rng):
     apart = sky[:-1].separation(sky[1:]).arcsec
     distance = np.linalg.norm(np.diff(unit_vectors(ra, dec), axis=0), axis=1)
     np.testing.assert_allclose([chord(value) for value in apart], distance, rtol=1e-9)
+
+
+def test_separations_agree_with_astropy(rng, monkeypatch):
+    monkeypatch.setattr("data.sky.BLOCK_ROWS", 7)
+    ra, dec = rng.uniform(0, 360, 50), np.degrees(np.arcsin(rng.uniform(-1, 1, 50)))
+    ra[:3], dec[:3] = [10.0, 10.0001, 190.0], [80.0, 80.0, -80.0]
+    theirs = SkyCoord(ra, dec, unit="deg").separation(SkyCoord(10.0, 80.0, unit="deg"))
+    np.testing.assert_allclose(separation(ra, dec, 10.0, 80.0), theirs.deg, rtol=1e-7, atol=1e-9)

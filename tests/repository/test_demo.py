@@ -10,6 +10,7 @@ from explorer.start_page import DEMO
 from model.atlas.atlas import Atlas
 from model.attribution.grad_fam import attribute
 from model.attribution.target import line_target
+from model.store.identifiers import Identifiers
 from model.tracks.maker import TrackMaker
 from model.tracks.trends import observed_trends, stack_members, trends
 
@@ -74,7 +75,7 @@ def test_track_from_quiescent_to_star_forming(demo):
     path = np.stack([np.median(plane[rows], axis=0) for rows in near])
     maker = TrackMaker(
         latents=demo.latents,
-        ids=catalog["object_id"].to_numpy(),
+        ids=Identifiers(catalog["object_id"]),
         neighbours=demo.neighbours,
     )
     track = maker.drawn(path, KDTree(plane), name="SF", embedding="umap", n_knot=8)

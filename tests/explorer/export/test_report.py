@@ -12,6 +12,7 @@ from explorer.export.report import MOST_REPORTED, ReportSettings, report_page
 from explorer.guests.placing import Upload, place_uploads
 from explorer.labels.shared import shared_labels
 from explorer.state.state import ExplorerState
+from model.store.identifiers import Identifiers
 from tests.browser.chromium import HOSTILE
 from tests.fixtures.brought import as_file, table_of
 from tests.fixtures.explorer import catalog_of, open_tiny
@@ -27,7 +28,7 @@ def test_a_report_of_labelled_objects_holds_all_and_loads_nothing(own_atlas: Pat
     ids = catalog_of(own_atlas)["object_id"].tolist()
     ids[3] = HOSTILE
     dataset = open_tiny(own_atlas, subclass=HOSTILE)
-    dataset.ids[3] = HOSTILE
+    dataset.ids = Identifiers(pd.Series(ids))
     store, _ = shared_labels(dataset)
     assert store is not None
     store.put(ids[3], who="ada", grade=2, kind="star", note="<b>see</b>\nsecond line")

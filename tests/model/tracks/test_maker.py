@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse.csgraph import bellman_ford
 from scipy.spatial import KDTree
@@ -11,6 +12,7 @@ from data.spectra import Spectra
 from model.atlas.atlas import Atlas
 from model.atlas.neighbours import find_neighbours
 from model.latent_axes import combine, principal_axes, spread
+from model.store.identifiers import Identifiers
 from model.tracks.knots import even_knots
 from model.tracks.maker import TrackMaker
 from model.tracks.stack import stack_spectra
@@ -27,7 +29,7 @@ def atlas(tiny_atlas_path):
 
 @pytest.fixture(scope="module")
 def maker(atlas):
-    ids = atlas.catalog["object_id"].to_numpy()
+    ids = Identifiers(atlas.catalog["object_id"])
     return TrackMaker(latents=atlas.latents, ids=ids, neighbours=atlas.neighbours)
 
 
@@ -44,7 +46,7 @@ def by_activity(atlas, share):
 
 def swarm(rng, n=300):
     latents = rng.normal(size=(n, 3)).astype(np.float32)
-    ids = np.array([f"g{row}" for row in range(n)])
+    ids = Identifiers(pd.Series([f"g{row}" for row in range(n)]))
     maker = TrackMaker(latents=latents, ids=ids, neighbours=find_neighbours(latents, k=15))
     return latents, maker
 
@@ -156,7 +158,7 @@ def test_knots_along_one_latent_stay_among_the_objects(rng):
     latents = rng.normal(size=(2000, 3)).astype(np.float32)
     latents[:, 1] = rng.standard_t(1.5, size=2000)  # long tails
     graph = find_neighbours(latents, k=12)
-    maker = TrackMaker(latents=latents, ids=np.arange(2000).astype(str), neighbours=graph)
+    maker = TrackMaker(latents=latents, ids=Identifiers(pd.Series(range(2000))), neighbours=graph)
     track = maker.one_latent(1, name="l", n_knot=21)
     share = [(latents[:, 1] <= value).mean() for value in track.latents[:, 1]]
     np.testing.assert_allclose(share, np.linspace(0.01, 0.99, 21), atol=2e-3)
@@ -167,7 +169,7 @@ def test_no_path_between_islands_is_an_error(rng):
     latents = rng.normal(size=(80, 2)).astype(np.float32)
     latents[40:] += 1000
     graph = find_neighbours(latents, k=12)
-    maker = TrackMaker(latents=latents, ids=np.arange(80).astype(str), neighbours=graph)
+    maker = TrackMaker(latents=latents, ids=Identifiers(pd.Series(range(80))), neighbours=graph)
     with pytest.raises(ValueError, match="0 and 70 lie on separate islands"):
         maker.shortest_path(0, 70, name="p")
     with pytest.raises(ValueError, match="two different objects"):
