@@ -227,9 +227,10 @@ def decode_probe(dataset: Dataset, start: FloatArray, point: FloatArray) -> Prob
         point: Latents, shape (n_latent,).
     """
     spectra = dataset.atlas.model.decode(np.stack([start, point]).astype(np.float32))
-    distance, nearest = dataset.latent_tree.query(point)
+    tree, rows = dataset.latent_places
+    distance, nearest = tree.query(point)
     return Probe(
-        start=spectra[0], now=spectra[1], nearest=int(nearest), distance=float(distance),
+        start=spectra[0], now=spectra[1], nearest=int(rows[nearest]), distance=float(distance),
         usual=dataset.keep(("usual distance",), lambda: _usual_distance(dataset)),
     )  # fmt: skip
 

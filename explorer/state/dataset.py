@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from data import columns
 from data.arrays import BoolArray, FloatArray
@@ -19,6 +18,7 @@ from explorer.state.cache import Cache, Remembered, new_version
 from explorer.state.kinds import Classes, ColumnKinds, finite
 from explorer.state.second import join
 from model.store.identifiers import Identifiers
+from model.tracks.places import Places
 
 if TYPE_CHECKING:
     from model.atlas.atlas import Atlas
@@ -215,9 +215,9 @@ class Dataset:
         return self.keep(("classes", column), lambda: Classes.of(pd.Series(self.catalog[column])))
 
     @property
-    def latent_tree(self) -> KDTree:
-        """k-d tree of the latents, row = object; slow the first time."""
-        return self.keep(("latent tree",), lambda: KDTree(self.atlas.latents))
+    def latent_places(self) -> Places:
+        """The latents, indexed; slow the first time."""
+        return self.keep(("latent places",), lambda: Places.of(self.atlas.latents))
 
     def row(self, object_id: str) -> int | None:
         """Return the row of an object, or None where the atlas does not have it."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.spatial import KDTree
 
-from data.arrays import BoolArray, FloatArray, IndexArray
+from data.arrays import BoolArray, FloatArray
 from explorer.state.plane_index import PlaneIndex
+from model.tracks.places import Places
 
 LATENTS, AXES = "latents", "axes"
 """The embeddings that show two latents, or two principal axes of them, against each other."""
@@ -54,7 +54,6 @@ class Plane:
         return "index" in self.__dict__
 
     @cached_property
-    def tree(self) -> tuple[KDTree, IndexArray]:
-        """k-d tree of the positions, and the row of each: what tracks need; slow for many."""
-        rows = np.flatnonzero(self.known)
-        return KDTree(np.column_stack([self.x[rows], self.y[rows]])), rows
+    def places(self) -> Places:
+        """The positions for tracks, which search the nearest of many points; slow for many."""
+        return Places.of(np.column_stack([self.x, self.y]), known=self.known)

@@ -63,9 +63,8 @@ def drawn_track(state: ExplorerState) -> Callable[[], Track] | None:
         return None
 
     def make() -> Track:
-        tree, rows = plane.tree
         return track_maker(dataset).drawn(
-            path.vertices, tree, rows=rows, name="drawn", embedding=plane.key, n_knot=n_knot
+            path.vertices, plane.places, name="drawn", embedding=plane.key, n_knot=n_knot
         )
 
     return make

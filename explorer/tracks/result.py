@@ -68,7 +68,7 @@ def track_maker(dataset: Dataset) -> TrackMaker:
         ("track maker",),
         lambda: TrackMaker(
             latents=atlas.latents, ids=dataset.ids, neighbours=atlas.neighbours,
-            tree=dataset.latent_tree,
+            places=dataset.latent_places,
         ),
     )  # fmt: skip
 

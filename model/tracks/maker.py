@@ -18,7 +18,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from data.arrays import BoolArray, FloatArray, IntArray
 from model.atlas.neighbours import Neighbours
@@ -26,6 +25,7 @@ from model.latent_axes import middle, principal_axes, spread
 from model.store.identifiers import Identifiers
 from model.tracks.knots import ENOUGH, count_support, even_knots
 from model.tracks.neighbour_graph import NeighbourGraph
+from model.tracks.places import Places
 from model.tracks.track import Track
 
 BARYCENTRE = 24
@@ -42,22 +42,21 @@ class TrackMaker:
         latents: Shape (n_galaxy, n_latent).
         ids: Object ids, row for row.
         neighbours: The graph of `latents`.
-        tree: The k-d tree of `latents`, where there is one already; else it is built when needed.
+        places: Those of `latents`, where they are indexed already; else it is done when needed.
     """
 
     latents: FloatArray
     ids: Identifiers
     neighbours: Neighbours
-    tree: KDTree | None = None
+    places: Places | None = None
 
     def drawn(
         self,
         path: FloatArray,
-        plane: KDTree,
+        plane: Places,
         *,
         name: str,
         embedding: str,
-        rows: IntArray | None = None,
         n_knot: int = 20,
     ) -> Track:
         """Lift a path drawn on a map.
@@ -67,24 +66,23 @@ class TrackMaker:
 
         Args:
             path: Points of the path on the map, in order, shape (n_point, 2), 2 at least.
-            plane: The k-d tree of the positions on the map.
+            plane: The positions on the map.
             name: What to call it.
             embedding: Name of the map.
-            rows: Row of each object in `plane`, if not all objects have a position; None = all.
             n_knot: Knots along the path.
 
         Raises:
             ValueError: The path has no length.
         """
         positions = even_knots(np.asarray(path, dtype=float), n_knot)
-        nearest: Any = np.arange(1, min(BARYCENTRE, plane.n) + 1)
-        distances, near = plane.query(positions, k=nearest)
-        near = near if rows is None else rows[near]
+        nearest: Any = np.arange(1, min(BARYCENTRE, plane.tree.n) + 1)
+        distances, near = plane.tree.query(positions, k=nearest)
+        near = plane.rows[near]
         scale = np.maximum(distances[:, -1:], 1e-12)
         weight = (1 - (distances / scale) ** 2).clip(1e-3) ** 2  # Tukey's biweight
         latents = np.einsum("kn,knl->kl", weight, self.latents[near].astype(float))
         latents /= weight.sum(axis=1, keepdims=True)
-        support = count_support(plane, positions)
+        support = count_support(plane.tree, positions)
         recipe = {"kind": "drawn", "embedding": embedding, "path": np.asarray(path).tolist()}
         return self._track(name, recipe, latents, positions=positions, support=support)
 
@@ -209,11 +207,10 @@ class TrackMaker:
         support: IntArray | None = None,
         within: Sequence[IntArray] | None = None,
     ) -> Track:
-        around = count_support(self._tree, latents)
+        around = count_support(self._places.tree, latents)
         support = around if support is None else support
         if within is None:
-            found: Any = self._tree.query(latents, min(MEMBERS, len(self.ids)))[1]
-            within = list(found)
+            within = list(self._places.nearest(latents, MEMBERS))
         pairs = zip(within, latents, strict=True)
         near = [_nearest(self.latents, rows, at) for rows, at in pairs]
         members = tuple(tuple(self.ids[rows].tolist()) for rows in near)
@@ -228,8 +225,8 @@ class TrackMaker:
         )
 
     @cached_property
-    def _tree(self) -> KDTree:
-        return KDTree(self.latents) if self.tree is None else self.tree
+    def _places(self) -> Places:
+        return Places.of(self.latents) if self.places is None else self.places
 
     @cached_property
     def _graph(self) -> NeighbourGraph:

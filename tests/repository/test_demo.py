@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from scipy.spatial import KDTree
 
 from explorer.start_page import DEMO
 from model.atlas.atlas import Atlas
@@ -12,6 +11,7 @@ from model.attribution.grad_fam import attribute
 from model.attribution.target import line_target
 from model.store.identifiers import Identifiers
 from model.tracks.maker import TrackMaker
+from model.tracks.places import Places
 from model.tracks.trends import observed_trends, stack_members, trends
 
 MEGABYTE = 1_000_000
@@ -78,7 +78,7 @@ def test_track_from_quiescent_to_star_forming(demo):
         ids=Identifiers(catalog["object_id"]),
         neighbours=demo.neighbours,
     )
-    track = maker.drawn(path, KDTree(plane), name="SF", embedding="umap", n_knot=8)
+    track = maker.drawn(path, Places.of(plane), name="SF", embedding="umap", n_knot=8)
     for measured in (
         trends(demo.model, track.latents),
         observed_trends(stack_members(demo.source, demo.model, maker.rows(track), most=30)),

@@ -87,13 +87,12 @@ def test_a_track_is_decoded_once_with_the_trees_at_hand(
     monkeypatch.setattr(dataset.atlas.model, "decode", counted)
     draw(view)
     assert n_decoded == [20]
-    assert track_maker(dataset).tree is dataset.latent_tree
+    assert track_maker(dataset).places is dataset.latent_places
 
     def refuse(*_positions: object) -> None:
         raise AssertionError("a tree is built again")
 
-    for module in ("explorer.state.dataset", "model.tracks.maker"):
-        monkeypatch.setattr(f"{module}.KDTree", refuse)
+    monkeypatch.setattr("model.tracks.places.KDTree", refuse)
     draw(view)
     assert n_decoded == [20, 20]
 

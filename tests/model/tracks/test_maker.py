@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse.csgraph import bellman_ford
-from scipy.spatial import KDTree
 from scipy.stats import spearmanr
 
 from data.grid import linear_grid
@@ -15,6 +14,7 @@ from model.latent_axes import combine, principal_axes, spread
 from model.store.identifiers import Identifiers
 from model.tracks.knots import even_knots
 from model.tracks.maker import TrackMaker
+from model.tracks.places import Places
 from model.tracks.stack import stack_spectra
 from model.tracks.track import Track
 from model.tracks.traversal import FEATURES, traverse
@@ -53,7 +53,7 @@ def swarm(rng, n=300):
 
 def test_drawn_track_from_quiescent_to_star_forming_follows_the_physics(atlas, maker, plane):
     path = plane[[by_activity(atlas, share) for share in (0.03, 0.35, 0.65, 0.97)]]
-    track = maker.drawn(path, KDTree(plane), name="SF", embedding="tsne", n_knot=12)
+    track = maker.drawn(path, Places.of(plane), name="SF", embedding="tsne", n_knot=12)
     measured = trends(atlas.model, track.latents)
     assert spearmanr(range(12), measured["d4000"]).statistic < -0.9
     assert spearmanr(range(12), measured["ew_halpha"]).statistic > 0.9
@@ -67,7 +67,7 @@ def test_drawn_track_from_quiescent_to_star_forming_follows_the_physics(atlas, m
 def test_a_knot_is_a_mean_of_the_objects_around_it(rng):
     """On a map that is a plane of the latents, lifting gives back the place drawn."""
     latents, maker = swarm(rng, 3000)
-    plane = KDTree(latents[:, :2])
+    plane = Places.of(latents[:, :2])
     track = maker.drawn(np.array([[-1, -1], [1, 0.5]]), plane, name="x", embedding="xy")
     error = np.linalg.norm(track.latents[:, :2] - track.positions, axis=1)
     assert error.max() < 0.1
@@ -77,9 +77,9 @@ def test_a_knot_is_a_mean_of_the_objects_around_it(rng):
 
 def test_objects_without_a_position_lift_nothing(rng):
     latents, maker = swarm(rng, 3000)
-    rows = np.flatnonzero(latents[:, 0] < 0.5)  # the map shows these alone
+    plane = Places.of(latents[:, :2], known=latents[:, 0] < 0.5)  # the map shows these alone
     path = np.array([[-1, -1], [0.2, 0.5]])
-    some = maker.drawn(path, KDTree(latents[rows, :2]), rows=rows, name="x", embedding="xy")
+    some = maker.drawn(path, plane, name="x", embedding="xy")
     error = np.linalg.norm(some.latents[:, :2] - some.positions, axis=1)
     assert error.max() < 0.1
 
@@ -87,7 +87,7 @@ def test_objects_without_a_position_lift_nothing(rng):
 def test_empty_parts_of_the_map_are_flagged(rng):
     latents, maker = swarm(rng)
     track = maker.drawn(
-        np.array([[0, 0], [14, 0]]), KDTree(latents[:, :2]), name="x", embedding="xy"
+        np.array([[0, 0], [14, 0]]), Places.of(latents[:, :2]), name="x", embedding="xy"
     )
     assert not track.extrapolated[0]
     assert track.extrapolated[-10:].all()
@@ -190,7 +190,7 @@ def test_one_latent_moves_alone(atlas, maker, rotated):
 
 
 def test_track_read_equals_track_written(maker, plane, tmp_path):
-    track = maker.drawn(plane[[3, 50]], KDTree(plane), name="α → ω <b>", embedding="tsne")
+    track = maker.drawn(plane[[3, 50]], Places.of(plane), name="α → ω <b>", embedding="tsne")
     track.save(tmp_path / "track.json")
     again = Track.load(tmp_path / "track.json")
     assert (again.name, again.recipe, again.members) == (track.name, track.recipe, track.members)
