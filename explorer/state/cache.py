@@ -9,8 +9,8 @@ from typing import Any
 
 from cachetools import LRUCache
 
-N_CALCULATED = 16
-"""Expressions of a session whose values are remembered, 8 MB each at a million objects."""
+MOST_BYTES = 512 * 2**20
+"""Of the values of expressions and the masks that a session remembers: 8 and 1 for an object."""
 _new_version = itertools.count(1)
 
 
@@ -48,15 +48,23 @@ class Remembered:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._results: LRUCache[Any, Any] = LRUCache(N_CALCULATED)
+        self._results: LRUCache[Any, Any] = LRUCache(MOST_BYTES, getsizeof=_n_byte)
         self._lock = RLock()
 
     def get(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
         """Return what `make` gave for this key, if that was lately."""
         with self._lock:
-            if key not in self._results:
-                self._results[key] = make()
-            return self._results[key]
+            if key in self._results:
+                return self._results[key]
+            result = make()
+            if _n_byte(result) <= MOST_BYTES:
+                self._results[key] = result
+            return result
+
+
+def _n_byte(result: Any) -> int:  # noqa: ANN401
+    """Return the bytes of an array, or of the values that an expression gave."""
+    return int(getattr(result, "values", result).nbytes)
 
 
 def new_version() -> int:

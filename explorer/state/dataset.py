@@ -18,6 +18,7 @@ from explorer.state.cache import Cache, Remembered, new_version
 from explorer.state.kinds import Classes, ColumnKinds, finite
 from explorer.state.second import join
 from model.store.identifiers import Identifiers
+from model.store.mapped import let_go
 from model.tracks.places import Places
 
 if TYPE_CHECKING:
@@ -208,11 +209,25 @@ class Dataset:
 
     def numeric(self, column: str) -> FloatArray:
         """Return a column of numbers, NaN where missing, shape (n_object,); see `kinds.finite`."""
-        return self.keep(("numeric", column), lambda: finite(pd.Series(self.catalog[column])))
+
+        def make() -> FloatArray:
+            values = pd.Series(self.catalog[column])
+            numbers = finite(values)
+            let_go(values)
+            return numbers
+
+        return self.keep(("numeric", column), make)
 
     def classes(self, column: str) -> Classes:
         """Return a column of words as codes."""
-        return self.keep(("classes", column), lambda: Classes.of(pd.Series(self.catalog[column])))
+
+        def make() -> Classes:
+            values = pd.Series(self.catalog[column])
+            classes = Classes.of(values)
+            let_go(values)
+            return classes
+
+        return self.keep(("classes", column), make)
 
     @property
     def latent_places(self) -> Places:

@@ -30,7 +30,7 @@ from model.atlas.strangeness import Strangeness
 from model.density.flow import LatentFlow
 from model.interface import SpectrumModel
 from model.isolation import IsolationForest, fit_forest
-from model.store.catalog import check_columns, read_catalog
+from model.store.catalog import check_columns, read_catalog, read_column
 from model.store.mapped import MANY, map_catalog
 from model.store.storage import load_model
 
@@ -39,6 +39,7 @@ T = TypeVar("T")
 MOST_LATENTS = 1000
 MOST_COMPARED = 1_000_000
 """Objects, evenly spaced, whose ids are compared with those of the survey."""
+CATALOG = "catalog.parquet"
 REASONS = "reasons.json"
 FOREST = "isolation.npz"
 FLOW, CONDITIONAL_FLOW = "flow.safetensors", "flow-conditional.safetensors"
@@ -100,8 +101,10 @@ class Atlas:
     def latents(self) -> FloatArray:
         """Latents, float32, shape (n_galaxy, n_latent)."""
         latents = np.empty((len(self), len(self._latent_columns)), dtype=np.float32)
+        is_mapped = len(self) >= MANY  # what is copied from there would be in memory twice
         for number, name in enumerate(self._latent_columns):
-            latents[:, number] = self.catalog[name]
+            path = self.path / CATALOG
+            latents[:, number] = read_column(path, name) if is_mapped else self.catalog[name]
         return latents
 
     @cached_property
@@ -206,7 +209,7 @@ class Atlas:
         return new_explainer(self.model, self.latents)
 
     def _read_catalog(self) -> pd.DataFrame:
-        path = self.path / "catalog.parquet"
+        path = self.path / CATALOG
         axes = [axis for item in self.embeddings for axis in (item.x, item.y)]
         scores = [score.column for score in self.scores]
         finite, others = ["z", *self._latent_columns], [*axes, *scores]

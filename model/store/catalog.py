@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 MAX_SWELLING = 200
 """Times its own size that a file may take in memory..."""
@@ -41,6 +42,16 @@ def read_catalog(path: Path, *, n_object: int) -> pd.DataFrame:
             for at in range(0, len(names), AT_ONCE)
         ]
         return pd.concat(parts, axis=1)
+
+
+def read_column(path: Path, name: str) -> NDArray[Any]:
+    """Read one column of a catalogue, numbers without a gap.
+
+    Raises:
+        ValueError: It can not be read.
+    """
+    with reading(path):
+        return pq.read_table(path, columns=[name]).column(0).to_numpy()
 
 
 def names_of(path: Path, *, n_object: int) -> list[str]:

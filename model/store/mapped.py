@@ -8,9 +8,12 @@ are looked at and forgets them when memory is short.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import mmap
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,6 +34,7 @@ MANY = 250_000
 FOLDER = "columns"
 """Beside the catalogue, or in the user's cache where that can not be written."""
 CONTENTS = "columns.json"
+ENDING = ".arrow"
 FOOTER = 8
 """Bytes at the end of a Parquet file: the length of its metadata, and a mark."""
 
@@ -71,7 +75,7 @@ def map_catalog(
     try:
         with reading(path):
             for number, name in enumerate(tqdm(names, desc="columns", disable=not progress)):
-                _write(path, name, partial / f"{number}.arrow")
+                _write(path, name, partial / f"{number}{ENDING}")
         catalog = _open(partial, names, n_object)
         check(catalog)
         contents = {"catalog": print_, "names": names, "checked": list(needed)}
@@ -82,6 +86,34 @@ def map_catalog(
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def let_go(values: pd.Series) -> None:
+    """Let go of the pages of a mapped column that has been looked through; others stay.
+
+    They are read again when they are looked at. The operating system does this too, but only when
+    memory is short; until then they count as the memory of the server. Only on Linux.
+    """
+    if sys.platform != "linux" or values.dtype == object:
+        return
+    array = pa.array(values, from_pandas=False)
+    chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+    for buffer in filter(None, (buffer for chunk in chunks for buffer in chunk.buffers())):
+        first = -(-buffer.address // mmap.PAGESIZE) * mmap.PAGESIZE
+        n_byte = (buffer.address + buffer.size - first) // mmap.PAGESIZE * mmap.PAGESIZE
+        if n_byte > 0 and _is_column(first, n_byte):  # other memory would be lost
+            libc = ctypes.CDLL(None, use_errno=True)
+            libc.madvise(ctypes.c_void_p(first), ctypes.c_size_t(n_byte), mmap.MADV_DONTNEED)
+
+
+def _is_column(first: int, n_byte: int) -> bool:
+    """Return whether some bytes of memory are those of a file of columns, as the kernel says."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        ends, *_facts = line.split(maxsplit=1)
+        start, stop = (int(end, 16) for end in ends.split("-"))
+        if start <= first and first + n_byte <= stop:
+            return line.endswith(ENDING)
+    return False
 
 
 def _fingerprint(path: Path) -> str:
@@ -134,7 +166,7 @@ def _write(path: Path, name: str, out: Path) -> None:
 
 
 def _open(folder: Path, names: Sequence[str], n_object: int) -> pd.DataFrame:
-    files = [folder / f"{number}.arrow" for number in range(len(names))]
+    files = [folder / f"{number}{ENDING}" for number in range(len(names))]
     columns = [_map(file, name, n_object) for file, name in zip(files, names, strict=True)]
     return pd.concat(columns, axis=1)
 

@@ -1,5 +1,6 @@
 import os
 import shutil
+import sys
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from model.store import mapped
-from model.store.mapped import CONTENTS, FOLDER, map_catalog
+from model.store.mapped import CONTENTS, FOLDER, let_go, map_catalog
 
 N = 1000
 
@@ -134,3 +135,19 @@ def test_numbers_are_not_in_memory_until_they_are_looked_at(tmp_path):
     assert catalog["c3"].iloc[17] == 17
     assert process.memory_info().rss - before < 0.2 * 8 * n_object * 8
     assert (path.parent / FOLDER / CONTENTS).exists()
+    assert catalog["c4"].sum() == n_object * (n_object - 1) / 2
+    looked_at = process.memory_info().rss
+    let_go(catalog["c4"])
+    if sys.platform == "linux":
+        assert looked_at - process.memory_info().rss > 0.8 * 8 * n_object
+    assert catalog["c4"].iloc[-1] == n_object - 1, "read again"
+
+
+def test_only_what_is_mapped_is_let_go(path):
+    catalog = read(path).assign(own=np.arange(float(N)))
+    many = pd.Series(np.arange(1e6))
+    for values in (*(catalog[name] for name in catalog), many, many.astype("Int64"), many[:0]):
+        let_go(values)
+    pd.testing.assert_frame_equal(catalog.drop(columns="own"), pd.read_parquet(path))
+    np.testing.assert_array_equal(catalog["own"], np.arange(float(N)))
+    np.testing.assert_array_equal(many, np.arange(1e6))
