@@ -6,6 +6,7 @@ atlas = Atlas("ATLAS"); atlas.catalog, atlas.embeddings, atlas.scores, atlas.sou
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import fields
 from functools import cached_property, partial
@@ -214,12 +215,17 @@ class Atlas:
         scores = [score.column for score in self.scores]
         finite, others = ["z", *self._latent_columns], [*axes, *scores]
         check = partial(check_columns, path=path, finite=finite, others=others)
-        if self._n_object < MANY:
-            catalog = read_catalog(path, n_object=self._n_object)
-            check(catalog)
-            return catalog
-        needed = [*finite, *others]
-        return map_catalog(path, n_object=self._n_object, needed=needed, check=check)
+        if self._n_object >= MANY:
+            needed = [*finite, *others]
+            try:
+                return map_catalog(path, n_object=self._n_object, needed=needed, check=check)
+            except OSError as error:
+                logging.getLogger(__name__).warning(
+                    "%s is read into memory: its columns can not be written (%s)", path, error
+                )
+        catalog = read_catalog(path, n_object=self._n_object)
+        check(catalog)
+        return catalog
 
 
 def _read(cls: type[T], values: dict[str, Any]) -> T:

@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -34,6 +35,8 @@ MANY = 250_000
 FOLDER = "columns"
 """Beside the catalogue, or in the user's cache where that can not be written."""
 CONTENTS = "columns.json"
+ABANDONED = 3600.0
+"""Seconds after which columns that are not complete are nobody's."""
 ENDING = ".arrow"
 FOOTER = 8
 """Bytes at the end of a Parquet file: the length of its metadata, and a mark."""
@@ -61,7 +64,7 @@ def map_catalog(
 
     Raises:
         ValueError: The file is missing, damaged, of another length, or refused.
-        OSError: There is no place for the columns.
+        OSError: The columns can not be written.
     """
     with reading(path):
         print_ = _fingerprint(path)
@@ -71,17 +74,22 @@ def map_catalog(
             return _open(folder, contents["names"], n_object)
     names = names_of(path, n_object=n_object)
     folder = _place(path)
+    for old in folder.parent.glob(f".{folder.name}-*"):  # of a process that was killed
+        if time.time() - old.stat().st_mtime > ABANDONED:
+            shutil.rmtree(old, ignore_errors=True)
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
-        with reading(path):
-            for number, name in enumerate(tqdm(names, desc="columns", disable=not progress)):
-                _write(path, name, partial / f"{number}{ENDING}")
+        for number, name in enumerate(tqdm(names, desc="columns", disable=not progress)):
+            _write(path, name, partial / f"{number}{ENDING}")
         catalog = _open(partial, names, n_object)
         check(catalog)
         contents = {"catalog": print_, "names": names, "checked": list(needed)}
         write_json(partial / CONTENTS, contents)
         shutil.rmtree(folder, ignore_errors=True)
-        os.rename(partial, folder)
+        try:
+            os.rename(partial, folder)
+        except OSError:  # another process was quicker; what is mapped stays
+            shutil.rmtree(partial, ignore_errors=True)
         return catalog
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -153,7 +161,8 @@ def _contents(folder: Path) -> dict[str, list[str]]:
 
 def _write(path: Path, name: str, out: Path) -> None:
     """Write one column of a Parquet file as one array that can be mapped."""
-    table = pq.read_table(path, columns=[name])
+    with reading(path):
+        table = pq.read_table(path, columns=[name])
     field, column = table.schema.field(0), table.column(0)
     if pa.types.is_floating(field.type):  # a gap would make every reader copy the column
         column = pc.fill_null(column, pa.scalar(float("nan"), field.type))

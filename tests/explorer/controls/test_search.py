@@ -117,3 +117,12 @@ def test_neighbours_of_a_long_identifier_keep_every_digit(tiny_atlas_path: Path)
     dataset = open_tiny(tiny_atlas_path, object_id=ids)
     assert set(nearest_ids(dataset, "39627640566453450")) <= set(ids)
     assert nearest_ids(dataset, "galaxy") == []
+
+
+def test_of_many_ids_none_is_offered(
+    tiny_atlas_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = open_tiny(tiny_atlas_path)
+    assert "nearest" in find(dataset, "266-51602-0041").message
+    monkeypatch.setattr("explorer.controls.search.MOST_SORTED", 10)
+    assert "nearest" not in find(dataset, "266-51602-0041").message

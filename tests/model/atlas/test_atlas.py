@@ -342,3 +342,20 @@ def test_a_conditional_flow_gives_a_score_that_place_gives_too(tiny_atlas_path, 
     assert placed["neg_log_p_conditional"] == pytest.approx(ours, abs=1e-3)
     with pytest.raises(ValueError, match="flow_passes must be at least 1"):
         FlowSettings(flow_passes=0)
+
+
+def test_many_objects_are_mapped_or_read_where_that_can_not_be(own, monkeypatch, caplog):
+    whole = Atlas(own / "atlas")
+    monkeypatch.setattr("model.atlas.atlas.MANY", 1)
+    mapped = Atlas(own / "atlas")
+    assert (own / "atlas" / "columns").is_dir()
+    pd.testing.assert_frame_equal(mapped.catalog, whole.catalog)
+    np.testing.assert_array_equal(mapped.latents, whole.latents)
+    assert len(mapped.source) == len(whole)
+
+    def full(*_, **__):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("model.atlas.atlas.map_catalog", full)
+    pd.testing.assert_frame_equal(Atlas(own / "atlas").catalog, whole.catalog)
+    assert "disk full" in caplog.text

@@ -86,6 +86,38 @@ def test_a_folder_that_can_not_be_written_has_its_columns_in_the_cache(path, mon
     assert len(os.listdir(tmp_path / "cache")) == 1
 
 
+def test_columns_that_a_killed_process_left_are_removed_in_time(path):
+    old, new = (path.parent / f".{FOLDER}-{name}" for name in ("old", "new"))
+    old.mkdir()
+    new.mkdir()
+    os.utime(old, (0, 0))
+    read(path)
+    assert not old.exists()
+    assert new.exists(), "another process may be at it"
+
+
+def test_of_two_processes_at_once_both_have_the_catalogue(path, monkeypatch):
+    rename = os.rename
+
+    def late(partial, folder):
+        shutil.copytree(partial, folder)
+        rename(partial, folder)
+
+    monkeypatch.setattr(mapped.os, "rename", late)
+    pd.testing.assert_frame_equal(read(path), pd.read_parquet(path))
+    assert sorted(os.listdir(path.parent)) == ["catalog.parquet", FOLDER]
+
+
+def test_a_full_disk_is_told_as_such_and_leaves_nothing(path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(mapped.pa, "OSFile", full)
+    with pytest.raises(OSError, match="No space left"):
+        read(path)
+    assert os.listdir(path.parent) == ["catalog.parquet"]
+
+
 @pytest.mark.parametrize("damage", ["truncated", "missing", "offsets", "swapped"])
 def test_a_damaged_column_is_told(path, damage):
     read(path)
