@@ -126,7 +126,7 @@ class ExplorerPage(Watched):
         self.page.mouse.move(left, top)
         self.page.mouse.down()
         self.page.mouse.move(left + right / 2, top + down / 2)
-        self.page.wait_for_timeout(600)  # what is drawn on the way must not count
+        self.wait_for_rest()  # what is drawn on the way must not count
         self.watch(MAP)
         self.page.mouse.move(left + right, top + down)
         self.page.mouse.up()
