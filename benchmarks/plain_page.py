@@ -45,7 +45,7 @@ class PlainPage(Watched):
 
     def __init__(self, context: Any, url: str, *, shaded: bool = False) -> None:
         """Open the page and wait until all points are painted."""
-        self._await = "timing.shaded" if shaded else "timing.moved"
+        self._shaded, self._await = shaded, "timing.shaded" if shaded else "timing.moved"
         context.add_init_script(_SCRIPT)
         super().__init__(context, url)
         self.page.wait_for_function("window.timing?.first != null", timeout=300_000)
@@ -70,6 +70,8 @@ class PlainPage(Watched):
         self.page.mouse.down()
         self.page.evaluate(f"() => {{ {self._await}() }}")
         self.page.mouse.move(left + right, top)
+        if self._shaded:  # whose image is asked for when the button is let go
+            self.page.mouse.up()
         seconds = self._seconds()
         self.page.mouse.up()
         return seconds
