@@ -102,7 +102,7 @@ def let_go(values: pd.Series) -> None:
     They are read again when they are looked at. The operating system does this too, but only when
     memory is short; until then they count as the memory of the server. Only on Linux.
     """
-    if sys.platform != "linux" or values.dtype == object:
+    if sys.platform != "linux" or len(values) < MANY or values.dtype == object:
         return
     array = pa.array(values, from_pandas=False)
     chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]

@@ -33,7 +33,7 @@ class Places(NamedTuple):
             known: Objects that have a place; None = all.
         """
         rows = np.arange(len(points)) if known is None else np.flatnonzero(known)
-        rows = rows[:: 1 + (len(rows) - 1) // MOST_PLACES] if len(rows) else rows
+        rows = rows[:: -(-len(rows) // MOST_PLACES) or 1]
         return cls(KDTree(points[rows]), rows)
 
     def nearest(self, points: FloatArray, k: int) -> IndexArray:

@@ -175,7 +175,8 @@ def test_numbers_are_not_in_memory_until_they_are_looked_at(tmp_path):
     assert catalog["c4"].iloc[-1] == n_object - 1, "read again"
 
 
-def test_only_what_is_mapped_is_let_go(path):
+def test_only_what_is_mapped_is_let_go(path, monkeypatch):
+    monkeypatch.setattr(mapped, "MANY", 0)
     catalog = read(path).assign(own=np.arange(float(N)))
     many = pd.Series(np.arange(1e6))
     for values in (*(catalog[name] for name in catalog), many, many.astype("Int64"), many[:0]):
