@@ -17,7 +17,13 @@ from torch import Tensor, nn
 from data.grid import WaveGrid
 from model.augment import augment
 from model.batches.batch import Batch
-from model.losses import consistency_loss, fidelity_each, rest_weight, similarity_loss
+from model.losses import (
+    consistency_loss,
+    fidelity_each,
+    limited_ivar,
+    rest_weight,
+    similarity_loss,
+)
 from model.networks.spender import Spender
 from model.training.gather import gather
 from model.training.guide import Guide
@@ -89,7 +95,8 @@ class Objective(nn.Module):
             latents = encoded[0] + guidance * (goal - encoded[0])
         rest = self.model.decode_tensor(latents).float()
         flux, valid = self.model.observe_tensor(rest, batch.z, self.grid)
-        losses = {"fidelity": fidelity_each(batch.flux, batch.ivar, flux, valid).mean() * share}
+        weight = limited_ivar(batch.flux, batch.ivar, self.settings.max_snr)
+        losses = {"fidelity": fidelity_each(batch.flux, weight, flux, valid).mean() * share}
         if self.settings.similarity:
             losses["similarity"] = self._similarity(latents, rest, batch, k1, world)
         if moved is not None:

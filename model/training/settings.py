@@ -94,6 +94,11 @@ class LossSettings:
         help="share of spectra reconstructed from an augmented version of themselves; -1 = half "
         "where there are less than 5000 to learn from, else none",
     )
+    max_snr: float = setting(
+        default=0.0,
+        help="S/N above which a pixel weighs no more in the fidelity loss, so that the strongest "
+        "lines do not rule it (Portillo+2020: 50); 0 = any",
+    )
     k0: float = setting(default=CONTRAST, help="contrast of the similarity loss")
     k1: float = setting(default=SLOPE, help="highest slope of the similarity loss")
     k1_cycles: int = setting(default=N_CYCLE, help="times that the slope rises from 0")
@@ -116,7 +121,7 @@ class LossSettings:
 
     def __post_init__(self) -> None:
         """Refuse what is no weight, share or scale."""
-        check_least(self, similarity=0, consistency=0, k1_cycles=0)
+        check_least(self, similarity=0, consistency=0, max_snr=0, k1_cycles=0)
         check_positive(self, "sigma", "k0", "k1", "z_max")
         if not (self.augmented == -1 or 0 <= self.augmented <= 1):
             raise ValueError(f"augmented must lie in 0..1 or be -1, got {self.augmented}")

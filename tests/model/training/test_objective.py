@@ -52,3 +52,13 @@ def test_consistency_compares_each_spectrum_with_its_augmented_self(share):
     assert plain["consistency"] > 1e-3
     assert mixed["consistency"] == pytest.approx(plain["consistency"], rel=1e-4)
     assert mixed["fidelity"] != plain["fidelity"]
+
+
+def test_bright_pixels_weigh_no_more_than_the_limit():
+    """Pixels of flux 0.5 to 1.5 have an S/N of 10 to 30."""
+    free, wide, narrow = losses(), losses(max_snr=31.0), losses(max_snr=10.0)
+    assert wide["fidelity"] == pytest.approx(free["fidelity"], rel=0.01)
+    flux = batch().flux
+    share = float(((10 / flux) ** 2 / 400).clamp(max=1).mean())
+    assert narrow["fidelity"] < free["fidelity"]
+    assert narrow["fidelity"] / free["fidelity"] == pytest.approx(share, rel=0.5)
