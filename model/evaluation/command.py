@@ -158,7 +158,7 @@ def measure_model(
         )
     parts = {name: measure_rows(model, source, rows, name, progress) for name, rows in sets.items()}
     rows, chosen = sets[config.part], parts[config.part]
-    table, invariance = _table(model, source, rows, parts, config)
+    table, invariance = _table(model, source, rows, parts, config, progress)
     result = table | {
         "part": config.part,
         "settings": {"k0": config.k0, "k1": config.k1, "sigma": config.sigma,
@@ -171,19 +171,20 @@ def measure_model(
     if config.refine:
         refining = RefiningModel(model, latent_support(model, source, rows))
         refined = measure_rows(refining, source, rows, f"{config.part}, refined", progress)
-        result["refined"] = _table(refining, source, rows, {config.part: refined}, config)[0]
+        part = {config.part: refined}
+        result["refined"] = _table(refining, source, rows, part, config, progress)[0]
     result["by_latents"] = by_latents(model, source, rows, chosen, refined, progress)
     return result, invariance, rows
 
 
 def _table(
     model: SpectrumModel, source: SpectrumSource, rows: IndexArray, parts: dict[str, Columns],
-    config: EvaluateConfig,
+    config: EvaluateConfig, progress: bool,
 ) -> tuple[dict[str, Any], Invariance]:  # fmt: skip
     """Return a row of Table 1 of Liang+2023, and the latent distances it is made from."""
     invariance = measure_invariance(
         model, source, rows, z_max=config.z_max,
-        k0=config.k0, k1=config.k1, sigma=config.sigma, seed=config.seed,
+        k0=config.k0, k1=config.k1, sigma=config.sigma, seed=config.seed, progress=progress,
     )  # fmt: skip
     return {
         "fidelity": {name: summarise(part) for name, part in parts.items() if len(part["snr"])},

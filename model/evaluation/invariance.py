@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from data.arrays import FloatArray, IntArray
 from data.parts import read_parts
@@ -67,6 +68,7 @@ def measure_invariance(
     k1: float = SLOPE,
     sigma: float = TOLERANCE,
     seed: int = 0,
+    progress: bool = False,
 ) -> Invariance:
     """Encode objects as observed and at random other redshifts.
 
@@ -79,6 +81,7 @@ def measure_invariance(
         k1: Slope of L_sim; the paper's table has 5.
         sigma: Tolerance sigma_s of L_c, in latents.
         seed: Of the redshifts and the random pairs.
+        progress: Show a bar.
 
     Raises:
         ValueError: Fewer than two objects.
@@ -89,7 +92,10 @@ def measure_invariance(
     rng = np.random.default_rng(seed)
     z_new = rng.uniform(0, z_max, len(rows))
     batches = [slice(start, start + BATCH) for start in range(0, len(rows), BATCH)]
-    parts = [_encode_both(model, source, rows[part], z_new[part]) for part in batches]
+    parts = [
+        _encode_both(model, source, rows[part], z_new[part])
+        for part in tqdm(batches, desc="redshift invariance", disable=not progress, unit="batch")
+    ]
     latents, copied = (np.concatenate(column) for column in zip(*parts, strict=True))
     similarity, counts = [], []
     for part in batches:
