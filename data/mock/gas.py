@@ -37,7 +37,7 @@ class Gas:
 
 def draw_gas(
     random: ObjectRandom, *, log_mass: FloatArray, log_rate: FloatArray, excess: FloatArray,
-    active: BoolArray, dust_share: FloatArray,
+    active: BoolArray, dust_share: FloatArray, young: BoolArray,
 ) -> Gas:  # fmt: skip
     """Draw the gas of galaxies.
 
@@ -48,16 +48,20 @@ def draw_gas(
         excess: log10 of the rate over that of the star-forming sequence.
         active: Whether stars form.
         dust_share: Attenuation over what is usual for stars that form: 0 where there is little.
+        young: H II regions and compact dwarfs: any metallicity, whatever the mass; narrow lines.
     """
     metallicity = _oxygen(log_mass, log_rate, np.where(active, excess, 0.0)) - SOLAR_OXYGEN
     metallicity = (metallicity + random.normal("gas metals", 0.0, 0.065)).clip(-1.2, 0.3)
+    metallicity = np.where(young, random.uniform("young metals", -1.2, 0.2), metallicity)
     # Metal-rich gas is enriched evenly; where it holds more nitrogen it is less ionised
     # (Perez-Montero & Contini 2009), which keeps galaxies to the narrow sequence of the BPT plane.
     nitrogen = random.normal("nitrogen", 0.0, 0.10 - 0.14 * (metallicity + 0.2).clip(0, 0.3))
     log_u = ionisation(metallicity) + 0.1 * np.where(active, excess, 0.0).clip(-1, 1.5)
-    log_u = log_u - nitrogen + random.normal("ionisation", 0.0, 0.15)
-    a_v, a_v_cloud = _draw_dust(random, log_mass, dust_share)
-    vdisp = 1.92 + 0.25 * (log_mass - 10.4) + random.normal("gas vdisp", 0.0, 0.17)
+    scatter = random.normal("ionisation", 0.0, 0.15)
+    log_u = log_u - nitrogen + np.where(young, 0.15 + 2 * scatter, scatter)
+    a_v, a_v_cloud = _draw_dust(random, np.where(young, 9.8, log_mass), dust_share)
+    usual = np.where(young, 1.5, 1.92 + 0.25 * (log_mass - 10.4))
+    vdisp = usual + random.normal("gas vdisp", 0.0, 0.17)
     return Gas(
         metallicity=metallicity,
         log_u=log_u.clip(-3.9, -1.6),

@@ -26,10 +26,16 @@ MAIN_LINES = {
 _NEON_V = (3346.82, 3426.84)
 _WEAK = {
     3771.70: (3798.98, 0.749), 3751.22: (3798.98, 0.575), 3735.43: (3798.98, 0.453),
+    3723.00: (3798.98, 0.362), 3713.03: (3798.98, 0.294), 3704.91: (3798.98, 0.243),
+    8865.22: (9017.38, 0.75), 8752.88: (9017.38, 0.576), 8667.40: (9017.38, 0.45),
+    8600.75: (9017.38, 0.36), 8547.73: (9017.38, 0.29), 8504.83: (9017.38, 0.24),
+    8469.58: (9017.38, 0.20), 8440.27: (9017.38, 0.17),
     4027.33: (4472.76, 0.47), 4923.30: (4472.76, 0.27), 5017.08: (4472.76, 0.57),
+    3820.69: (4472.76, 0.26), 3965.85: (4472.76, 0.22), 4144.93: (4472.76, 0.07),
+    4389.16: (4472.76, 0.12), 4714.47: (4472.76, 0.10), 7283.36: (4472.76, 0.14),
 }  # fmt: skip
-"""Lines that the nebular grid lacks, as parts of one it has: H11 to H13 of H10 (Storey & Hummer
-1995, case B, 10^4 K), He I of 4471 (Benjamin+1999)."""
+"""Lines that the nebular grid lacks, as parts of one it has: H11 to H16 of H10 and P11 to P18 of
+P10 (Storey & Hummer 1995, case B, 10^4 K), He I of 4471 (Benjamin+1999)."""
 HALPHA, HBETA = 6564.61, 4862.69
 BROAD_WAVE = np.array([HALPHA, HBETA, 4341.69, 4102.90, 2799.12, 5877.25])
 _BROAD_STRENGTH = np.array([1.0, 0.32, 0.14, 0.07, 0.30, 0.05])
@@ -70,6 +76,12 @@ _CORRECTED = {
     SULPHUR: (*SULPHUR, 4069.75, 4077.50),
 }
 """Lines that share the correction of a ratio: of the same element, or as highly ionised."""
+_GRID_ERRORS = {
+    7067.17: (0.43, 0.0), 7137.76: (-0.66, -0.87), 7753.24: (-0.66, -0.87),
+    9071.11: (-0.15, 0.0), 9533.23: (-0.15, 0.0),
+}  # fmt: skip
+"""What the grids lack in other lines, dex: at solar metallicity, and its slope there per dex of
+metallicity, up to none lacking. Measured on SDSS starbursts: He I of 7065, [Ar III], [S III]."""
 _HARD = {5008.24: 1.0, 4960.30: 1.0, 3869.86: 1.3, 3968.59: 1.3, 4364.44: 1.5, 4687.02: 4.0,
          6302.05: 1.5, 6365.54: 1.5, 6718.29: 0.5, 6732.68: 0.5}  # fmt: skip
 """Powers of the hardness of the ionising spectrum by which lines grow."""
@@ -112,6 +124,9 @@ def star_forming_lines(galaxies: Galaxies, formed: FloatArray) -> FloatArray:
             factor *= 10**gas.nitrogen
         for index in map(line_index, waves):
             lines[:, index] *= factor
+    for wave, (solar, slope) in _GRID_ERRORS.items():
+        lacking = solar + slope * gas.metallicity.clip(-solar / slope if slope else None, 0.0)
+        lines[:, line_index(wave)] *= 10**lacking
     for wave, power in _HARD.items():
         lines[:, line_index(wave)] *= 10 ** (power * gas.hardness)
     weak = [part * lines[:, line_index(parent)] for parent, part in _WEAK.values()]

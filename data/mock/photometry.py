@@ -162,7 +162,7 @@ def draw_distances(
     low, high = (cosmology.comoving_distance(z) for z in (nearest, faintest))
     share = random.uniform("distance")
     z = cosmology.redshift(np.cbrt(low**3 + share * (high**3 - low**3)))
-    z = np.where(selected.red, selected.z, z)
+    z = np.where(selected.red | selected.young, selected.z, z)
     position = np.log(z / _Z_NODES[0]) / np.log(_Z_NODES[1] / _Z_NODES[0])
     node = position.astype(int).clip(0, len(_Z_NODES) - 2)
     rows = np.arange(len(z))

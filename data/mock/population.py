@@ -18,9 +18,9 @@ from data.mock.history import History, tau_ratio_of_rate
 from data.mock.object_random import ObjectRandom
 from data.mock.selection import Selected
 
-KINDS = ("star-forming", "starburst", "green valley", "quiescent", "post-starburst")
+KINDS = ("star-forming", "starburst", "green valley", "quiescent", "post-starburst", "young")
 NUCLEI = ("", "Seyfert", "LINER", "broad-line")
-_SF, _SB, _GV, _Q, _PSB = range(5)
+_SF, _SB, _GV, _Q, _PSB, _YOUNG = range(6)
 _SEYFERT, _LINER, _BROAD = 1, 2, 3
 
 
@@ -58,7 +58,7 @@ def draw_galaxies(random: ObjectRandom, more_a_v: FloatArray, selected: Selected
         selected: Their masses, and which are luminous red galaxies.
     """
     log_mass = selected.log_mass
-    kind = np.where(selected.red, _Q, _draw_kind(random, log_mass))
+    kind = np.select([selected.red, selected.young], [_Q, _YOUNG], _draw_kind(random, log_mass))
     nucleus = _draw_nucleus(random, log_mass, kind)
     excess = _draw_excess(random, log_mass, kind)
     # Rates were higher, about as (1 + z)^3 (Speagle+2014, fig. 8); the sequence is that at 0.08.
@@ -66,11 +66,12 @@ def draw_galaxies(random: ObjectRandom, more_a_v: FloatArray, selected: Selected
     log_rate = usual + excess
     active = (kind != _Q) & (kind != _PSB)
     history = _draw_history(random, selected, kind, log_rate, usual)
+    young = kind == _YOUNG
     metallicity = -0.25 + 0.4 * np.tanh((log_mass - 10.1) / 0.55)  # Gallazzi+2005, fig. 8
     metallicity += random.normal("metals", -0.07, 0.12)
     gas = draw_gas(
         random, log_mass=log_mass, log_rate=log_rate, excess=excess, active=active,
-        dust_share=np.select([kind == _Q, kind == _PSB], [0.0, 0.6], 1.0),
+        dust_share=np.select([kind == _Q, kind == _PSB], [0.0, 0.6], 1.0), young=young,
     )  # fmt: skip
     gas = replace(gas, a_v=gas.a_v + more_a_v,
                   vdisp=gas.vdisp * np.where(nucleus > 0, 1.26, 1.0))  # fmt: skip
@@ -144,7 +145,7 @@ def _draw_history(
 
     Starbursts rise to it from the `usual` one, 10 to 100 Myr ago.
     """
-    burst, post = kind == _SB, kind == _PSB
+    burst, post, young = kind == _SB, kind == _PSB, kind == _YOUNG
     first = 1e9 * np.where(kind == _Q, random.uniform("first age", 2.2, 10.2),
                            random.uniform("first age", 7.0, 12.3))  # fmt: skip
     first = np.minimum(first, cosmology.age(selected.z) - 5e8)
@@ -155,6 +156,9 @@ def _draw_history(
     change_age = 10 ** random.uniform("change age", 7.0, 8.6)
     burst_age = 10 ** random.uniform("burst age", 7.0, 8.0)
     formed = ((10**log_rate - 10**steady) * live * burst_age).clip(0, 0.3)
+    # Young: from a few hot stars among old ones to nothing but them.
+    fresh_age = 10 ** random.uniform("burst age", 6.3, 7.0)
+    fresh = 10 ** random.uniform("burst", -4.0, 0.0)
     # Post-starburst: a burst that ended, and no star formation since.
     ended = 10 ** random.uniform("burst end", 7.9, 8.9)
     ended_burst = 10 ** (-1.7 + 1.2 * random.uniform("burst", 0.0, 1.0))
@@ -164,7 +168,7 @@ def _draw_history(
         change_age=np.where(post, ended, change_age),
         change_time=np.where(post, 3e7, 0.3 * change_age),
         change_factor=np.where(post, 0.01, 10 ** random.normal("change", 0.0, 0.20)),
-        burst_fraction=np.select([burst, post], [formed, ended_burst], 0.0),
-        burst_age=np.where(post, ended + 1.5e8, burst_age),
-        burst_time=np.where(post, 1.5e8, burst_age),
+        burst_fraction=np.select([burst, post, young], [formed, ended_burst, fresh], 0.0),
+        burst_age=np.select([post, young], [ended + 1.5e8, fresh_age], burst_age),
+        burst_time=np.select([post, young], [1.5e8, fresh_age], burst_age),
     )

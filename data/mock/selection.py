@@ -2,7 +2,10 @@
 
 `main` is a sample limited in r magnitude, as the instrument's survey has it; `deep` are galaxies of
 DESI: its Bright Galaxy Survey down to r = 20.175 (Hahn+2023) and its Luminous Red Galaxies, of
-constant comoving density from z = 0.4 to 0.8 (Zhou+2023).
+constant comoving density from z = 0.4 to 0.8 (Zhou+2023). `training` is `main` with one galaxy in
+five replaced by a young one, at any redshift: H II regions of nearby galaxies and compact dwarfs,
+whose lines rule their spectra. They are rare on the sky and many in archives: a model is to know
+them.
 """
 
 from __future__ import annotations
@@ -19,13 +22,17 @@ from data.mock.instrument import Instrument
 from data.mock.object_random import ObjectRandom
 from data.mock.templates import GRID
 
-POPULATIONS = ("main", "deep")
+POPULATIONS = ("main", "deep", "training")
 _DEEP_LIMIT = 20.175
 _RED_SHARE = 0.4
 """Part of the galaxies of `deep` that are Luminous Red Galaxies."""
 _RED_RANGE = (0.4, 0.8)
 RED_NOISE = 0.3
 """Noise of their spectra over that of others: longer exposures, in dark nights."""
+_YOUNG_SHARE = 0.2
+"""Part of the galaxies of `training` that are young ones."""
+_YOUNG_RANGE = (0.002, 0.35)
+"""Of their redshifts, uniform in the logarithm."""
 _MASS_NODES = np.array([8.75, 9.25, 9.75, 10.15, 10.45, 10.75, 11.05, 11.35, 11.85])
 _MAGNITUDE_NODES = np.array(
     [-17.57, -18.61, -19.53, -20.08, -20.52, -21.04, -21.64, -22.25, -23.20]
@@ -42,12 +49,14 @@ class Selected:
         limit: Faintest r magnitude of those that are not luminous red ones.
         log_mass: Mass in stars and remnants, log10 M_sun.
         red: Whether it is a luminous red galaxy, at redshift `z`.
-        z: Redshift of luminous red galaxies; of others a typical one of their mass.
+        young: Whether it is a young galaxy of `training`, at redshift `z`.
+        z: Redshift of luminous red and of young galaxies; of others a typical one of their mass.
     """
 
     limit: float
     log_mass: FloatArray
     red: BoolArray
+    young: BoolArray
     z: FloatArray
 
 
@@ -59,18 +68,32 @@ def select(random: ObjectRandom, instrument: Instrument, population: str) -> Sel
         instrument: Whose limits to use.
         population: Of `POPULATIONS`.
     """
-    limit = instrument.magnitude_limit if population == "main" else _DEEP_LIMIT
+    limit = _DEEP_LIMIT if population == "deep" else instrument.magnitude_limit
     share, log_mass, farthest = _mass_quantiles(limit)
     drawn = np.interp(random.uniform("mass"), share, log_mass)
     typical = 0.75 * np.interp(drawn, log_mass, farthest)
-    red = random.uniform("target") < (_RED_SHARE if population == "deep" else 0.0)
+    target = random.uniform("target")
+    red = target < (_RED_SHARE if population == "deep" else 0.0)
+    young = target < (_YOUNG_SHARE if population == "training" else 0.0)
     # The templates must reach the blue end, the range of the norm must be seen in the red.
     highest = min(_RED_RANGE[1], instrument.grid.wave[0] / GRID.wave[1] - 1,
                   instrument.covered[1] / (NORM_RANGE[0] + 100) - 1)  # fmt: skip
     low, high = cosmology.comoving_distance(np.array([_RED_RANGE[0], highest])) ** 3
     z = cosmology.redshift(np.cbrt(low + random.uniform("distance") * (high - low)))
     massive = random.normal("red mass", 11.25, 0.2)
-    return Selected(limit, np.where(red, massive, drawn), red, np.where(red, z, typical))
+    near = np.exp(random.uniform("young redshift", *np.log(_YOUNG_RANGE)))
+    return Selected(
+        limit, red=red, young=young,
+        log_mass=np.select([red, young], [massive, _young_mass(random, near)], drawn),
+        z=np.select([red, young], [z, near], typical),
+    )  # fmt: skip
+
+
+def _young_mass(random: ObjectRandom, z: FloatArray) -> FloatArray:
+    """Return log masses of young galaxies that look as bright as those of SDSS do."""
+    modulus = 5 * np.log10(cosmology.luminosity_distance(z)) + 25
+    magnitude = random.uniform("young magnitude", 14.0, 18.0) - modulus
+    return -0.4 * (magnitude - 4.65) - 0.9  # an eighth of a solar mass a solar luminosity
 
 
 @cache

@@ -31,7 +31,7 @@ WRITE_ROWS = 512
 """Spectra synthesised by a process and written at a time."""
 CATALOG_ROWS = 8192
 """Catalogue rows made at a time."""
-RECIPE = 5
+RECIPE = 6
 """Number of the recipe: it grows whenever the spectrum of an object changes, so that an atlas
 never shows spectra that are not its own."""
 
@@ -59,7 +59,7 @@ class MockSurvey:
             seed: Any integer >= 0.
             instrument: `sdss`, `boss` or `desi`.
             outliers: Part of the objects made strange, 0 to 1.
-            population: `main` or `deep`, see `data.mock.selection`.
+            population: `main`, `deep` or `training`, see `data.mock.selection`.
             without: What to leave out of `data.mock.variety.VARIETY`.
 
         Raises:
@@ -189,7 +189,8 @@ class MockConfig:
     )
     outliers: float = setting(help="part of the objects made strange", default=0.01)
     population: str = setting(
-        help="which galaxies: limited in magnitude, or DESI's fainter ones and red ones to z = 0.8",
+        help="which galaxies: limited in magnitude; DESI's fainter ones and red ones to z = 0.8; "
+        "or for training, with H II regions and compact dwarfs",
         default="main", choices=POPULATIONS,
     )  # fmt: skip
     without: tuple[str, ...] = setting(

@@ -39,6 +39,21 @@ def test_mock_galaxies_keep_to_the_star_forming_ridge(real, mock):
 
 
 @pytest.mark.slow
+def test_mocks_to_train_on_reach_the_lines_of_real_starbursts(real):
+    """The strongest real H-alpha lies among the young mocks; ratios there are within 0.2 dex."""
+    sample = mock_sample(1500, seed=17, population="training")
+    young = measured(sample.take(np.flatnonzero(sample.catalog["population"] == "young"))).table
+    assert real.table["log_ew"].max() < np.percentile(young["log_ew"].dropna(), 99)
+    medians = [
+        one.loc[
+            (one["log_ew"] > 2) & one["n2"].between(-1.4, -0.8), ["o3", "s2", "o2", "ne3"]
+        ].median()
+        for one in (real.table, young)
+    ]
+    assert (medians[0] - medians[1]).abs().max() < 0.2
+
+
+@pytest.mark.slow
 def test_components_of_mocks_rebuild_real_galaxies_as_those_of_real_ones_do(real, mock):
     by_mock, by_real = component_chi2(real.sample, mock.sample)
     assert np.median(by_mock) < 1.1 * np.median(by_real)

@@ -41,6 +41,32 @@ def test_deep_spectra_are_complete_at_the_highest_redshifts(deep):
     assert (np.median(spectra.flux[:, 5000:6000], axis=1) > 0.2).all()
 
 
+@pytest.fixture(scope="module")
+def training():
+    return MockSurvey(n=4000, seed=3, population="training", outliers=0.0)
+
+
+def test_one_in_five_to_train_on_is_young_with_lines_of_any_strength(training):
+    rows = training.catalog
+    young = rows[rows["population"] == "young"]
+    assert len(young) / len(rows) == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / len(rows)))
+    low, median, high = np.percentile(young["ew_halpha"], [10, 50, 90])
+    assert low < 120 < 400 < median < 1000 < high < 3000
+    share = np.sort(np.log(young["z_true"] / 0.002) / np.log(0.35 / 0.002))
+    assert np.abs(share - np.linspace(0, 1, len(share))).max() < 1.63 / np.sqrt(len(share))
+    assert young["gas_metallicity"].between(-1.2, 0.2).all()
+    assert young["gas_vdisp"].median() < 50
+    assert 5 < young["snr"].median() < 40
+
+
+def test_the_others_to_train_on_are_those_of_main(training):
+    main = MockSurvey(n=4000, seed=3, outliers=0.0)
+    others = np.flatnonzero(training.catalog["population"] != "young")[:40]
+    assert np.array_equal(training.read(others).flux, main.read(others).flux)
+    young = np.flatnonzero(training.catalog["population"] == "young")[:40]
+    assert np.isfinite(training.read(young).flux).all()
+
+
 @pytest.mark.parametrize("instrument", ["sdss", "boss"])
 def test_every_norm_is_seen(instrument):
     survey = MockSurvey(n=600, seed=4, instrument=instrument, population="deep", outliers=0.5)

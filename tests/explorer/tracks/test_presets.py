@@ -73,8 +73,10 @@ def test_ends_say_their_purity() -> None:
 
 
 def test_ends_deserve_their_names_in_the_demo() -> None:
-    """Its mocks are ones that its model never saw."""
+    """Its mocks are ones that its model never saw. Noise hides some broad lines of the last bin of
+    active nuclei, of which nearly all have them by what they are made of."""
     demo = Dataset(Atlas(DEMO))
+    broad = demo.atlas.catalog["nucleus"].to_numpy(str) == "broad-line"
     for name, preset in presets_of(demo).items():
         if preset.ends is None:
             continue
@@ -84,4 +86,7 @@ def test_ends_deserve_their_names_in_the_demo() -> None:
         told = name_ends(demo, preset.ends, values, percentiles_of(preset.percentiles))
         shares = [int(share) for share in re.findall(r"(\d+) %", told)]
         assert len(shares) == 2, name
-        assert min(shares) >= 80, f"{name}: {told}"
+        if preset.classes == AGN:
+            known = np.isfinite(values)
+            assert broad[known & (values >= np.nanpercentile(values, 85))].mean() >= 0.95
+        assert min(shares) >= (70 if preset.classes == AGN else 80), f"{name}: {told}"
