@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import panel as pn
@@ -23,6 +24,7 @@ from explorer.spectrum.axis import WavelengthAxis
 from explorer.spectrum.facts import FactsView
 from explorer.spectrum.reasons import ReasonsView
 from explorer.spectrum.view import SpectrumView
+from explorer.state.choices import TABS
 from explorer.state.dataset import Dataset
 from explorer.state.history import History
 from explorer.state.state import ExplorerState
@@ -81,8 +83,6 @@ class Session:
         self.state.tab = self._titles[self.tabs.active]
 
     def _follow_state(self) -> None:
-        if self.state.tab not in self._titles:
-            return
         index = self._titles.index(self.state.tab)
         if self._started and not len(self._pages[index]):
             self._pages[index].append(self._makers[self.state.tab]())
@@ -90,7 +90,7 @@ class Session:
 
 
 def tab_makers(state: ExplorerState) -> dict[str, Callable[[], Any]]:
-    """Return what makes the content of each tab, by title, in order; add a view here."""
+    """Return what makes the content of each tab, by title, in order; a new view needs a title."""
     axis = WavelengthAxis(state)
 
     def inspect() -> pn.Column:
@@ -107,12 +107,6 @@ def tab_makers(state: ExplorerState) -> dict[str, Callable[[], Any]]:
             margin=0,
         )
 
-    return {
-        "Inspect": inspect,
-        "Table": lambda: TableView(state),
-        "Plots": lambda: PlotsView(state),
-        "Tracks": lambda: TracksView(state),
-        "Outliers": lambda: OutliersView(state),
-        "Latents": lambda: LatentsView(state),
-        "About": lambda: AboutView(state),
-    }
+    views = (TableView, PlotsView, TracksView, OutliersView, LatentsView, AboutView)
+    makers = (inspect, *(partial(view, state) for view in views))
+    return dict(zip(TABS, makers, strict=True))

@@ -18,6 +18,8 @@ from explorer.theme.colour import PALETTES
 
 MOST_PINS = 6
 """Objects compared at most."""
+TABS = ("Inspect", "Table", "Plots", "Tracks", "Outliers", "Latents", "About")
+"""Titles of the tabs, in order."""
 
 
 class Choices(param.Parameterized):
@@ -179,5 +181,5 @@ class Choices(param.Parameterized):
     )  # type: ignore[assignment]
 
     # The page.
-    tab: str = param.String("Inspect", doc="Title of the open tab.")  # type: ignore[assignment]
+    tab: str = param.Selector(default=TABS[0], objects=list(TABS), doc="Title of the open tab.")  # type: ignore[assignment]
     dark: bool = param.Boolean(False, doc="Dark theme.")  # type: ignore[assignment]

@@ -191,6 +191,7 @@ def test_nonsense_in_the_address_is_told_and_harmless(visit: Any) -> None:
     view = visit("&".join(f"{name}={quote(value)}" for name, value in nonsense.items()))
     view.page.get_by_text("which does not exist here").first.wait_for()
     view.page.get_by_text("120 objects", exact=True).wait_for()
+    view.page.get_by_text("Click an object on the map").wait_for()  # the first tab, not a blank one
     assert view.page.locator("img[src='x']").count() == 0
     assert view.page.locator("b", has_text="bold").count() == 0
     assert view.page.title() == "atlas_spender"
