@@ -56,6 +56,8 @@ NAMES = {
     "tab": "tab",
 }
 """Name in the address -> parameter of the state. `id` and `theme` are beside these."""
+FORMER_TABS = {"Attention": "Inspect"}
+"""Titles in addresses of before -> titles now."""
 GRADUAL = {
     "view", "slider_latents", "clip", "smoothing", "window", "knots", "n_knot",
 }  # fmt: skip
@@ -100,7 +102,9 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
         try:
             is_text = isinstance(getattr(state, parameter), str)
             value: Any = text if is_text else json.loads(text)
-            if parameter == "path":
+            if parameter == "tab":
+                value = FORMER_TABS.get(text, text)
+            elif parameter == "path":
                 value = _to_path(state.dataset, value)
             elif parameter == "columns":
                 state.calculate_columns(_to_columns(value))
