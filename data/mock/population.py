@@ -66,12 +66,11 @@ def draw_galaxies(random: ObjectRandom, more_a_v: FloatArray, selected: Selected
     log_rate = usual + excess
     active = (kind != _Q) & (kind != _PSB)
     history = _draw_history(random, selected, kind, log_rate, usual)
-    young = kind == _YOUNG
     metallicity = -0.25 + 0.4 * np.tanh((log_mass - 10.1) / 0.55)  # Gallazzi+2005, fig. 8
     metallicity += random.normal("metals", -0.07, 0.12)
     gas = draw_gas(
         random, log_mass=log_mass, log_rate=log_rate, excess=excess, active=active,
-        dust_share=np.select([kind == _Q, kind == _PSB], [0.0, 0.6], 1.0), young=young,
+        dust_share=np.select([kind == _Q, kind == _PSB], [0.0, 0.6], 1.0), young=selected.young,
     )  # fmt: skip
     gas = replace(gas, a_v=gas.a_v + more_a_v,
                   vdisp=gas.vdisp * np.where(nucleus > 0, 1.26, 1.0))  # fmt: skip
@@ -145,7 +144,7 @@ def _draw_history(
 
     Starbursts rise to it from the `usual` one, 10 to 100 Myr ago.
     """
-    burst, post, young = kind == _SB, kind == _PSB, kind == _YOUNG
+    burst, post, young = kind == _SB, kind == _PSB, selected.young
     first = 1e9 * np.where(kind == _Q, random.uniform("first age", 2.2, 10.2),
                            random.uniform("first age", 7.0, 12.3))  # fmt: skip
     first = np.minimum(first, cosmology.age(selected.z) - 5e8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from model.atlas.atlas import Atlas
     from model.atlas.scores import Score
 
-
+T = TypeVar("T")
 DENSITY = "density"
 """The colour choice that shows counts only."""
 
@@ -209,25 +209,18 @@ class Dataset:
 
     def numeric(self, column: str) -> FloatArray:
         """Return a column of numbers, NaN where missing, shape (n_object,); see `kinds.finite`."""
-
-        def make() -> FloatArray:
-            values = pd.Series(self.catalog[column])
-            numbers = finite(values)
-            let_go(values)
-            return numbers
-
-        return self.keep(("numeric", column), make)
+        return self.keep(("numeric", column), lambda: self._converted(column, finite))
 
     def classes(self, column: str) -> Classes:
         """Return a column of words as codes."""
+        return self.keep(("classes", column), lambda: self._converted(column, Classes.of))
 
-        def make() -> Classes:
-            values = pd.Series(self.catalog[column])
-            classes = Classes.of(values)
-            let_go(values)
-            return classes
-
-        return self.keep(("classes", column), make)
+    def _converted(self, column: str, convert: Callable[[pd.Series], T]) -> T:
+        """Return a column in another form, and let go of what was read for it."""
+        values = pd.Series(self.catalog[column])
+        result = convert(values)
+        let_go(values)
+        return result
 
     @property
     def latent_places(self) -> Places:
