@@ -77,7 +77,12 @@ class Worker(ExplorerPage):
         return name
 
     def _place(self) -> tuple[float, float]:
-        return self.pixel("map", *self._rng.choice(self._xy))
+        """Return where on the page an object is that the map shows; its middle if it shows none."""
+        ends = "[range.start, range.end]"
+        x, y = (self.model(f"((range) => {ends})(get('map').{name}_range)") for name in "xy")
+        low, high = np.sort([x, y], axis=1).T
+        seen = self._xy[((self._xy > low) & (self._xy < high)).all(axis=1)]
+        return self.pixel("map", *(self._rng.choice(seen) if len(seen) else (low + high) / 2))
 
     def _click(self) -> None:
         self.page.mouse.click(*self._place())
@@ -212,11 +217,20 @@ class Soak:
         rng = np.random.default_rng(2)
         while (passed := (time.monotonic() - begin) / seconds) < until:
             visitor = self.visitors[rng.integers(N_VISITOR)]
-            self.actions[visitor.work()] += 1
+            self.actions[self._act(visitor)] += 1
             visitor.page.wait_for_timeout(PAUSE)
             self.memory.append((passed, process.memory_info().rss / 1e6))
         for visitor in self.visitors:
             self._collect(visitor, gone=False)
+
+    def _act(self, visitor: Worker) -> str:
+        """Let a visitor do one thing; if that fails, keep a picture of the page."""
+        try:
+            return visitor.work()
+        except Exception:
+            with suppress(Exception):  # the first error is the one to tell
+                visitor.page.screenshot(path=self._logs / "stuck.png")
+            raise
 
     def _collect(self, visitor: Worker, *, gone: bool) -> None:
         """Take what a page's console said; while the server was gone it may say so."""
