@@ -49,7 +49,7 @@ def write_cell(path: Path, row: int, column: str, text: str) -> None:
     catalog.to_parquet(path / "catalog.parquet", index=False)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -77,7 +77,7 @@ def serving(
     Raises:
         AssertionError: The server did not start, or logged an error while it ran.
     """
-    port = port or _free_port()
+    port = port or free_port()
     command = [sys.executable, "-m", "panel", "serve", script, "--port", str(port), *options]
     command += ["--args", *arguments] if arguments else []
     with log.open("w") as output:

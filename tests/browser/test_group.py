@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from explorer.outliers.view import READ_ONLY
-from tests.browser.chromium import PATIENCE, VIEWPORT, own_copy, serving
+from tests.browser.chromium import PATIENCE, VIEWPORT, free_port, own_copy, serving
+from tests.browser.identity_provider import CLIENT, SECRET, identity_provider
 
 pytestmark = pytest.mark.ui
 
@@ -38,12 +39,47 @@ def test_logins_name_the_labels_and_divide_the_roles(
             page.locator("input[name=password]").press("Enter")
             page.wait_for_url("**/launch?tab=Outliers")
             page.locator(".card").first.wait_for()
-            if user == "vera":
-                name = page.get_by_label("your name")
-                assert name.input_value() == "vera"
-                assert name.is_disabled()
-            else:
-                page.get_by_text(READ_ONLY).wait_for()
-                assert page.get_by_label("your name").count() == 0
-            page.goto("about:blank")  # the server ends first
+            _check_role(page, user, may_label=user == "vera")
             visitor.close()
+
+
+def test_accounts_of_elsewhere_name_the_labels(
+    browser: Any, tiny_atlas_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OAuth 2.0, as documented, with a provider of our own."""
+    path = own_copy(tiny_atlas_path, tmp_path)
+    port = free_port()
+    with identity_provider() as provider:
+        for name, end in (("AUTHORIZE", "authorize"), ("TOKEN", "token"), ("USER", "user")):
+            monkeypatch.setenv(f"PANEL_OAUTH_{name}_URL", f"{provider}/{end}")
+        options = [
+            "--oauth-provider", "generic", "--oauth-key", CLIENT, "--oauth-secret", SECRET,
+            "--oauth-redirect-uri", f"http://localhost:{port}/launch",
+            "--cookie-secret", "not a secret", "--plugins", "explorer.server.health",
+        ]  # fmt: skip
+        arguments = [str(path), "--labellers", "vera@example.org"]
+        log = tmp_path / "server.log"
+        with serving(*arguments, log=log, port=port, options=options) as address:
+            for who in ("vera@example.org", "guest@example.org"):
+                visitor = browser.new_context(**VIEWPORT)
+                page = visitor.new_page()
+                page.set_default_timeout(1000 * PATIENCE)
+                page.goto(f"{address}?tab=Outliers")
+                page.locator("input[name=who]").fill(who)
+                page.locator("input[name=who]").press("Enter")
+                page.wait_for_url("**/launch?tab=Outliers")
+                page.locator(".card").first.wait_for()
+                _check_role(page, who, may_label=who == "vera@example.org")
+                visitor.close()
+
+
+def _check_role(page: Any, who: str, *, may_label: bool) -> None:
+    """Check that a page labels under the login's name, or not at all; leave it."""
+    name = page.get_by_label("your name")
+    if may_label:
+        assert name.input_value() == who
+        assert name.is_disabled()
+    else:
+        page.get_by_text(READ_ONLY).wait_for()
+        assert name.count() == 0
+    page.goto("about:blank")  # the server ends first
