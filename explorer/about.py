@@ -174,7 +174,8 @@ def _read_history(atlas: Any) -> pd.DataFrame | None:  # noqa: ANN401
 
 def _inline(value: Any) -> str:  # noqa: ANN401
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_inline(item)}" for key, item in value.items())
+        told = ((key, _inline(item)) for key, item in value.items())
+        return ", ".join(f"{key} {text}" for key, text in told if text)
     if isinstance(value, float):
         return f"{value:.5g}"
     if isinstance(value, (list, tuple)):

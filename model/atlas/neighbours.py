@@ -158,16 +158,17 @@ def find_neighbours(
         raise ValueError(f"latents must be finite, rows {bad[:5].tolist()} are not")
     points = np.asarray(latents, dtype=np.float64)
     tree = KDTree(points)
+    by_leaf = np.asarray(tree.indices)  # objects side by side visit the same leaves
     indices = np.empty((n_galaxy, k), dtype=np.int32)
     distances = np.empty((n_galaxy, k), dtype=np.float32)
     starts = range(0, n_galaxy, BLOCK_ROWS)
     for start in tqdm(starts, desc="neighbours", disable=not progress, unit="block"):
-        rows = slice(start, min(start + BLOCK_ROWS, n_galaxy))
+        rows = by_leaf[start : start + BLOCK_ROWS]
         found: tuple[FloatArray, IntArray] = tree.query(  # type: ignore[assignment]
             points[rows], k=k + 1, workers=workers
         )
         near, order = found
-        keep = _others(order, np.arange(rows.start, rows.stop))
+        keep = _others(order, rows)
         indices[rows] = order[keep].reshape(-1, k)
         distances[rows] = near[keep].reshape(-1, k)
     return Neighbours(indices, distances)

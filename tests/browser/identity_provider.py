@@ -45,7 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(403, b"{}")
         )
 
-    def log_message(self, *_args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
     def _answer(self, status: int, body: bytes, kind: str = "application/json") -> None:

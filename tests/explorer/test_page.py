@@ -177,6 +177,7 @@ def test_a_model_that_draws_nothing_is_told_about(tiny_atlas_path: Path) -> None
 def test_about_shows_model_and_scores_as_text(tiny_atlas_path: Path) -> None:
     state = new_state(tiny_atlas_path)
     state.dataset.atlas.info["notes"] = ["<script>alert(1)</script>"]
+    state.dataset.atlas.info["source"] = {"kind": "mock", "n": 120, "without": []}
     view = AboutView(state)
     html = view.html()
     assert "<script" not in html
@@ -186,6 +187,7 @@ def test_about_shows_model_and_scores_as_text(tiny_atlas_path: Path) -> None:
         assert heading in headings
     rows = dict(re.findall("<tr><th>(.*?)</th><td>(.*?)</td></tr>", html))
     assert rows["objects"] == "120"
+    assert rows["spectra"] == "kind mock, n 120"
     assert rows["kind"] == "pca"
     assert rows["n_transform"] == str(atlas.info["flow"]["n_transform"])
     for score in atlas.scores:

@@ -83,7 +83,9 @@ class MapMaker:
             places = embed_umap(some, own_graph(), self.settings)
         else:
             places = embed_tsne(some, own_graph(), self.settings, jobs=self.jobs)
-        return place_all(places, self.sample, self.latents) if self.sampled else places
+        if not self.sampled:
+            return places
+        return place_all(places, self.sample, self.latents, jobs=self.jobs)
 
     def quality(self, maps: dict[str, FloatArray]) -> dict[str, dict[str, Any]]:
         """Return how well each map keeps neighbours together, JSON-ready, by its name.

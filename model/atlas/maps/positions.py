@@ -47,13 +47,16 @@ def among_neighbours(places: FloatArray, distances: FloatArray) -> NDArray[np.fl
     return place
 
 
-def place_all(sampled: FloatArray, sample: IndexArray, latents: FloatArray) -> FloatArray:
+def place_all(
+    sampled: FloatArray, sample: IndexArray, latents: FloatArray, *, jobs: int = 1
+) -> FloatArray:
     """Return the places of all objects on a map of some of them; those keep their places.
 
     Args:
         sampled: Places of the sample, float32, shape (n_sample, 2).
         sample: Its rows, shape (n_sample,).
         latents: Of all objects, shape (n_galaxy, n_latent).
+        jobs: Threads; -1 is all cores.
 
     Returns:
         float32, shape (n_galaxy, 2).
@@ -64,7 +67,8 @@ def place_all(sampled: FloatArray, sample: IndexArray, latents: FloatArray) -> F
     tree = KDTree(latents[sample].astype(np.float64))
     for start in range(0, len(others), ROWS_AT_ONCE):
         rows = others[start : start + ROWS_AT_ONCE]
-        found: Any = tree.query(latents[rows].astype(np.float64), k=min(N_NEIGHBOUR, len(sample)))
+        near_by = latents[rows].astype(np.float64)
+        found: Any = tree.query(near_by, k=min(N_NEIGHBOUR, len(sample)), workers=jobs)
         distances, near = (np.reshape(item, (len(rows), -1)) for item in found)
         places[rows] = among_neighbours(sampled[near], distances)
     return places
