@@ -18,6 +18,18 @@ def test_neighbours_agree_with_brute_force(latents):
     np.testing.assert_array_equal(found.indices, indices)
 
 
+def test_latents_along_one_line_and_far_from_zero(rng):
+    """Real latents are correlated to 0.99; distances come from the latents themselves."""
+    line = rng.normal(size=(3000, 1)) * [3.0, -2.0, 1.0] + 0.02 * rng.normal(size=(3000, 3))
+    latents = (line + 1000).astype(np.float32)
+    found = find_neighbours(latents, k=12, workers=2)
+    brute = NearestNeighbors(n_neighbors=12, algorithm="brute").fit(latents.astype(float))
+    distances = brute.kneighbors()[0]
+    np.testing.assert_allclose(found.distances, distances, rtol=1e-5)
+    apart = latents[found.indices].astype(float) - latents[:, None].astype(float)
+    np.testing.assert_allclose(np.linalg.norm(apart, axis=2), found.distances, rtol=1e-6)
+
+
 def test_no_object_is_its_own_neighbour_even_among_many_copies(latents):
     latents[:50] = latents[0]
     found = find_neighbours(latents, k=10)
