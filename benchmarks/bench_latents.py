@@ -12,20 +12,21 @@ import argparse
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import psutil
 
+from benchmarks.memory import forget_peak, memory
 from data.arrays import FloatArray
 from model.atlas.config import MAP_SAMPLE
 from model.atlas.embedding import choose_settings
 from model.atlas.latent_scores import LOF_NEIGHBOURS, local_outlier_factor
 from model.atlas.maps.fitting import map_maker
 from model.atlas.neighbours import Neighbours, find_neighbours
-from model.atlas.stage import kept
+from model.atlas.stage import kept, kept_array
 from model.density.fit import fit_flow
 from model.density.flow import LatentFlow
 from model.density.network import FlowConfig
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] = ()) -> None:
 def _stages(folder: Path, n_object: int, jobs: int) -> None:
     print(f"{n_object:,} latents, {psutil.cpu_count()} cores", flush=True)
     with _stage("draw"):
-        latents = _array(folder / "latents.npy", lambda: _draw(n_object))
+        latents = kept_array(folder / "latents.npy", lambda: _draw(n_object))
     with _stage("neighbours"):
         graph = kept(
             folder / "neighbours.npz",
@@ -65,9 +66,9 @@ def _stages(folder: Path, n_object: int, jobs: int) -> None:
         )
     with _stage("local outlier factor"):
         few = graph.first(LOF_NEIGHBOURS)
-        _array(folder / "lof.npy", lambda: local_outlier_factor(latents, few))
+        kept_array(folder / "lof.npy", lambda: local_outlier_factor(latents, few))
     with _stage("isolation forest"):
-        _array(folder / "isolation.npy", lambda: fit_forest(latents, seed=SEED).score(latents))
+        kept_array(folder / "isolation.npy", lambda: fit_forest(latents, seed=SEED).score(latents))
     settings, _ = choose_settings(min(n_object, MAP_SAMPLE), seed=SEED)
     maker = map_maker(latents, settings, n_sample=MAP_SAMPLE, jobs=jobs)
     maps = maker.make(("pca", "umap"), graph, folder, _stage)
@@ -82,31 +83,20 @@ def _stages(folder: Path, n_object: int, jobs: int) -> None:
             load=LatentFlow.load,
         )
     with _stage("-log p"):
-        _array(folder / "neg_log_p.npy", lambda: -flow.log_p(latents).astype(np.float32))
+        kept_array(folder / "neg_log_p.npy", lambda: -flow.log_p(latents).astype(np.float32))
 
 
 def _draw(n_object: int) -> FloatArray:
     return LatentFlow.load(DEMO / "flow.safetensors").sample(n_object, seed=SEED)
 
 
-def _array(path: Path, make: Callable[[], FloatArray]) -> FloatArray:
-    return kept(path, make=make, save=_save, load=np.load)
-
-
-def _save(values: FloatArray, path: Path) -> None:
-    with path.open("wb") as file:
-        np.save(file, values)
-
-
 @contextmanager
 def _stage(name: str) -> Iterator[None]:
     """Print how long a stage took, and the highest memory of this process in it."""
-    peak = Path("/proc/self/clear_refs")
-    peak.write_text("5")  # forget the peak so far
+    forget_peak()
     start, used = time.perf_counter(), sum(psutil.Process().cpu_times()[:2])
     yield
     seconds = time.perf_counter() - start
     used = sum(psutil.Process().cpu_times()[:2]) - used
-    status = Path("/proc/self/status").read_text()
-    highest = int(status.partition("VmHWM:")[2].split()[0]) * 1024
-    print(f"{name:24}{seconds:9.1f} s{used:9.1f} s of CPU{highest / 1e9:8.2f} GB", flush=True)
+    highest = memory("VmHWM") / 1e3
+    print(f"{name:24}{seconds:9.1f} s{used:9.1f} s of CPU{highest:8.2f} GB", flush=True)

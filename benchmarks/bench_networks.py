@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.memory import forget_peak, memory
 from benchmarks.pairs import time_pairs
 from data.grid import INSTRUMENTS, REST_RANGE, WaveGrid, linear_grid, log_grid
 from data.mock.survey import MockSurvey
@@ -182,12 +183,6 @@ def _similarity(which: str) -> Callable[[], float]:
     return lambda: _backward(theirs)
 
 
-def _status(name: str) -> float:
-    """Return a line of /proc/self/status, MB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1e3 for line in lines if line.startswith(name))
-
-
 def similarity_memory(which: str) -> float:
     """Return the peak memory above that of the idle network, MB; run in a fresh process."""
     work = _similarity(which)
@@ -195,10 +190,10 @@ def similarity_memory(which: str) -> float:
         before = torch.cuda.memory_allocated()
         work()
         return (torch.cuda.max_memory_allocated() - before) / 1e6
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    before = _status("VmRSS")
+    forget_peak()
+    before = memory("VmRSS")
     work()
-    return _status("VmHWM") - before
+    return memory("VmHWM") - before
 
 
 def bench_similarity() -> None:

@@ -78,8 +78,8 @@ class Worker(ExplorerPage):
 
     def _place(self) -> tuple[float, float]:
         """Return where on the page an object is that the map shows; its middle if it shows none."""
-        ends = "[range.start, range.end]"
-        x, y = (self.model(f"((range) => {ends})(get('map').{name}_range)") for name in "xy")
+        ends = "[get('map').{0}_range.start, get('map').{0}_range.end]"
+        x, y = (self.model(ends.format(axis)) for axis in "xy")
         low, high = np.sort([x, y], axis=1).T
         seen = self._xy[((self._xy > low) & (self._xy < high)).all(axis=1)]
         return self.pixel("map", *(self._rng.choice(seen) if len(seen) else (low + high) / 2))

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from data.atomic import replacing
 
 T = TypeVar("T")
+Array = TypeVar("Array", bound=np.ndarray)
 
 
 def kept(
@@ -25,3 +28,13 @@ def kept(
     with replacing(path) as partial:
         save(made, partial)
     return made
+
+
+def kept_array(path: Path, make: Callable[[], Array]) -> Array:
+    """Return the array of an `.npy` file, made if it is not there; see `kept`."""
+    return kept(path, make=make, save=_save_array, load=np.load)
+
+
+def _save_array(values: np.ndarray, path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, values)

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+from tests.fixtures.local_server import running
 
 CLIENT, SECRET = "explorer", "of the client"
 CODE, TOKEN = "a code", "a token"
@@ -41,9 +42,8 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers["Content-Length"])
         given = parse_qs(self.rfile.read(length).decode())
         right = given["code"] == [CODE] and given["client_secret"] == [SECRET]
-        self._answer(200, json.dumps({"access_token": TOKEN}).encode()) if right else (
-            self._answer(403, b"{}")
-        )
+        status, told = (200, {"access_token": TOKEN}) if right else (403, {})
+        self._answer(status, json.dumps(told).encode())
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
@@ -60,11 +60,5 @@ class _Handler(BaseHTTPRequestHandler):
 def identity_provider() -> Iterator[str]:
     """Run the provider; yield its address."""
     server = ThreadingHTTPServer(("localhost", 0), _Handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with running(server):
         yield f"http://localhost:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

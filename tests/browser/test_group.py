@@ -30,17 +30,8 @@ def test_logins_name_the_labels_and_divide_the_roles(
         with urllib.request.urlopen(f"{server}/health", timeout=60) as answer:  # without a login
             assert json.load(answer)["status"] == "ok"
         for user, password in logins.items():
-            visitor = browser.new_context(**VIEWPORT)
-            page = visitor.new_page()
-            page.set_default_timeout(1000 * PATIENCE)
-            page.goto(f"{address}?tab=Outliers")
-            page.locator("input[name=username]").fill(user)
-            page.locator("input[name=password]").fill(password)
-            page.locator("input[name=password]").press("Enter")
-            page.wait_for_url("**/launch?tab=Outliers")
-            page.locator(".card").first.wait_for()
-            _check_role(page, user, may_label=user == "vera")
-            visitor.close()
+            form = {"username": user, "password": password}
+            _check_role(browser, address, form, who=user, may_label=user == "vera")
 
 
 def test_accounts_of_elsewhere_name_the_labels(
@@ -61,20 +52,23 @@ def test_accounts_of_elsewhere_name_the_labels(
         log = tmp_path / "server.log"
         with serving(*arguments, log=log, port=port, options=options) as address:
             for who in ("vera@example.org", "guest@example.org"):
-                visitor = browser.new_context(**VIEWPORT)
-                page = visitor.new_page()
-                page.set_default_timeout(1000 * PATIENCE)
-                page.goto(f"{address}?tab=Outliers")
-                page.locator("input[name=who]").fill(who)
-                page.locator("input[name=who]").press("Enter")
-                page.wait_for_url("**/launch?tab=Outliers")
-                page.locator(".card").first.wait_for()
-                _check_role(page, who, may_label=who == "vera@example.org")
-                visitor.close()
+                may_label = who == "vera@example.org"
+                _check_role(browser, address, {"who": who}, who=who, may_label=may_label)
 
 
-def _check_role(page: Any, who: str, *, may_label: bool) -> None:
-    """Check that a page labels under the login's name, or not at all; leave it."""
+def _check_role(
+    browser: Any, address: str, form: dict[str, str], *, who: str, may_label: bool
+) -> None:
+    """Log in by a form; check that the page labels under the login's name, or not at all."""
+    visitor = browser.new_context(**VIEWPORT)
+    page = visitor.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    page.goto(f"{address}?tab=Outliers")
+    for field, text in form.items():
+        page.locator(f"input[name={field}]").fill(text)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/launch?tab=Outliers")
+    page.locator(".card").first.wait_for()
     name = page.get_by_label("your name")
     if may_label:
         assert name.input_value() == who
@@ -83,3 +77,4 @@ def _check_role(page: Any, who: str, *, may_label: bool) -> None:
         page.get_by_text(READ_ONLY).wait_for()
         assert name.count() == 0
     page.goto("about:blank")  # the server ends first
+    visitor.close()

@@ -16,7 +16,7 @@ from model.atlas.maps.positions import place_all
 from model.atlas.maps.quality import map_quality
 from model.atlas.maps.sample import spread_sample
 from model.atlas.neighbours import Neighbours, find_neighbours
-from model.atlas.stage import kept
+from model.atlas.stage import kept_array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +67,8 @@ class MapMaker:
         maps = {}
         for name in names:
             with stage(name):
-                maps[name] = kept(
-                    folder / f"{name}.npy",
-                    make=lambda name=name: self._map(name, own_graph),
-                    save=_save_array,
-                    load=np.load,
+                maps[name] = kept_array(
+                    folder / f"{name}.npy", lambda name=name: self._map(name, own_graph)
                 )
         return maps
 
@@ -110,8 +107,3 @@ def map_maker(
     """Choose the sample, if there are more objects than it holds; see `MapMaker`."""
     sample = spread_sample(latents, n_sample, seed=settings.seed)
     return MapMaker(latents=latents, sample=sample, settings=settings, jobs=jobs)
-
-
-def _save_array(values: FloatArray, path: Path) -> None:
-    with path.open("wb") as file:
-        np.save(file, values)
