@@ -131,6 +131,10 @@ COLUMNS: dict[str, Column] = {
         label="A_V of the gas", symbol="mag", unit="mag", ucd="phys.absorption",
         description="Attenuation of emission lines in the V band",
     ),
+    "fwhm_broad": Column(
+        label="width of broad lines",
+        description="Full width at half maximum of the broad lines of a mock nucleus", **_SPEED,
+    ),
     **{
         f"flux_{name}": Column(
             label=f"flux {label}", description=f"Flux of {words} in the fibre", **_LINE_FLUX

@@ -23,6 +23,8 @@ MAIN_LINES = {
     "halpha": (6564.61,), "nii": (6585.27,), "sii": (6718.29, 6732.68),
 }  # fmt: skip
 """Lines whose truth the catalogue tells; those of one name are summed."""
+FWHM = 2.355
+"""Full width at half maximum of a Gaussian over its standard deviation."""
 _NEON_V = (3346.82, 3426.84)
 _WEAK = {
     3771.70: (3798.98, 0.749), 3751.22: (3798.98, 0.575), 3735.43: (3798.98, 0.453),
@@ -161,7 +163,7 @@ def broad_lines(random: ObjectRandom, nucleus: IntArray) -> tuple[FloatArray, Fl
     strength = 10 ** random.normal("broad strength", 0.75, 0.2)
     flux = np.where(nucleus == 3, strength, 0.0)[:, None] * _BROAD_STRENGTH
     fwhm = 10 ** random.normal("broad width", 3.42, 0.17)  # Greene & Ho 2007
-    return flux, fwhm / 2.355
+    return flux, fwhm / FWHM
 
 
 def draw_wing(random: ObjectRandom, galaxies: Galaxies) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 from data.arrays import FloatArray
 from data.lines.classes import below_curve
 from data.mock.light import Light
-from data.mock.lines import MAIN_LINES, line_index
+from data.mock.lines import FWHM, MAIN_LINES, line_index
 from data.rounding import four_digits
 
 BPT_CLASSES = ("no lines", "star-forming", "composite", "Seyfert", "LINER")
@@ -25,7 +25,8 @@ def truth_columns(light: Light) -> dict[str, Any]:
         For each of `MAIN_LINES` `flux_*`, 1e-17 erg/s/cm2 in the fibre, dimmed by the galaxy's
         dust alone, and `ew_*`, Angstrom: narrow lines without absorption by stars, but for
         `ew_halpha`, which holds the broad line too. `d4000` of the stars and the gas's continuum;
-        `bpt_class`; `a_v_gas`, the attenuation of the lines, V mag. Numbers to four digits.
+        `bpt_class`; `a_v_gas`, the attenuation of the lines, V mag; `fwhm_broad`, full width at
+        half maximum of the broad lines, km/s, NaN without any. Numbers to four digits.
     """
     columns: dict[str, Any] = {"d4000": light.d4000, "bpt_class": bpt_class(light)}
     gas = light.galaxies.gas
@@ -35,6 +36,7 @@ def truth_columns(light: Light) -> dict[str, Any]:
         columns[f"flux_{name}"] = line * light.scale * (1 + light.z)
         columns[f"ew_{name}"] = line / light.line_continuum[:, number]
     columns["ew_halpha"] = light.halpha_ew
+    columns["fwhm_broad"] = np.where(light.broad[:, 0] > 0, FWHM * light.broad_vdisp, np.nan)
     return {n: v if n == "bpt_class" else four_digits(v) for n, v in columns.items()}
 
 

@@ -17,12 +17,10 @@ from scipy.spatial import KDTree
 from tqdm import tqdm
 
 from data.arrays import BoolArray, FloatArray, IntArray
-from model.latent_axes import principal_axes
+from model.latent_axes import LEAF, leaf_order, turned
 from model.store.catalog import check_swelling
 from model.store.mapped import MANY
 
-LEAF = 32
-"""Points of a leaf of the k-d tree."""
 BLOCK_ROWS = 65_536
 """Rows queried at a time: bounds the float64 arrays the k-d tree returns."""
 LOCAL_HEADER = 30
@@ -178,13 +176,11 @@ def find_neighbours(
 def _tree_in_order(latents: FloatArray) -> tuple[KDTree, IntArray]:
     """Return a k-d tree of the latents along their principal axes, and the row of each point.
 
-    Latents are strongly correlated: cells along the principal axes are compacter. The points lie in
-    memory as in the leaves of the tree, so that those near each other are read together. Both make
-    the search among a million objects with ten latents five times as fast.
+    The points lie in memory as in the leaves of the tree, so that those near each other are read
+    together. Among a million objects with ten latents the search is five times as fast so.
     """
-    points = np.asarray(latents, dtype=np.float64)
-    points = np.ascontiguousarray((points - points.mean(axis=0)) @ principal_axes(points).T)
-    rows_of = np.asarray(KDTree(points, leafsize=LEAF).indices)
+    points = turned(latents)
+    rows_of = leaf_order(points)
     return KDTree(points[rows_of], leafsize=LEAF), rows_of
 
 

@@ -16,6 +16,10 @@ from model.interface import SpectrumModel
 
 STRONG = 15.0
 """Equivalent width (Angstrom) of a broad H-alpha whose width the spectrum tells."""
+TRUTH = "fwhm_broad"
+"""Column of mock surveys: the width that a broad line was made with, km/s."""
+WIDE = 2600.0
+"""Median width of the broad lines of mocks, km/s."""
 
 
 def measure_broad_lines(model: SpectrumModel, sample: Sample) -> dict[str, Any]:
@@ -28,7 +32,9 @@ def measure_broad_lines(model: SpectrumModel, sample: Sample) -> dict[str, Any]:
     Returns:
         `n` objects that have a width in both; `median` of the ratio, its `low` and `high` (16th
         and 84th percentile), None without any; `without`, objects of which the reconstruction has
-        no broad line.
+        no broad line. Of mocks, whose widths are known, also `known`: the ratio of the widths in
+        reconstructions to the true ones, its `n`, `median`, `low`, `high`, `wide` (the median for
+        lines wider than `WIDE`), and `spectra`, the median for the spectra themselves.
     """
     rows = sample.rows[sample.classes == BROAD_AGN]
     pairs = [np.empty((0, 2))]
@@ -38,12 +44,21 @@ def measure_broad_lines(model: SpectrumModel, sample: Sample) -> dict[str, Any]:
     seen, found = np.concatenate(pairs).T
     known = np.isfinite(seen)
     both = known & np.isfinite(found)
-    ratio = found[both] / seen[both]
-    low, middle, high = np.percentile(ratio, [16, 50, 84]) if both.any() else (None,) * 3
-    return {
-        "n": int(both.sum()), "median": middle, "low": low, "high": high,
-        "without": int((known & ~both).sum()),
-    }  # fmt: skip
+    numbers = _percentiles(found[both] / seen[both]) | {"without": int((known & ~both).sum())}
+    if TRUTH in sample.source.catalog:
+        truth = sample.source.catalog[TRUTH].to_numpy(dtype=float)[rows]
+        both &= np.isfinite(truth)
+        ratio, wide = found[both] / truth[both], truth[both] > WIDE
+        numbers["known"] = _percentiles(ratio) | {
+            "wide": float(np.median(ratio[wide])) if wide.any() else None,
+            "spectra": float(np.median(seen[both] / truth[both])) if both.any() else None,
+        }
+    return numbers
+
+
+def _percentiles(ratio: FloatArray) -> dict[str, Any]:
+    low, middle, high = np.percentile(ratio, [16, 50, 84]) if len(ratio) else (None,) * 3
+    return {"n": len(ratio), "median": middle, "low": low, "high": high}
 
 
 def _widths(spectra: Spectra, model: FloatArray, weight: FloatArray) -> list[tuple[float, float]]:

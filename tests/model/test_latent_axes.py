@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.latent_axes import bulk, rising_along, spread
+from model.latent_axes import bulk, leaf_order, rising_along, spread, turned
 
 
 def test_spread_is_the_standard_deviation_without_the_tail(rng: np.random.Generator) -> None:
@@ -44,3 +44,18 @@ def test_objects_are_placed_along_the_direction_in_which_a_quantity_rises() -> N
     assert np.corrcoef(found[keep], along[keep])[0, 1] > 0.999
     with pytest.raises(ValueError, match="needs 5 objects"):
         rising_along(latents, values, np.arange(400) < 3)
+
+
+def test_turned_latents_keep_distances_and_lie_in_runs(rng: np.random.Generator) -> None:
+    latents = (rng.normal(size=(4000, 3)) @ rng.normal(size=(3, 3))).astype(np.float32)
+    points = turned(latents)
+    covariance = np.cov(points.T)
+    assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 1e-9
+    np.testing.assert_allclose(
+        np.linalg.norm(points[1:] - points[0], axis=1),
+        np.linalg.norm((latents[1:] - latents[0]).astype(float), axis=1), rtol=1e-5,
+    )  # fmt: skip
+    order = leaf_order(points)
+    np.testing.assert_array_equal(np.sort(order), np.arange(4000))
+    steps = np.linalg.norm(np.diff(points[order], axis=0), axis=1)
+    assert np.median(steps) < 0.5 * np.median(np.linalg.norm(np.diff(points, axis=0), axis=1))

@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from data.arrays import FloatArray, IndexArray
+from model.latent_axes import LEAF, leaf_order, turned
 
 N_NEIGHBOUR = 10
 """Neighbours that tell an object's place."""
 N_ROUND = 50
 """Rounds of Weiszfeld's iteration: it converges by a factor of about two a round."""
 ROWS_AT_ONCE = 16_384
+AS_COMPLEX = np.array([1, 1j])
+"""Turns places of shape (..., 2) into complex numbers, whose distances are quicker."""
 
 
 def among_neighbours(places: FloatArray, distances: FloatArray) -> NDArray[np.float64]:
@@ -35,16 +38,15 @@ def among_neighbours(places: FloatArray, distances: FloatArray) -> NDArray[np.fl
     Returns:
         Shape (n_object, 2).
     """
-    places = places[:, :N_NEIGHBOUR].astype(np.float64)
+    points = places[:, :N_NEIGHBOUR].astype(np.float64) @ AS_COMPLEX
     distances = distances[:, :N_NEIGHBOUR].astype(np.float64)
     width = np.maximum(distances[:, [min(4, distances.shape[1] - 1)]], 1e-12)
     weight = np.exp(-0.5 * (distances / width) ** 2)
-    place = np.median(places, axis=1)
+    place = np.median(points.real, axis=1) + 1j * np.median(points.imag, axis=1)
     for _ in range(N_ROUND):
-        away = places - place[:, None]
-        pull = weight / np.maximum(np.hypot(away[..., 0], away[..., 1]), 1e-9)
-        place = (pull[..., None] * places).sum(axis=1) / pull.sum(axis=1, keepdims=True)
-    return place
+        pull = weight / np.maximum(np.abs(points - place[:, None]), 1e-9)
+        place = (pull * points).sum(axis=1) / pull.sum(axis=1)
+    return np.stack([place.real, place.imag], axis=1)
 
 
 def place_all(
@@ -63,12 +65,14 @@ def place_all(
     """
     places = np.empty((len(latents), 2), dtype=np.float32)
     places[sample] = sampled
-    others = np.setdiff1d(np.arange(len(latents)), sample, assume_unique=True)
-    tree = KDTree(latents[sample].astype(np.float64))
+    points = turned(latents)
+    order, is_sample = leaf_order(points), np.zeros(len(latents), dtype=bool)
+    is_sample[sample] = True
+    fitted, others = order[is_sample[order]], order[~is_sample[order]]
+    tree = KDTree(points[fitted], leafsize=LEAF)
     for start in range(0, len(others), ROWS_AT_ONCE):
         rows = others[start : start + ROWS_AT_ONCE]
-        near_by = latents[rows].astype(np.float64)
-        found: Any = tree.query(near_by, k=min(N_NEIGHBOUR, len(sample)), workers=jobs)
+        found: Any = tree.query(points[rows], k=min(N_NEIGHBOUR, len(sample)), workers=jobs)
         distances, near = (np.reshape(item, (len(rows), -1)) for item in found)
-        places[rows] = among_neighbours(sampled[near], distances)
+        places[rows] = among_neighbours(places[fitted[near]], distances)
     return places

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from data.arrays import FloatArray, IndexArray
+from model.latent_axes import leaf_order
 
 
 def spread_sample(latents: FloatArray, n_sample: int, *, seed: int) -> IndexArray:
@@ -26,7 +26,7 @@ def spread_sample(latents: FloatArray, n_sample: int, *, seed: int) -> IndexArra
     n_galaxy = len(latents)
     if n_galaxy <= n_sample:
         return np.arange(n_galaxy)
-    order = np.asarray(KDTree(latents.astype(np.float64)).indices)
+    order = leaf_order(latents.astype(np.float64))
     edges = np.linspace(0, n_galaxy, n_sample + 1).astype(np.int64)
     drawn = np.random.default_rng(seed).integers(edges[:-1], edges[1:])
     return np.sort(order[drawn])

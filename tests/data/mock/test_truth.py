@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from data.lines.broad import broad_halpha_width
 from data.lines.indices import measure
 from data.mock.survey import MockSurvey
 from data.mock.truth import BPT_CLASSES
@@ -44,6 +45,21 @@ def test_classes_are_those_of_the_ratios(catalog_and_measured):
     assert (seyfert["bpt_class"].isin(["Seyfert", "composite", "LINER"])).mean() > 0.8
     n2 = np.log10(catalog["flux_nii"] / catalog["flux_halpha"])
     assert (n2[catalog["bpt_class"] == "star-forming"] < 0.05).all()
+
+
+def test_broad_lines_are_as_wide_as_the_truth_says(catalog_and_measured):
+    catalog, _ = catalog_and_measured
+    assert (catalog["fwhm_broad"].notna() == (catalog["nucleus"] == "broad-line")).all()
+    survey = MockSurvey(n=3000, seed=5, outliers=0.0)
+    truth = survey.catalog["fwhm_broad"]
+    rows = np.flatnonzero(truth.notna() & (survey.catalog["ew_halpha"] > 60))
+    spectra = survey.read(rows)
+    wave = spectra.wave / (1 + spectra.z[:, None])
+    found = [
+        broad_halpha_width(*one)[0] for one in zip(wave, spectra.flux, spectra.ivar, strict=True)
+    ]
+    assert len(rows) > 10
+    assert np.nanmedian(found / truth.iloc[rows]) == pytest.approx(1.0, abs=0.05)
 
 
 def test_stars_have_no_truth_of_a_galaxy():

@@ -98,3 +98,5 @@ def test_a_model_that_shows_lines_as_they_are_has_their_width() -> None:
     assert found["n"] >= 6
     assert found["median"] == pytest.approx(1.0)
     assert found["without"] == 0
+    assert found["known"]["n"] == found["n"]
+    assert found["known"]["median"] == found["known"]["spectra"] == pytest.approx(1.0, abs=0.1)
