@@ -22,6 +22,7 @@ from data.arrays import FloatArray
 from data.grid import INSTRUMENTS, WaveGrid
 from data.ingest.formats import read_file
 from data.ingest.generic.assumed import NOTHING_ASSUMED, Assumed
+from data.ingest.generic.resampling import holes
 from data.ingest.raw_spectrum import OTHER, RawSpectrum
 
 AUTO = "auto"
@@ -137,7 +138,7 @@ def grid_from_data(waves: Sequence[FloatArray]) -> WaveGrid:
     }
     scale = "log" if unevenness["log"] < unevenness["linear"] else "linear"
     uniform = [_uniform(wave, scale) for wave in waves]
-    step = float(np.median([(ends[-1] - ends[0]) / (len(ends) - 1) for ends in uniform]))
+    step = float(np.median([_steps(values).mean() for values in uniform]))
     start = min(float(ends[0]) for ends in uniform)
     n_pixel = 1 + math.ceil((max(float(ends[-1]) for ends in uniform) - start) / step - 1e-3)
     if n_pixel > MOST_PIXELS:
@@ -154,8 +155,13 @@ def _uniform(wave: FloatArray, scale: str) -> FloatArray:
 
 def _unevenness(values: FloatArray) -> float:
     """Return the spread of steps over their mean."""
-    steps = np.diff(values)
+    steps = _steps(values)
     return float(np.std(steps) / np.mean(steps))
+
+
+def _steps(values: FloatArray) -> FloatArray:
+    """Return the steps of wavelengths but those that jump over pixels that are lacking."""
+    return np.delete(np.diff(values), holes(values))
 
 
 def _sample(files: Sequence[str], assumed: Assumed, most: int) -> Iterator[RawSpectrum]:

@@ -2,16 +2,21 @@
 
 A new pixel holds the mean flux density of the wavelengths that it covers: old pixels count by how
 much of it they overlap. Flux is conserved exactly and variances are propagated; a new pixel that
-any bad old pixel reaches into, or that the old ones do not fill, is bad itself.
+any bad old pixel reaches into, or that the old ones do not fill, is bad itself. Where wavelengths
+jump, pixels are lacking: a pixel is as wide there as its neighbours on the other side.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from data.arrays import BoolArray, FloatArray
+from scipy.ndimage import median_filter
+
+from data.arrays import BoolArray, FloatArray, IndexArray
 from data.grid import WaveGrid
 from data.ingest.raw_spectrum import RawSpectrum
 
@@ -19,6 +24,12 @@ COARSE = 1.5
 """Old pixels wider than so many new ones are told: their neighbours in the new grid are alike."""
 FULL = 1 - 1e-6
 """Share of a new pixel that old ones must fill."""
+HOLE, LARGE_HOLE = 1.5, 2.5
+"""Steps of wavelength so many times the usual around them jump over pixels that are not there."""
+MOST_HOLES = 0.05
+"""Share of steps; more of them below `LARGE_HOLE` are what rounded wavelengths look like."""
+AROUND = 11
+"""Steps that tell what is usual."""
 
 
 def pixel_edges(centres: FloatArray) -> FloatArray:
@@ -30,6 +41,20 @@ def pixel_edges(centres: FloatArray) -> FloatArray:
     middle = (centres[1:] + centres[:-1]) / 2
     first, last = 2 * centres[0] - middle[0], 2 * centres[-1] - middle[-1]
     return np.concatenate([[first], middle, [last]])
+
+
+def holes(wave: FloatArray) -> IndexArray:
+    """Return the pixels after which others are lacking: gaps of detectors, rows that were deleted.
+
+    Args:
+        wave: Increasing, shape (n,), n at least 2.
+    """
+    steps = np.diff(wave)
+    ratio = steps / median_filter(steps, size=AROUND, mode="nearest")
+    found = ratio > HOLE
+    if found.sum() > MOST_HOLES * len(steps):
+        found = ratio > LARGE_HOLE
+    return np.flatnonzero(found)
 
 
 def rebin(
@@ -89,7 +114,8 @@ def resampled(raw: RawSpectrum, grid: WaveGrid) -> RawSpectrum:
     variance = np.divide(1.0, raw.ivar, out=np.zeros(len(good)), where=good)
     uniform = grid.start + grid.step * (np.arange(grid.n_pixel + 1) - 0.5)
     new = 10.0**uniform if grid.scale == "log" else uniform
-    flux, spread, full = rebin(pixel_edges(raw.wave), raw.flux, variance, good, new)
+    edges, (values, variance, good), n_hole = _with_holes(raw.wave, raw.flux, variance, good)
+    flux, spread, full = rebin(edges, values, variance, good, new)
     used = full & (spread > 0)
     ratio = np.interp(raw.wave[1:], wave[1:], np.diff(wave))
     coarse = float(np.median(np.diff(raw.wave) / ratio)) > COARSE
@@ -100,5 +126,19 @@ def resampled(raw: RawSpectrum, grid: WaveGrid) -> RawSpectrum:
         flux=flux,
         ivar=np.divide(1.0, spread, out=np.zeros(len(spread)), where=used),
         masked=~used,
-        remarks=raw.remarks + (("coarser than the grid: neighbouring pixels are alike",) * coarse),
+        remarks=raw.remarks
+        + ("coarser than the grid: neighbouring pixels are alike",) * coarse
+        + ("pixels are lacking between others: left out there",) * (n_hole > 0),
     )
+
+
+def _with_holes(
+    wave: FloatArray, *arrays: NDArray[Any]
+) -> tuple[FloatArray, list[NDArray[Any]], int]:
+    """Return edges of pixels, and arrays, with a pixel of value 0 in each hole; how many holes."""
+    edges, steps = pixel_edges(wave), np.diff(wave)
+    before = holes(wave)
+    half = median_filter(steps, size=AROUND, mode="nearest")[before] / 2
+    edges[before + 1] = wave[before + 1] - half
+    edges = np.insert(edges, before + 1, wave[before] + half)
+    return edges, [np.insert(values, before + 1, 0) for values in arrays], len(before)

@@ -1,8 +1,9 @@
 """Which grid spectra of other instruments get: that of most files."""
 
+import numpy as np
 import pytest
 
-from data.ingest.grids import N_LOOKED_INTO, most_frequent
+from data.ingest.grids import N_LOOKED_INTO, grid_from_data, most_frequent
 from data.ingest.raw_spectrum import OTHER
 
 
@@ -23,3 +24,10 @@ def test_no_more_files_are_read_than_a_majority_takes():
 )
 def test_other_instruments_count_for_nothing(instruments, expected):
     assert most_frequent(instruments) == expected
+
+
+def test_a_gap_does_not_widen_the_steps():
+    wave = np.arange(4000.0, 7000.0, 2.0)
+    grid = grid_from_data([wave[(wave < 5000) | (wave > 5500)]] * 3)
+    assert grid.step == pytest.approx(2.0)
+    assert grid.n_pixel == len(wave)

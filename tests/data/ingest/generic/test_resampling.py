@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.grid import INSTRUMENTS, linear_grid
-from data.ingest.generic.resampling import pixel_edges, rebin, resampled
+from data.ingest.generic.resampling import holes, pixel_edges, rebin, resampled
 from data.ingest.raw_spectrum import OTHER, RawSpectrum
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -118,3 +118,33 @@ def test_a_spectrum_beside_the_grid_is_told():
     wave = np.arange(12000.0, 13000.0)
     with pytest.raises(ValueError, match="outside coverage: 12000-12999 A"):
         resampled(spectrum(wave, np.ones(1000)), INSTRUMENTS["boss"])
+
+
+def test_pixels_that_are_lacking_stay_empty():
+    wave = np.arange(4000.0, 4400.0, 2.0)
+    kept = ~((wave >= 4100) & (wave < 4200)) & (wave != 4300)
+    raw = RawSpectrum(
+        instrument=OTHER, pixel=np.zeros(0, np.int64), wave=wave[kept], flux=wave[kept],
+        ivar=np.ones(kept.sum()), masked=np.zeros(kept.sum(), bool), facts={},
+    )  # fmt: skip
+    grid = linear_grid(4000.0, 4398.0, 399)
+    put = resampled(raw, grid)
+    empty = ((grid.wave > 4099) & (grid.wave < 4199)) | (np.abs(grid.wave - 4300) < 0.9)
+    assert (put.ivar[empty] == 0).all()
+    assert (put.ivar[(grid.wave > 4001) & (grid.wave < 4098)] > 0).all()
+    assert (put.ivar[(grid.wave > 4201) & (grid.wave < 4298)] > 0).all()
+    assert any("lacking" in line for line in put.remarks)
+
+
+@pytest.mark.parametrize(
+    "wave",
+    [
+        np.concatenate([np.arange(4000.0, 4500.0, 1.0), np.arange(4501.0, 6000.0, 3.0)]),
+        np.round(np.arange(4000.0, 4500.0, 0.15), 1),
+        np.round(10 ** np.arange(3.6, 3.9, 1e-4)),
+        np.geomspace(1000.0, 10000.0, 50),
+    ],
+    ids=["two steps", "tenths", "whole numbers", "coarse"],
+)
+def test_unequal_steps_are_no_holes(wave):
+    assert holes(np.unique(wave)).size == 0
