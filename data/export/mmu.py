@@ -77,7 +77,9 @@ def _write_file(
 
 
 def _plain(column: Any) -> NDArray[Any]:  # noqa: ANN401 - a column of pandas
-    """Return a column as HDF5 takes it: text as bytes."""
+    """Return a column as HDF5 takes it: text as bytes, integers with -1 where they are missing."""
+    if column.dtype.kind in "iu" and column.hasnans:
+        return column.fillna(-1).to_numpy(column.dtype.numpy_dtype)
     if column.dtype.kind in "fiub":
         return column.to_numpy()
     return np.array([str(value).encode() for value in column.fillna("")], dtype="S")

@@ -13,9 +13,17 @@ EXACT = 2.0**53
 """Floating-point numbers from here on have lost digits: they identify nothing."""
 
 
+def decoded(value: bytes) -> str:
+    """Return bytes as text: UTF-8, or Latin-1 where they are none."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
 def plain_text(value: Any) -> str:  # noqa: ANN401 - whatever a table cell holds
     """Return a table cell as one line of printable text; markup stays text."""
-    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    text = decoded(value) if isinstance(value, bytes) else str(value)
     if not text.isprintable():
         text = "".join(c if c.isprintable() else " " for c in text)
     return text.strip()

@@ -6,7 +6,7 @@ import math
 import os
 import platform
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from data.ingest.batch import FileContents, Rejection, open_catalog
 from data.ingest.catalog.external_catalog import Catalog
 from data.ingest.config import IngestConfig
 from data.ingest.criteria import Criteria
-from data.ingest.duplicates import best_of_object, repeat_reasons
+from data.ingest.duplicates import best_of_object, repeat_reasons, tell_apart
 from data.ingest.file_list import FileList, batches, find_files
 from data.ingest.grids import choose_grids
 from data.ingest.parallel import read_batches
@@ -163,9 +163,19 @@ def _append(writer: SurveyWriter, contents: FileContents) -> None:
             np.array([spectra[place] for place in these], np.float32)
             for spectra in (contents.flux, contents.ivar)
         )
-        rows = pd.DataFrame([contents.rows[place] for place in these])
+        rows = _frame([contents.rows[place] for place in these])
         blocks.append(Block(name, rows, flux, ivar))
     writer.append_blocks(blocks, note=note_of(contents))
+
+
+def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as a table in which integers stay integers where some are missing."""
+    frame = pd.DataFrame(list(rows))
+    for name in frame.columns[frame.isna().any()]:
+        values = [row.get(name) for row in rows]
+        if all(value is None or isinstance(value, int) for value in values):
+            frame[name] = pd.array(values, dtype="Int64")
+    return frame
 
 
 def _finish(writer: SurveyWriter, catalog: Catalog | None, *, prefer: str) -> list[Rejection]:
@@ -173,6 +183,11 @@ def _finish(writer: SurveyWriter, catalog: Catalog | None, *, prefer: str) -> li
     rows = writer.catalog()
     if catalog is not None:
         rows = _join(rows, catalog, prefer=prefer)
+    if changed := tell_apart(rows):
+        say(
+            f"WARNING: {changed} objects are named as others are, after their files or by a count: "
+            "their folders or files are put before their names"
+        )
     best = best_of_object(rows)
     writer.compact(rows, best == np.arange(len(rows)))
     files, ids = (rows[name].to_numpy() for name in ("file", "object_id"))
@@ -183,7 +198,7 @@ def _finish(writer: SurveyWriter, catalog: Catalog | None, *, prefer: str) -> li
 def _join(rows: pd.DataFrame, catalog: Catalog, *, prefer: str) -> pd.DataFrame:
     """Return the rows with what the catalogue adds; report how they fit together."""
     matches = rows.pop("catalog_row").to_numpy(np.int64)
-    for line in catalog.coverage(matches):
+    for line in catalog.coverage(matches, rows["file"].tolist()):
         say(line)
     for name, quantity in (("z_differs", "redshift"), ("class_differs", "class")):
         differs = rows.pop(name).to_numpy(bool)

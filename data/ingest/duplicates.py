@@ -2,11 +2,68 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from data.arrays import FloatArray, IndexArray
+from data.ingest.generic.own_grid import object_name
 from data.sky import SAME_OBJECT, object_groups, separations
+
+COUNT = 8
+"""A number of fewer digits counts the objects of one file, and identifies none beyond it."""
+
+
+def tell_apart(catalog: pd.DataFrame) -> int:
+    """Put the folder, or the file, before identifiers that several objects share.
+
+    `spectrum` is what the files of many folders are called, and 1 what the first row of many tables
+    is. Those of one redshift, S/N and norm are copies of one spectrum and left as they are.
+
+    Args:
+        catalog: Has `object_id`, `file`, `z`, `snr` and `norm`; its identifiers are changed.
+
+    Returns:
+        How many were changed.
+    """
+    ids, files = (catalog[name].to_numpy(dtype=object) for name in ("object_id", "file"))
+    shared = np.flatnonzero(catalog["object_id"].duplicated(keep=False))
+    own = np.array([row for row in shared if _is_local(ids[row], files[row])], dtype=np.int64)
+    changed = 0
+    for places in catalog.iloc[own].groupby("object_id", sort=False).indices.values():
+        rows = own[places]
+        same = catalog.iloc[rows][["z", "snr", "norm"]].drop_duplicates()
+        if len(same) == 1 or len({*files[rows]}) == 1:
+            continue
+        ids[rows] = _with_folders(ids[rows], files[rows])
+        changed += len(rows)
+    catalog["object_id"] = ids
+    return changed
+
+
+def _is_local(object_id: str, file: str) -> bool:
+    """Return whether an identifier is the file's name, or a number that counts."""
+    name = object_name(Path(file))
+    return object_id == name or (object_id.isdigit() and len(object_id) < COUNT)
+
+
+def _with_folders(ids: NDArray[Any], files: NDArray[Any]) -> list[str]:
+    """Return identifiers with as much of their files' paths before them as tells these apart."""
+    parts = []
+    for object_id, file in zip(ids, files, strict=True):
+        name = object_name(Path(file))
+        folders = os.path.dirname(os.path.abspath(file)).split(os.sep)
+        parts.append((folders if object_id == name else [*folders, name], object_id))
+    longest = max(len(path) for path, _ in parts)
+    for depth in range(1, longest + 1):
+        found = {"/".join(path[-depth:]) for path, _ in parts}
+        if len(found) == len({*files}):
+            break
+    return ["/".join([*path[-depth:], object_id]).lstrip("/") for path, object_id in parts]
 
 
 def best_of_object(catalog: pd.DataFrame) -> IndexArray:

@@ -12,6 +12,8 @@ PACKED = ("", ".gz", ".fz")
 """How names of compressed files go on."""
 OTHER_SUFFIXES = (".csv", ".ecsv", ".vot", ".votable", ".parquet", ".pq", ".hdf5", ".h5")
 """How names of spectra in text and of records end."""
+SEEN_ONLY_BY_NAME = (".txt", ".dat")
+"""How names of files end that are spectra or notes: in folders they are left out, and told."""
 SUFFIXES = tuple(end + packed for end in (".fits", ".fit") for packed in PACKED) + OTHER_SUFFIXES
 """How names of spectrum files end."""
 COMPANIONS = ("redrock-", "zbest-")
@@ -35,11 +37,13 @@ class FileList:
     Attributes:
         files: Paths in order, each file once.
         n_repeat: How many times a file that is in the list already was found again.
+        n_text: Files in folders that may be spectra by their names, or anything else.
         unreadable: Path -> reason, of folders and links that could not be followed.
     """
 
     files: list[str] = field(default_factory=list)
     n_repeat: int = 0
+    n_text: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
@@ -79,7 +83,7 @@ def find_files(paths: Sequence[Path], *, leave_out: Path | None = None) -> FileL
         reasons = "".join(f"\n  {name}: {reason}" for name, reason in found.unreadable.items())
         raise ValueError(
             f"no spectrum files in {', '.join(map(str, paths))}; "
-            f"their names must end in {', '.join(SUFFIXES)}{reasons}"
+            f"their names must end in {', '.join(SUFFIXES)}, or be given one by one{reasons}"
         )
     return found
 
@@ -176,3 +180,4 @@ def _walk(folder: Path, found: FileList) -> Iterator[str]:
         for name in sorted(names):
             if name.lower().endswith(SUFFIXES) and not name.startswith(_NOT_READ_ALONE):
                 yield os.path.join(top, name)
+            found.n_text += name.lower().endswith(SEEN_ONLY_BY_NAME)

@@ -9,7 +9,7 @@ from data.ingest.fits.file import FitsFile, Unit
 from data.ingest.generic.assumed import NOTHING_ASSUMED, Assumed
 from data.ingest.pixel_mask import DEFAULT_POLICY, MaskPolicy
 from data.ingest.raw_spectrum import RawSpectrum
-from data.ingest.sdss import read_sdss
+from data.ingest.sdss import is_sdss, read_sdss
 from data.ingest.spplate import is_spplate, read_spplate
 from data.ingest.spspec import is_spspec, read_spspec
 
@@ -53,8 +53,7 @@ def read_file(
             yield from read_spplate(path, file, primary, policy)
             return
         table = file.next_unit()
-        columns = table.header.columns.keys() if table else set()
-        if table and ("loglam" in columns or {"flux", "ivar", "and_mask"} <= columns):
+        if table and is_sdss(file, table, air=assumed.air):
             yield read_sdss(path, file, primary.header, table, policy)
             return
         file.require(primary)

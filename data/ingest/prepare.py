@@ -19,7 +19,7 @@ from data.grid import NORM_RANGE, WaveGrid
 from data.lines import sky as sky_lines
 
 MIN_IVAR = 1e-6
-"""Inverse variances up to this, (1e-17 erg/s/cm2/A)^-2, mean no measurement."""
+"""Inverse variances up to this part of the spectrum's middle one mean no measurement."""
 MIN_PIXELS = 10
 """Fewer good pixels are no spectrum."""
 MIN_NORM_SHARE = 0.1
@@ -136,7 +136,9 @@ def _onto_grid(
 def _weigh(values: NDArray[Any], weights: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Zero the flux that is not finite, and the weight of what is no measurement."""
     finite = np.isfinite(values)
-    good = finite & np.isfinite(weights) & (weights > MIN_IVAR)
+    good = finite & np.isfinite(weights) & (weights > 0)
+    if good.any():
+        good &= weights > MIN_IVAR * _median(weights[good])
     return np.where(finite, values, 0.0), np.where(good, weights, 0.0)
 
 

@@ -27,6 +27,11 @@ def report_counts(rejected: Sequence[Rejection], *, n_accepted: int, found: File
         lines.append(f"{count:>9} rejected, {kind} (e.g. {where}{': ' if detail else ''}{detail})")
     if found.n_repeat:
         lines.append(f"{found.n_repeat:>9} paths given more than once were read once")
+    if found.n_text:
+        lines.append(
+            f"{found.n_text:>9} files .txt or .dat in folders not read: if they are spectra, give "
+            "their names (FOLDER/*.txt)"
+        )
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -17,7 +17,7 @@ from data.ingest.damage import contradiction, in_survey_unit, unit_problem
 from data.ingest.fits.file import FitsFile, Unit
 from data.ingest.fits.header import Header
 from data.ingest.pixel_mask import MaskPolicy
-from data.ingest.raw_spectrum import NO_MASK, RawSpectrum, lattice
+from data.ingest.raw_spectrum import LATTICE_TOLERANCE, NO_MASK, RawSpectrum, lattice
 
 COLUMNS = ("flux", "loglam", "ivar", "and_mask")
 FACTS = (
@@ -109,6 +109,32 @@ def read_sdss(
         + (() if known.keys() & {*PURPOSES} else (NO_PURPOSE,)),
         stated_snr=number(known.get("sn_median_all")),
     )
+
+
+def is_sdss(file: FitsFile, table: Unit, *, air: bool) -> bool:
+    """Return whether a table holds a spectrum as the survey writes it: in its units, on its grid.
+
+    Without a column of the pipeline that is looked at: others name their columns alike.
+
+    Args:
+        file: The file, opened.
+        table: Its first table.
+        air: Whether the user says that wavelengths are in air.
+    """
+    columns, cards = table.header.columns, table.header.cards
+    if PIPELINE & columns.keys():
+        return "loglam" in columns or {"flux", "ivar", "and_mask"} <= columns.keys()
+    if not {"loglam", "flux", "ivar"} <= columns.keys():
+        return {"loglam", "model"} <= columns.keys()
+    unit = cards.get(f"TUNIT{columns['flux']}", "")
+    if air or cards.get("AIRORVAC", "").lower().startswith("air") or (
+        unit and not in_survey_unit(unit)
+    ):  # fmt: skip
+        return False
+    steps = np.diff(file.read(table, ["loglam"])["loglam"], axis=0) / INSTRUMENTS["sdss"].step
+    whole = np.rint(steps)
+    even = np.abs(steps - whole).max(initial=0) < LATTICE_TOLERANCE
+    return bool(even and (whole >= 1).all() and steps.size and np.median(whole) == 1)
 
 
 def check_header(primary: Header) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +62,7 @@ class Catalog:
         self._values = {"z": self._numbers("z")}
         self._kinds = self._words("class")
         self._ids: dict[str, int] = {}
+        self._plain_ids: dict[str, int] = {}
         self._files: dict[str, int] = {}
         if match == "radec":
             self._tree, self._tree_rows = self._index_positions()
@@ -75,7 +76,8 @@ class Catalog:
     def find(self, *, object_id: str, ra: float, dec: float, file: str = "") -> int:
         """Return the row of an object, by identifier, file or nearest position; -1 if none."""
         if self.match == "id":
-            row = self._ids.get(_plain_id(object_id), -1)
+            row = self._ids.get(object_id.strip(), -1)
+            row = row if row >= 0 else self._plain_ids.get(_plain_id(object_id), -1)
             return row if row >= 0 or not self._files else self._find_file(file)
         position = np.array([ra]), np.array([dec])
         if not known_positions(*position)[0]:
@@ -107,15 +109,18 @@ class Catalog:
         """Return the table's rows for objects in order; missing values where row is -1."""
         return self.table.reindex(pd.Index(np.where(rows < 0, -1, rows))).reset_index(drop=True)
 
-    def coverage(self, rows: IndexArray) -> list[str]:
+    def coverage(self, rows: IndexArray, files: Sequence[str]) -> list[str]:
         """Return what there is to say of how many objects were found, one line each.
 
         Args:
             rows: Row of each object, -1 where none was found.
+            files: File of each object.
 
         Raises:
-            ValueError: None was found: this is the wrong table, or the wrong `match`.
+            ValueError: None was found: this is the wrong table, or the wrong `match`. Or one name
+                of a file stands for several files.
         """
+        self._check_names(rows, files)
         n_found, n_used = int((rows >= 0).sum()), len(np.unique(rows[rows >= 0]))
         told = [
             f"catalogue: {n_found} of {len(rows)} objects found in it, "
@@ -130,6 +135,23 @@ class Catalog:
                 f"WARNING: the catalogue has fewer than half of the objects; {self._hint()}"
             )
         return told
+
+    def _check_names(self, rows: IndexArray, files: Sequence[str]) -> None:
+        """Refuse a file's name, found in no other way, that several files have.
+
+        Raises:
+            ValueError: There is one.
+        """
+        by_name: dict[int, str] = {}
+        for row, file in zip(rows.tolist(), files, strict=True):
+            name = os.path.basename(file)
+            if row >= 0 and self._files.get(name) == row and (
+                os.path.realpath(file) not in self._files
+            ) and by_name.setdefault(row, file) != file:  # fmt: skip
+                raise ValueError(
+                    f"--catalog {self._path} names {name} without its folder, and both "
+                    f"{by_name[row]} and {file} are called so; give paths from the table's folder"
+                )
 
     def _hint(self) -> str:
         if self.match == "radec":
@@ -148,33 +170,43 @@ class Catalog:
             raise ValueError(
                 f"{self._path} must have a column object_id, or targetid, or plate, mjd and "
                 "fiberid, or path to match by id; it has "
-                f"{', '.join(map(str, self.table.columns[:12]))}; try --match radec"
+                f"{', '.join(map(str, self.table.columns[:12]))}; say which it is by "
+                "--column object_id=NAME, or try --match radec"
             )
         n_repeat = 0
         for names in known:
             words = [self._key_words(name) for name in names]
             for row, parts in enumerate(zip(*words, strict=True)):
                 if all(parts):
-                    key = _plain_id("-".join(parts))
-                    n_repeat += self._ids.setdefault(key, row) != row
+                    key = "-".join(parts).strip()
+                    first = self._ids.setdefault(key, row)
+                    n_repeat += first != row
+                    plain = self._plain_ids.setdefault(_plain_id(key), first)
+                    if plain != first:  # 007 and 7: only as they are written
+                        self._plain_ids[_plain_id(key)] = -1
         if n_repeat:
             self.told.append(f"{n_repeat} rows repeat an identifier; the first of each is used")
 
     def _index_files(self) -> None:
-        """Index the files: by their paths, seen from the list's folder, and by their names."""
-        names: dict[str, int] = {}
+        """Index the files: by their paths, seen from the list's folder, and by ends of these.
+
+        A name alone tells a file that lies elsewhere, a path does with the folder it ends in.
+        """
+        ends: dict[str, int] = {}
         for row, path in enumerate(self.table["path"]):
             if pd.isna(path) or not str(path).strip():
                 continue
             place = os.path.join(self._path.parent, str(path).strip())
             self._files.setdefault(os.path.realpath(place), row)
-            name = os.path.basename(place)
-            names[name] = -1 if name in names else row
-        self._files |= {name: row for name, row in names.items() if row >= 0}
+            end = (
+                os.path.basename(place) if os.path.dirname(str(path).strip()) == "" else _end(place)
+            )
+            ends[end] = -1 if end in ends else row
+        self._files |= {end: row for end, row in ends.items() if row >= 0}
 
     def _find_file(self, file: str) -> int:
-        row = self._files.get(os.path.realpath(file), -1)
-        return row if row >= 0 else self._files.get(os.path.basename(file), -1)
+        ways = (os.path.realpath(file), _end(os.path.abspath(file)), os.path.basename(file))
+        return next((self._files[way] for way in ways if way in self._files), -1)
 
     def _key_words(self, name: str) -> list[str]:
         """Return a key column as text, to the last digit; empty where missing.
@@ -228,6 +260,11 @@ def _plain(table: pd.DataFrame) -> pd.DataFrame:
         else:
             columns[name] = [None if pd.isna(cell) else plain_text(cell) for cell in column]
     return pd.DataFrame(columns, index=table.index)
+
+
+def _end(path: str) -> str:
+    """Return a file's name and its folder's."""
+    return os.path.join(os.path.basename(os.path.dirname(path)), os.path.basename(path))
 
 
 def _plain_id(text: str) -> str:

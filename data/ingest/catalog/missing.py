@@ -12,7 +12,9 @@ from data.arrays import BoolArray, FloatArray
 SENTINELS = (-99.0, -99.9, -99.99, -999.0, -999.9, -9999.0, -99999.0)
 """What tables write where they have no value, if it stands apart from all other values."""
 HUGE = 1e20
-"""Numbers from here on are no measurement of a galaxy in any unit tables use."""
+"""Numbers from here on stand for none, if they stand apart from all others."""
+LARGE_UNIT, FEW = 1e14, 0.1
+"""Where fewer than this share of the numbers are smaller, the unit is one of such numbers."""
 APART = 3.0
 """A sentinel is so many times as low as the lowest other value, or lower."""
 
@@ -20,11 +22,15 @@ APART = 3.0
 def no_value(values: FloatArray) -> BoolArray:
     """Return which numbers stand for a missing one, shape (n,).
 
-    Those of `HUGE` size, and the sentinels (-99, -9999 ...) below which nothing lies and that stand
-    apart from all others: -99 is no mass, but a velocity among others.
+    Those of `HUGE` size, unless many are (luminosities in erg/s), and the sentinels (-99,
+    -9999 ...) below which nothing lies and that stand apart from all others: -99 is no mass, but a
+    velocity among others.
     """
     finite = np.isfinite(values)
     wrong = finite & (np.abs(values) >= HUGE)
+    sizes = np.abs(values[finite & (values != 0) & ~np.isin(values, SENTINELS)])
+    if np.unique(sizes).size > 1 and (sizes < LARGE_UNIT).mean() < FEW:
+        wrong[:] = False
     for sentinel in sorted(SENTINELS):
         hit = np.isclose(values, sentinel, rtol=1e-6) & ~wrong
         others = values[finite & ~wrong & ~hit]

@@ -34,7 +34,7 @@ QUANTITIES = {
             "ra", "raj2000", "raicrs", "targetra", "plugra", "radeg", "meanfiberra", "alphaj2000",
             "rightascension",
         ),
-        low=0, high=360,
+        low=-180, high=360,
     ),
     "dec": Quantity(
         names=(
@@ -44,7 +44,10 @@ QUANTITIES = {
         low=-90, high=90,
     ),
     "z": Quantity(
-        names=("z", "redshift", "zspec", "zhp", "zbest", "zsp", "zhelio", "zredrock"),
+        names=(
+            "z", "redshift", "zspec", "zhp", "zbest", "zsp", "zhelio", "zredrock", "specz",
+            "zspectro", "zcmb",
+        ),
         low=-0.02, high=12,
     ),
     "z_err": Quantity(

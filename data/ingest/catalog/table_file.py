@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data.ingest.cells import decoded
+
 TEXT = (".csv", ".txt", ".dat", ".tsv", ".tbl")
 """How names of text tables end, with or without `.gz` after it."""
 PARQUET = (".parquet", ".pq")
@@ -208,5 +210,5 @@ def _to_frame(table: Any) -> pd.DataFrame:  # noqa: ANN401 - a Table
 
 def _text(cell: Any) -> Any:  # noqa: ANN401 - whatever a table cell holds
     if isinstance(cell, bytes):
-        return cell.decode("latin-1").strip()
+        return decoded(cell).strip()
     return None if cell is None or cell is np.ma.masked else cell

@@ -32,11 +32,13 @@ class Assumed:
     )
 
     def __post_init__(self) -> None:
-        """Refuse a unit of nothing that an axis can be.
+        """Refuse a unit of nothing that an axis can be, and no signal.
 
         Raises:
-            ValueError: `wave_unit` is such a unit.
+            ValueError: `wave_unit` is such a unit, or `assumed_snr` is not positive.
         """
+        if self.assumed_snr <= 0:
+            raise ValueError(f"--assumed-snr must be positive, got {self.assumed_snr:g}")
         if self.wave_unit:
             from data.ingest.generic.units import check_axis_unit  # imports astropy
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from data.ingest.cells import PLACEHOLDERS, number, plain_text, positive
 
-REDSHIFTS, REDSHIFT_ERRORS = ("Z", "REDSHIFT", "ZBEST", "Z_BEST"), (
-    "Z_ERR", "ZERR", "Z_ERROR", "REDSHIFT_ERR",
-)  # fmt: skip
+REDSHIFTS, REDSHIFT_ERRORS = (
+    "Z", "REDSHIFT", "ZBEST", "Z_BEST", "Z_SPEC", "ZSPEC", "SPEC_Z", "SPECZ", "ZHELIO", "Z_HELIO",
+), ("Z_ERR", "ZERR", "Z_ERROR", "REDSHIFT_ERR")  # fmt: skip
 CLASSES = ("CLASS", "SPECTYPE", "OBJCLASS")
 PLACES = (("SRCRA", "SRCDEC"), ("RA_OBJ", "DEC_OBJ"), ("RA", "DEC"), ("RA_TARG", "DEC_TARG"),
           ("TARG_RA", "TARG_DEC"), ("ALPHA", "DELTA"))  # fmt: skip
 """Keywords of the target's position; others tell where the telescope pointed."""
+_SEPARATOR = re.compile(r"[\s:hdms°'\"]+")
+"""What stands between the parts of a sexagesimal text."""
 
 
 def header_facts(cards: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -46,7 +49,8 @@ def _position(cards: Mapping[str, Any]) -> tuple[float, float]:
     for words in PLACES:
         if any("elescope" in str(cards.get(f"{word} comment", "")) for word in words):
             continue
-        hours = ":" in str(cards.get(words[0], ""))
+        text = str(cards.get(words[0], "")).strip()
+        hours = bool(_SEPARATOR.search(text)) and not re.search("[d°]", text)
         ra, dec = (_degrees(cards.get(word)) for word in words)
         ra *= 15 if hours else 1
         if -180 <= ra <= 360 and -90 <= dec <= 90:
@@ -56,7 +60,9 @@ def _position(cards: Mapping[str, Any]) -> tuple[float, float]:
 
 def _degrees(value: Any) -> float:  # noqa: ANN401 - whatever a header holds
     """Return a number, or the value of a sexagesimal text, in its own unit."""
-    parts = str(value).strip().split(":")
+    parts = [part for part in _SEPARATOR.split(str(value).strip()) if part]
+    if not parts:
+        return math.nan
     numbers = [number(part) for part in parts]
     size = sum(abs(part) / 60**place for place, part in enumerate(numbers))
     return -size if parts[0].startswith("-") else size

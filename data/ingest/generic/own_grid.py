@@ -174,10 +174,16 @@ def _variance(recorded: Recorded, assumed_snr: float) -> tuple[FloatArray, str]:
 
 
 def _left_out(recorded: Recorded, policy: MaskPolicy) -> BoolArray:
-    """Return which pixels the mask leaves out; bits of unknown meaning count unless none do."""
+    """Return which pixels the mask leaves out; bits of unknown meaning count unless none do.
+
+    Raises:
+        ValueError: The mask is text.
+    """
     mask = recorded.mask
     if mask is None or not (policy.sdss or policy.desi):
         return np.zeros(len(recorded.flux), bool)
+    if mask.dtype.kind not in "biuf":
+        raise ValueError(f"bad type: the mask must hold numbers or truth values, got {mask[0]!r}")
     whole = mask.dtype.kind in "biu"
     if recorded.sdss_mask and whole:
         return policy.masked(mask)

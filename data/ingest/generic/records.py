@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.grid import INSTRUMENTS
-from data.ingest.cells import plain_text, whole_number
+from data.ingest.cells import decoded, plain_text, whole_number
 from data.ingest.generic.own_grid import Recorded
 from data.ingest.generic.spectrum_table import spectrum_of_columns
 from data.ingest.generic.units import FLUX_UNIT
@@ -110,7 +110,7 @@ def _identifier(values: Mapping[str, Any]) -> tuple[str, bool]:
         if not isinstance(value, str | bytes):
             exact = whole_number(value)
             value = str(exact) if exact is not None and exact > 0 else ""  # others stand for none
-        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        text = decoded(value) if isinstance(value, bytes) else value
         text = plain_text(text.removeprefix("b'").removesuffix("'"))  # bytes printed as text
         if text and text.lower() not in ("nan", "none"):
             return text, skipped

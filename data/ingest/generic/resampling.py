@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from scipy.ndimage import median_filter
 
 from data.arrays import BoolArray, FloatArray, IndexArray

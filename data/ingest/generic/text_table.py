@@ -24,6 +24,8 @@ TEXT_FORMATS = {
     ".csv": "ascii.csv", ".ecsv": "ascii.ecsv", ".txt": "ascii", ".dat": "ascii",
     **dict.fromkeys((".vot", ".votable", ".xml"), "votable"),
 }  # fmt: skip
+TRUTH = {"": 0.0, "True": 1.0, "False": 0.0, "TRUE": 1.0, "FALSE": 0.0, "true": 1.0, "false": 0.0}
+"""Truth values as programs write them; what is missing is not true."""
 _DECIMAL_COMMA = re.compile(r"([+-]?\d+(,\d+)?([eE][+-]?\d+)?)?")
 _NAME_AND_UNIT = re.compile(r"(.*\S)\s*[\[(]\s*(.+?)\s*[\])]")
 
@@ -45,7 +47,8 @@ def text_table(path: Path) -> Iterator[Recorded]:
             more: dict[str, Any] = {}
             if kind == "ascii.csv":
                 more = {"comment": r"\s*#", "delimiter": _delimiter(path)}
-            table = Table.read(path, format=kind, **more)
+            text = kind != "votable"
+            table = Table.read(_lines(path) if text else path, format=kind, **more)
     except Exception as error:  # astropy raises many kinds
         raise ValueError(f"no table: {error}") from error
     columns = {str(name): _plain_column(table[name]) for name in table.colnames}
@@ -55,11 +58,15 @@ def text_table(path: Path) -> Iterator[Recorded]:
     yield spectrum_of_columns(columns, units, cards, object_name(path))
 
 
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a text, without the mark that Excel puts before them."""
+    return path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+
+
 def _delimiter(path: Path) -> str:
     """Return what stands between the names of a CSV file."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        lines = (line for line in file if line.strip() and not line.lstrip().startswith("#"))
-        first = next(lines, "")
+    lines = (line for line in _lines(path) if line.strip() and not line.lstrip().startswith("#"))
+    first = next(lines, "")
     return next((mark for mark in (",", ";", "\t") if mark in first), ",")
 
 
@@ -82,6 +89,8 @@ def _numbers(values: NDArray[Any]) -> FloatArray | None:
     """Return text as numbers, NaN where there is none; None if it is other text."""
     if values.dtype.kind != "U":
         return None
+    if len(values) and values[0] and {*values.tolist()} <= {*TRUTH}:
+        return np.array([TRUTH[text] for text in values.tolist()])
     try:
         return np.where(values == "", "nan", values).astype(float)
     except ValueError:

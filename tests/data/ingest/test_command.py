@@ -644,3 +644,32 @@ def test_errors_and_warnings_go_with_the_redshift_taken(tmp_path: Path):
     assert catalog["zwarning"].isna().tolist() == [True, True, False]
     assert run(*words, "--out", tmp_path / "t") == 0
     assert Survey(tmp_path / "t").catalog["z_err"].tolist() == [facts["z_err"] for facts in own]
+
+
+def test_own_files_of_one_name_and_of_any_unit_are_all_kept(tmp_path: Path, capsys):
+    wave = np.arange(4000.0, 9000.0, 2.0)
+    for number in range(3):
+        (tmp_path / f"g{number}").mkdir()
+        flux = 1e7 * (1 + number) * np.ones(len(wave))
+        pd.DataFrame({"wavelength": wave, "flux": flux, "error": np.sqrt(flux)}).to_csv(
+            tmp_path / f"g{number}" / "spectrum.csv", index=False
+        )
+    (tmp_path / "notes.txt").write_text("no spectrum")
+    table = tmp_path / "z.csv"
+    table.write_text("path,z\n" + "".join(f"g{n}/spectrum.csv,0.{n + 1}\n" for n in range(3)))
+    found = run(
+        tmp_path, "--out", tmp_path / "out", "--catalog", table, "--classes", "all",
+        "--instrument", "own",
+    )  # fmt: skip
+    assert found == 0
+    survey = Survey(tmp_path / "out")
+    assert sorted(survey.ids) == ["g0/spectrum", "g1/spectrum", "g2/spectrum"]
+    assert (survey.catalog["mask_fraction"] < 0.2).all()
+    np.testing.assert_allclose(survey.catalog.sort_values("object_id")["z"], [0.1, 0.2, 0.3])
+    assert "1 files .txt or .dat" in capsys.readouterr().out
+
+
+def test_integers_that_some_rows_lack_keep_their_digits():
+    frame = command._frame([{"targetid": 39633345008634465, "z": 0.1}, {"z": 0.2}])
+    assert frame["targetid"].tolist()[0] == 39633345008634465
+    assert frame["targetid"].isna().tolist() == [False, True]

@@ -17,6 +17,7 @@ from data.ingest.fits.file import FitsFile
 from data.ingest.formats import read_file
 from data.ingest.pixel_mask import DEFAULT_POLICY
 from data.ingest.raw_spectrum import RawSpectrum, lattice
+from data.lines.indices import air_to_vacuum
 from tests.fixtures.spectrum_files import sdss_columns, write_desi, write_sdss
 
 
@@ -385,3 +386,35 @@ def test_other_fits_files_are_told(tmp_path: Path):
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(path, overwrite=True)
     with pytest.raises(ValueError, match=r"STARS \(table of MAG, NAME\); it is like none of those"):
         list(read_file(path))
+
+
+@pytest.mark.parametrize(
+    ("unit", "cards", "step", "error"),
+    [
+        ("uJy", {}, 1e-4, "ivar"),
+        ("1e-16 erg/(s cm2 AA)", {}, 1e-4, "ivar"),
+        ("1e-17 erg/(s cm2 AA)", {"AIRORVAC": "air"}, 1e-4, "ivar"),
+        ("1e-17 erg/(s cm2 AA)", {}, 2e-4, "ivar"),
+        ("1e-17 erg/(s cm2 AA)", {}, 1e-4, "err"),
+        ("1e-17 erg/(s cm2 AA)", {}, -1e-4, "ivar"),
+    ],
+)
+def test_columns_named_as_in_sdss_are_read_as_they_say(tmp_path: Path, unit, cards, step, error):
+    loglam = 3.6 + step * np.arange(3000) if step > 0 else 3.9 + step * np.arange(3000)
+    wave = 10**loglam
+    columns = [
+        fits.Column("loglam", "D", array=loglam),
+        fits.Column("flux", "D", array=np.full(3000, 5.0), unit=unit),
+        fits.Column(error, "D", array=np.full(3000, 4.0)),
+    ]
+    table = fits.BinTableHDU.from_columns(columns)
+    table.header.update(cards)
+    path = tmp_path / "own.fits"
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(path)
+    raw = read_one(path)
+    own = raw.wave if raw.wave is not None else INSTRUMENTS[raw.instrument].wave[raw.pixel]
+    expected = np.sort(air_to_vacuum(wave) if cards else wave)
+    np.testing.assert_allclose(own, expected, rtol=1e-7)
+    factor = {"uJy": 2.99792458e-5 * 1e-6 / 1e-17 / expected**2 * 5, "1e-16 erg/(s cm2 AA)": 50.0}
+    np.testing.assert_allclose(raw.flux, factor.get(unit, 5.0), rtol=1e-6)
+    assert not raw.masked.any()

@@ -209,19 +209,19 @@ def test_right_ascension_in_hours(tmp_path):
     assert catalog(path, match="radec").find(object_id="", ra=150.0, dec=2.0) == 0
     plain = catalog(text(tmp_path / "h.csv", "ra,dec\n10.0,2.0\n"), match="radec")
     with pytest.raises(ValueError, match="may be hours"):
-        plain.coverage(np.array([-1, -1]))
+        plain.coverage(np.array([-1, -1]), ["a", "b"])
 
 
 def test_a_join_that_finds_few_says_so(tmp_path):
     found = catalog(text(tmp_path / "a.csv", "object_id,x\na,1\nb,2\nb,3\n"))
-    assert found.coverage(np.array([0, 1, 1])) == [
+    assert found.coverage(np.array([0, 1, 1]), ["a", "b", "c"]) == [
         "catalogue: 3 of 3 objects found in it, 2 of its 3 rows used"
     ]
-    assert "fewer than half" in found.coverage(np.array([0, -1, -1]))[1]
+    assert "fewer than half" in found.coverage(np.array([0, -1, -1]), ["a", "b", "c"])[1]
     with pytest.raises(
         ValueError, match="has none of the 2 objects; its identifiers look like a, b"
     ):
-        found.coverage(np.array([-1, -1]))
+        found.coverage(np.array([-1, -1]), ["a", "b"])
     assert any("1 rows repeat an identifier" in line for line in found.told)
 
 
@@ -233,6 +233,8 @@ def test_a_join_that_finds_few_says_so(tmp_path):
         ([-99, -120.0, 45.0], [False, False, False]),  # velocities
         ([-99, -98.0, 45.0], [False, False, False]),
         ([1e20, 1.0, -1e30], [True, False, True]),
+        ([1e20, 1e20], [True, True]),
+        ([3e41, 5e40, -99], [False, False, True]),  # erg/s
         ([-999, np.nan, -999], [True, False, True]),
     ],
 )
@@ -258,3 +260,28 @@ def test_real_catalogues(real_spectra):
     stars = standardise(read_table_file(folder / "kang2010.xml"))
     assert stars.source["a_v"] == "AV"
     assert "log_mass" not in stars.frame
+
+
+def test_identifiers_that_differ_in_zeros_are_two(tmp_path):
+    found = catalog(text(tmp_path / "a.csv", "object_id,z\ngal-01,0.1\ngal-1,0.2\n0266-1-07,0.3\n"))
+    names = ("gal-01", "gal-1", "gal-001", "266-1-7")
+    assert [found.find(object_id=name, ra=0, dec=0) for name in names] == [0, 1, -1, 2]
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [("g0/s.fits", [0, -1]), ("elsewhere/s.fits", [-1, -1]), ("s.fits", [0, 0])],
+)
+def test_a_path_with_a_folder_is_that_of_one_file(tmp_path, path, rows):
+    found = catalog(text(tmp_path / "a.csv", f"path,z\n{path},0.1\n"))
+    files = [f"/moved/{folder}/s.fits" for folder in ("g0", "g1")]
+    assert [found.find(object_id="x", ra=0, dec=0, file=file) for file in files] == rows
+    if rows == [0, 0]:
+        with pytest.raises(ValueError, match="without its folder"):
+            found.coverage(np.array(rows), files)
+
+
+def test_right_ascensions_may_be_negative(tmp_path):
+    path = text(tmp_path / "a.csv", "ra,dec,spec_z\n-30.5,1,0.1\n")
+    found = catalog(path, match="radec")
+    assert found.redshift(found.find(object_id="", ra=329.5, dec=1.0)) == 0.1

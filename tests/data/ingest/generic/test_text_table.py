@@ -109,3 +109,21 @@ def test_a_compressed_file_is_known_by_its_bytes(tmp_path: Path):
     (tmp_path / "spec-2.fits").write_bytes(gzip.compress(plain.read_bytes()))
     (raw,) = read_file(tmp_path / "spec-2.fits")
     np.testing.assert_array_equal(raw.flux, expected.flux)
+
+
+def test_the_mark_that_excel_puts_before_a_text_is_no_name(tmp_path: Path):
+    check(read(tmp_path / "a.csv", "\ufeffwave,flux,err\n" + lines(",")))
+
+
+@pytest.mark.parametrize("words", [("True", "False"), ("TRUE", "FALSE"), ("true", "false")])
+def test_truth_values_mask_pixels(tmp_path: Path, words):
+    body = lines(",").strip().split("\n")
+    marked = [f"{line},{words[0] if row < 5 else words[1]}" for row, line in enumerate(body)]
+    raw = read(tmp_path / "a.csv", "wave,flux,err,mask\n" + "\n".join(marked) + "\n")
+    assert raw.masked.tolist() == [True] * 5 + [False] * 296
+
+
+def test_a_mask_of_words_is_told(tmp_path: Path):
+    body = lines(",").replace("\n", ",good\n")
+    with pytest.raises(ValueError, match="got .*good"):
+        read(tmp_path / "a.csv", "wave,flux,err,mask\n" + body)
