@@ -111,7 +111,14 @@ class FetchConfig:
         """
         assert self.list is not None
         try:
-            table = pd.read_csv(self.list, dtype=str, comment="#", skipinitialspace=True)
+            table = pd.read_csv(
+                self.list,
+                sep="[,;\t]",
+                engine="python",
+                dtype=str,
+                comment="#",
+                skipinitialspace=True,
+            )
         except (ValueError, UnicodeDecodeError) as error:
             raise ValueError(f"{self.list} is no table of CSV: {error}") from error
         return table.rename(columns=lambda name: str(name).strip().lower())

@@ -58,11 +58,12 @@ def _with_folders(ids: NDArray[Any], files: NDArray[Any]) -> list[str]:
         name = object_name(Path(file))
         folders = os.path.dirname(os.path.abspath(file)).split(os.sep)
         parts.append((folders if object_id == name else [*folders, name], object_id))
-    longest = max(len(path) for path, _ in parts)
-    for depth in range(1, longest + 1):
-        found = {"/".join(path[-depth:]) for path, _ in parts}
-        if len(found) == len({*files}):
-            break
+    n_file, longest = len({*files}), max(len(path) for path, _ in parts)
+    depth = next(
+        depth
+        for depth in range(1, longest + 1)
+        if depth == longest or len({tuple(path[-depth:]) for path, _ in parts}) == n_file
+    )
     return ["/".join([*path[-depth:], object_id]).lstrip("/") for path, object_id in parts]
 
 

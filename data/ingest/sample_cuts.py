@@ -42,7 +42,10 @@ class SampleCuts:
         if self.classes and kind and kind not in self.classes:
             return f"class not wanted: {kind}"
         if not math.isfinite(z):
-            return f"no redshift: z must be finite, got {z}; --catalog can give it"
+            return (
+                f"no redshift: z must be finite, got {z}; --catalog can give it (with --column "
+                "z=NAME where its column is not found)"
+            )
         if self.classes and not kind:
             return "no class: --classes all takes such objects, --catalog can give it"
         low, high = self.z

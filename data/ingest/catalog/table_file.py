@@ -97,10 +97,19 @@ def _read_text(path: Path) -> pd.DataFrame:
         header=0 if names is None else None,
         dtype_backend="numpy_nullable",
         comment="#" if delimiter == "" else None,
+        decimal="," if delimiter == ";" and _has_commas(lines[first + 1 :]) else ".",
         skipinitialspace=True,
     )
     frame.attrs[UNITS] = {}
     return frame
+
+
+def _has_commas(lines: list[str]) -> bool:
+    """Return whether numbers of a table with semicolons have decimal commas, and none points."""
+    cells = {word for line in lines[:1000] for word in _split(line, ";")}
+    return any(re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", word) for word in cells) and not any(
+        re.fullmatch(r"[+-]?\d*\.\d+([eE][+-]?\d+)?", word) for word in cells
+    )
 
 
 def _delimiter(line: str) -> str:

@@ -61,7 +61,10 @@ class FitsFile:
                 raise ValueError("file is empty: 0 bytes")
             self._handle.seek(0)
             if self._handle.read(9) != b"SIMPLE  =":
-                raise ValueError("not a FITS file: it must begin with 'SIMPLE  ='")
+                raise ValueError(
+                    "not a FITS file: it must begin with 'SIMPLE  ='; text is known by .csv, .txt, "
+                    ".dat or .ecsv (not packed), tables by .parquet or .hdf5"
+                )
         except ValueError:
             self._handle.close()
             raise

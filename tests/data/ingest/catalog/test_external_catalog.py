@@ -285,3 +285,9 @@ def test_right_ascensions_may_be_negative(tmp_path):
     path = text(tmp_path / "a.csv", "ra,dec,spec_z\n-30.5,1,0.1\n")
     found = catalog(path, match="radec")
     assert found.redshift(found.find(object_id="", ra=329.5, dec=1.0)) == 0.1
+
+
+def test_decimal_commas_of_a_spreadsheet_are_numbers(tmp_path):
+    found = catalog(text(tmp_path / "a.csv", "object_id;z;mass\na;0,1;10,5\nb;0,25;\n"))
+    assert found.redshift(1) == 0.25
+    assert found.number("mass", 0) == 10.5
