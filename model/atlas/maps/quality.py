@@ -19,6 +19,8 @@ from data.arrays import FloatArray, IndexArray
 
 N_NEIGHBOUR = 15
 """UMAP's number of neighbours."""
+BLOCK = 2**15
+"""Objects whose distances are taken at a time: they fit into a processor's cache."""
 N_OBJECT = 500
 """Objects that are looked at."""
 
@@ -63,18 +65,18 @@ def map_quality(
         return {}
     rng = np.random.default_rng(seed)
     rows = among[rng.permutation(len(among))[:N_OBJECT]]
-    near = {name: _nearest(places, rows, k) for name, places in maps.items()}
-    beyond = {name: np.zeros(len(rows)) for name in maps}
-    kept = {name: np.zeros(len(rows)) for name in maps}
-    for place, row in enumerate(rows):
-        distance = np.square(latents - latents[row]).sum(axis=1)
-        distance[row] = np.inf
-        ordered = np.sort(np.partition(distance, k - 1)[:k])
-        for name, found in near.items():
-            own = distance[found[place]]
-            far = own[own > ordered[-1]]
-            kept[name][place] = k - len(far)
-            beyond[name][place] = sum(np.count_nonzero(distance < value) + 1 - k for value in far)
+    limit = _squared(latents, rows, _nearest(latents, rows, k)).max(axis=1)
+    own = {
+        name: _squared(latents, rows, _nearest(places, rows, k)) for name, places in maps.items()
+    }
+    far = {name: np.where(own[name] > limit[:, None], own[name], -1.0) for name in maps}
+    nearer = _count_nearer(latents, rows, np.hstack([far[name] for name in maps]))
+    ranks = dict(zip(maps, np.split(nearer, len(maps), axis=1), strict=True))
+    kept = {name: (far[name] < 0).sum(axis=1) for name in maps}
+    beyond = {
+        name: np.where(far[name] < 0, 0, ranks[name] + 1 - k).sum(axis=1).astype(float)
+        for name in maps
+    }
     scale = 2 / (k * (2 * n_galaxy - 3 * k - 1))
     return {
         name: MapQuality(
@@ -85,6 +87,40 @@ def map_quality(
         )
         for name in maps
     }
+
+
+def _squared(latents: FloatArray, rows: IndexArray, others: IndexArray) -> FloatArray:
+    """Return squared latent distances of some objects to k others each, shape (n_row, k)."""
+    total = np.zeros(others.shape, dtype=latents.dtype)
+    for column in latents.T:
+        total += np.square(column[others] - column[rows][:, None])
+    return total
+
+
+def _count_nearer(latents: FloatArray, rows: IndexArray, limits: FloatArray) -> IndexArray:
+    """Return how many others are nearer to some objects than each squared distance.
+
+    Args:
+        latents: Of all objects, shape (n_galaxy, n_latent).
+        rows: Some of them, shape (n_row,).
+        limits: Shape (n_row, n_limit).
+
+    Returns:
+        Shape (n_row, n_limit); 0 for limits below 0.
+    """
+    count, largest = np.zeros(limits.shape, dtype=np.int64), limits.max(axis=1)
+    for start in range(0, len(latents), BLOCK):
+        block = np.ascontiguousarray(latents[start : start + BLOCK].T)
+        for place, row in enumerate(rows):
+            if largest[place] < 0:
+                continue
+            total = np.zeros(block.shape[1], dtype=latents.dtype)
+            for column, centre in zip(block, latents[row], strict=True):
+                total += np.square(column - centre)
+            inside = total[total < largest[place]]
+            count[place] += (inside[:, None] < limits[place]).sum(axis=0)
+    own = limits > 0  # an object is at distance 0 of itself
+    return count - own
 
 
 def _nearest(places: FloatArray, rows: IndexArray, k: int) -> IndexArray:
