@@ -2,7 +2,9 @@
 
 Spectra of one grid lie in the arrays `wave`, `flux` and `ivar` of spectra.zarr. Where a survey has
 several grids, each has a group with these arrays, and the catalogue has the rows of one group after
-those of another, in the order of `parts` in survey.json.
+those of another, in the order of `parts` in survey.json. The spectra may lie elsewhere: survey.json
+then names an address of an object store, `"spectra": "s3://bucket/survey/spectra.zarr"`, and rows
+are read from there as they are asked for.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from data.spectra import Part, Spectra
 
 SCHEMA_VERSION = 1
 """Of a survey on one grid."""
+STORES = ("s3://", "gs://", "az://", "https://", "http://")
+"""How addresses of spectra that lie elsewhere begin; fsspec opens them."""
 SEVERAL_GRIDS = 2
 """Schema version of a survey on several."""
 
@@ -53,7 +57,8 @@ class Survey:
                 f"this program reads {SCHEMA_VERSION} and {SEVERAL_GRIDS}; ingest again"
             )
         try:
-            group = zarr.open_group(str(self.path / "spectra.zarr"), mode="r")
+            self._address = str(self.info.get("spectra", ""))
+            group = _opened(self._address or str(self.path / "spectra.zarr"))
             self._n_object = pq.read_metadata(self.path / "catalog.parquet").num_rows
             self.parts = _parts(self.info, self._n_object)
             single = len(self.parts) == 1
@@ -127,7 +132,7 @@ class Survey:
             number = self._part_number(start, max(stop - 1, start))
             first = self.parts[number].start
             local = slice(start - first, max(stop, start) - first, indices.step)
-            flux, ivar = (self._load(array, local) for array in self._arrays[number])
+            flux, ivar = self._load(number, local)
             return Spectra(
                 grid=self.parts[number].grid, flux=flux, ivar=ivar, z=self._z[indices].copy()
             )
@@ -139,7 +144,7 @@ class Survey:
         number = self._part_number(int(rows.min()), int(rows.max())) if rows.size else 0
         part = self.parts[number]
         unique, inverse = np.unique(rows - part.start, return_inverse=True)
-        flux, ivar = (self._load(array, unique)[inverse] for array in self._arrays[number])
+        flux, ivar = (values[inverse] for values in self._load(number, unique))
         return Spectra(grid=part.grid, flux=flux, ivar=ivar, z=self._z[rows])
 
     def _part_number(self, first: int, last: int) -> int:
@@ -164,7 +169,12 @@ class Survey:
                     )
 
     def _n_missing(self, array: Any) -> int:  # noqa: ANN401 - Zarr's array
-        """Return how many chunks, or shards, have no file; Zarr takes forty times as long."""
+        """Return how many chunks, or shards, have no file; Zarr takes forty times as long.
+
+        Those of an object store are missed when they are read.
+        """
+        if self._address:
+            return 0
         folder = self.path / "spectra.zarr" / array.path
         counts = [
             -(-n // step) for n, step in zip(array.shape, array.shards or array.chunks, strict=True)
@@ -172,18 +182,39 @@ class Survey:
         keys = map(array.metadata.encode_chunk_key, np.ndindex(*counts))
         return sum(not os.path.exists(f"{folder}/{key}") for key in keys)  # noqa: PTH110 - quick
 
-    def _load(self, array: Any, rows: IndexArray | slice) -> FloatArray:  # noqa: ANN401
+    def _load(self, number: int, rows: IndexArray | slice) -> tuple[FloatArray, FloatArray]:
+        """Return flux and ivar of rows of a part."""
         try:
-            return array[rows] if isinstance(rows, slice) else array.oindex[rows]
-        except (RuntimeError, ValueError) as error:
+            flux, ivar = (
+                array[rows] if isinstance(rows, slice) else array.oindex[rows]
+                for array in self._arrays[number]
+            )
+        except (RuntimeError, ValueError, OSError) as error:
             raise ValueError(
-                f"{self.path} is damaged: {array.path} of spectra.zarr can not be read ({error}); "
-                "ingest again"
+                f"{self.path} is damaged: its spectra in {self._address or 'spectra.zarr'} can not "
+                f"be read ({error}); ingest again, or see that the store answers"
             ) from error
+        if self._address and not ivar.any(axis=1).all():  # Zarr fills in what is not there
+            raise ValueError(f"{self._address} lacks spectra of {self.path}; copy it anew")
+        return flux, ivar
 
     def reference(self) -> dict[str, Any]:
         """Return JSON-ready values from which `data.source.open_source` opens it again."""
         return {"kind": "survey", "path": str(self.path.resolve())}
+
+
+def _opened(place: str) -> Any:  # noqa: ANN401 - a group of Zarr
+    """Open spectra in a folder, or at an address of an object store.
+
+    Raises:
+        ValueError: The kind of address is not known, or what opens it is not installed.
+    """
+    if "://" in place and not place.startswith(STORES):
+        raise ValueError(f"spectra must lie in a folder or at {', '.join(STORES)}, got {place}")
+    try:
+        return zarr.open_group(place, mode="r")
+    except ImportError as error:
+        raise ValueError(f"{place} needs a package: {error}") from error
 
 
 def _parts(info: dict[str, Any], n_object: int) -> tuple[Part, ...]:

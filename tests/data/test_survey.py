@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -334,3 +335,33 @@ def test_of_several_grids_the_one_that_is_left_makes_a_plain_survey(tmp_path: Pa
     check(Survey(tmp_path / "s"), 30)
     stored = sorted(path.name for path in (tmp_path / "s" / "spectra.zarr").iterdir())
     assert stored == ["flux", "ivar", "wave", "zarr.json"]
+
+
+def test_spectra_of_an_object_store_are_read_from_there(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("data.survey.STORES", ("memory://",))
+    out, address = tmp_path / "survey", "memory://bucket/spectra.zarr"
+    write(out, [300])
+    store = fsspec.filesystem("memory")
+    store.put(str(out / "spectra.zarr"), "/bucket/spectra.zarr", recursive=True)
+    shutil.rmtree(out / "spectra.zarr")
+    write_json(
+        out / "survey.json", read_json(out / "survey.json", what="survey") | {"spectra": address}
+    )
+    check(Survey(out), 300)
+    np.testing.assert_array_equal(Survey(out).read([280, 3]).flux, objects(0, 300)[1][[280, 3]])
+    lost = next(name for name in store.find("/bucket/spectra.zarr/ivar") if "zarr.json" not in name)
+    store.rm(lost)
+    with pytest.raises(ValueError, match="lacks spectra"):
+        Survey(out).read(slice(None))
+    store.rm("/bucket", recursive=True)
+    with pytest.raises(ValueError, match="not a complete survey"):
+        Survey(out)
+
+
+@pytest.mark.parametrize("address", ["file:///etc", "s4://bucket/spectra.zarr"])
+def test_addresses_of_other_kinds_are_refused(tmp_path: Path, address):
+    write(tmp_path / "survey", [3])
+    info = read_json(tmp_path / "survey" / "survey.json", what="survey")
+    write_json(tmp_path / "survey" / "survey.json", info | {"spectra": address})
+    with pytest.raises(ValueError, match="must lie in a folder"):
+        Survey(tmp_path / "survey")
