@@ -45,6 +45,8 @@ def search(config: TrainConfig, train: Callable[[TrainConfig], None]) -> None:
         raise ValueError(f"--search is for --model {', '.join(SEARCHED)}, got {config.model}")
     if (config.out / SEARCH).exists() and not config.resume:
         raise ValueError(f"{config.out} holds a search; add --resume to go on with it")
+    if (config.out / "model.json").exists() and not (config.out / SEARCH_CONFIG).exists():
+        raise ValueError(f"{config.out} holds a finished model; choose another --out")
     (config.out / SEARCH).mkdir(parents=True, exist_ok=True)
     write_json(config.out / SEARCH_CONFIG, config.to_dict())
     for number in range(config.search):

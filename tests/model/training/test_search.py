@@ -80,3 +80,16 @@ def test_trials_are_drawn_within_limits_and_the_same_again(tmp_path: Path) -> No
 def test_only_an_infovae_has_something_to_search(survey: Path, tmp_path: Path) -> None:
     assert main(["train", str(survey), "--out", str(tmp_path / "m"), "--search", "2"]) == 2
     assert not (tmp_path / "m").exists()
+
+
+def test_a_finished_model_is_not_searched_over(
+    survey: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "m"
+    assert main(["train", str(survey), "--out", str(out), *OPTIONS]) == 0
+    before = read_model_info(out)
+    for options in ((), ("--resume",)):
+        assert search(survey, out, 2, *options) == 2
+        assert "holds a finished model" in capsys.readouterr().err
+    assert read_model_info(out) == before
+    assert not (out / "search").exists()
