@@ -157,7 +157,7 @@ def our_epoch(source: Rows, n_train: int) -> None:
             valid_batches=BatchLoader(source, np.arange(n_train, len(source)), **options),
             n_step=len(train),
             limit=None,
-            facts={"config": config.to_dict(), "objects": "", "guided": False},
+            facts={"config": config.to_dict(), "objects": "", "content": "", "guided": False},
         ).train()
 
 

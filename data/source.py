@@ -5,6 +5,9 @@ What reads them is imported when one is opened, since that takes a second.
 
 from __future__ import annotations
 
+import json
+import os
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,9 @@ import pandas as pd
 
 from data.json_file import read_json
 from data.spectra import SpectrumSource
+
+_CHECKSUM = 64
+"""Last bytes of a file of spectra, with the checksum that ends each chunk."""
 
 
 def open_source(reference: dict[str, Any]) -> SpectrumSource:
@@ -34,6 +40,21 @@ def open_source(reference: dict[str, Any]) -> SpectrumSource:
     if kind == "mock":
         return _open_mock({name: value for name, value in reference.items() if name != "kind"})
     raise ValueError(f"reference kind must be 'survey', 'mock' or 'joined', got {kind!r}")
+
+
+def content_hash(reference: dict[str, Any]) -> str:
+    """Return a hash that changes with what a reference leads to, without reading all spectra.
+
+    Of a survey it is that of its catalogue, and of names, sizes and checksums of the files of its
+    spectra: a copy has the same. Other sources are what their reference says.
+    """
+    if "sources" in reference:
+        content = json.dumps([content_hash(item) for item in reference["sources"]])
+    elif reference["kind"] == "survey":
+        content = _survey_hash(Path(reference["path"]))
+    else:
+        content = json.dumps(reference, sort_keys=True)
+    return blake2b(content.encode(), digest_size=16).hexdigest()
 
 
 def open_folder(path: Path) -> tuple[pd.DataFrame, SpectrumSource]:
@@ -93,6 +114,21 @@ def atlas_reference(
         f"the survey of this atlas must be at one of {tried}, and is not; move it back, or "
         f"put its new path under source.path in {atlas / 'atlas.json'}"
     )
+
+
+def _survey_hash(survey: Path) -> str:
+    with (survey / "catalog.parquet").open("rb") as catalog:
+        digest = file_digest(catalog, "blake2b")
+    for folder, inner, names in os.walk(survey / "spectra.zarr"):
+        inner.sort()
+        for name in sorted(names):
+            path = Path(folder, name)
+            size = path.stat().st_size
+            with path.open("rb") as file:
+                file.seek(max(0, size - _CHECKSUM))
+                end = file.read()
+            digest.update(f"{path.relative_to(survey).as_posix()} {size} ".encode() + end)
+    return digest.hexdigest()
 
 
 def _open_mock(settings: dict[str, Any]) -> SpectrumSource:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +14,8 @@ from typing import Any, cast
 import pandas as pd
 
 from data.atomic import partial_folder
-from data.json_file import write_json
+from data.json_file import read_json, write_json
+from data.source import content_hash
 from data.spectra import SpectrumSource
 from model.atlas.atlas import SCHEMA_VERSION
 from model.atlas.config import AtlasConfig
@@ -29,10 +31,14 @@ MODEL_FILES = ("model.safetensors", "model.json", "history.csv", "README.md")
 def working_folder(
     out: Path, source: SpectrumSource, model_info: dict[str, Any], config: AtlasConfig
 ) -> Path:
-    """Return the folder of the stages; one left by the same job is gone on with."""
+    """Return the folder of the stages; one left by the same job is gone on with.
+
+    One left by another job, or by this one of a survey that has changed since, is removed.
+    """
     job = {
         "ids_sha256": _digest(pd.Series(source.catalog["object_id"])),
         "source": source.reference(),
+        "content": content_hash(source.reference()),
         "weights_sha256": model_info["weights_sha256"],
         "seed": config.seed,
         "flow": asdict(config.flow),
@@ -45,8 +51,12 @@ def working_folder(
     }
     folder = partial_folder(out)
     job_file = folder / "work" / "job.json"
-    if job_file.exists() and json.loads(job_file.read_text()) == json.loads(json.dumps(job)):
-        return folder
+    if job_file.exists():
+        left, asked = read_json(job_file, what="stopped atlas"), json.loads(json.dumps(job))
+        changed = [name for name in asked if left.get(name) != asked[name]]
+        if not changed:
+            return folder
+        sys.stderr.write(f"starts anew: {', '.join(_told(changed))} changed since it was stopped\n")
     if folder.exists():
         shutil.rmtree(folder)
     job_file.parent.mkdir(parents=True)
@@ -72,6 +82,15 @@ def copy_model(model: Path, target: Path, *, half: bool) -> None:
             cast("StoredModel", loaded), target, half=True,
             training=info["training"], metrics=info["metrics"],
         )  # fmt: skip
+
+
+def _told(changed: list[str]) -> list[str]:
+    """Return the names of what differs, in words."""
+    words = {
+        "ids_sha256": "the objects", "source": "the survey", "content": "what the survey holds",
+        "weights_sha256": "the model",
+    }  # fmt: skip
+    return [words.get(name, name) for name in changed]
 
 
 def _digest(ids: pd.Series) -> str:

@@ -9,6 +9,7 @@ import torch
 
 from data.grid import WaveGrid
 from data.rest_frame.preparation import PREPARATIONS, Preparation
+from data.source import content_hash
 from data.spectra import SpectrumSource
 from model.dense.autoencoder import DenseAutoencoder
 from model.dense.config import DenseConfig, preset
@@ -66,7 +67,12 @@ def train_dense(config: TrainConfig, source: SpectrumSource, splits: Splits) -> 
         valid_batches=valid,
         n_step=n_step,
         limit=limit,
-        facts={"config": config.to_dict(), "objects": digest(source, rows), "guided": False},
+        facts={
+            "config": config.to_dict(),
+            "objects": digest(source, rows),
+            "content": content_hash(source.reference()),
+            "guided": False,
+        },
     )
     best = trainer.train()
     if not accelerator.is_main_process:

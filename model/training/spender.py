@@ -13,6 +13,7 @@ from torch import Tensor
 
 from data.grid import INSTRUMENTS, WaveGrid
 from data.parts import OnePart
+from data.source import content_hash
 from data.spectra import SpectrumSource
 from model.networks.config import SpenderConfig
 from model.networks.decoder import Activation
@@ -70,6 +71,7 @@ def train_spender(config: TrainConfig, source: SpectrumSource, splits: Splits) -
         facts={
             "config": config.to_dict(),
             "objects": digest(source, splits),
+            "content": content_hash(source.reference()),
             "guided": guide is not None,
         },
     )

@@ -9,13 +9,17 @@ import fsspec
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data.atomic import partial_folder
 from data.grid import WaveGrid
+from data.joined import JoinedSource
 from data.json_file import read_json, write_json
+from data.mock.survey import MockSurvey
 from data.partial.part import CHUNK_ROWS, PartWriter
+from data.source import content_hash
 from data.spectra import SpectrumSource
 from data.survey import Survey
 from data.survey_writer import Block, SurveyWriter, finish_interrupted
@@ -365,3 +369,34 @@ def test_addresses_of_other_kinds_are_refused(tmp_path: Path, address):
     write_json(tmp_path / "survey" / "survey.json", info | {"spectra": address})
     with pytest.raises(ValueError, match="must lie in a folder"):
         Survey(tmp_path / "survey")
+
+
+def test_content_hash_is_that_of_a_copy_and_tells_changed_spectra_and_rows(tmp_path: Path):
+    survey = tmp_path / "survey"
+    write(survey, [300])
+    shutil.copytree(survey, tmp_path / "copy", copy_function=shutil.copyfile)
+
+    def told(folder: str) -> str:
+        return content_hash(Survey(tmp_path / folder).reference())
+
+    first = told("survey")
+    assert told("copy") == first
+    group = zarr.open_group(str(tmp_path / "copy" / "spectra.zarr"), mode="r+")
+    array: Any = group["flux"]
+    array[200, 3] += 1e-3
+    assert told("copy") != first
+    array[200, 3] = Survey(survey).read([200]).flux[0, 3]
+    assert told("copy") == first
+    rows = Survey(survey).catalog
+    rows.loc[7, "z"] += 0.1
+    rows.to_parquet(tmp_path / "copy" / "catalog.parquet", index=False)
+    assert told("copy") != first
+
+
+def test_content_hash_of_other_sources_is_that_of_what_they_are_made_of(tmp_path: Path):
+    write(tmp_path / "survey", [5])
+    survey = Survey(tmp_path / "survey")
+    mocks = [MockSurvey(n=3, seed=seed) for seed in (1, 2)]
+    joined = [JoinedSource([survey, mock]) for mock in mocks]
+    sources = [survey, *mocks, *joined]
+    assert len({content_hash(source.reference()) for source in sources}) == len(sources)

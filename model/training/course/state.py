@@ -29,8 +29,8 @@ class TrainingState:
         optimizer: Its optimiser.
         path: File of the checkpoint.
         facts: What the checkpoint shall say (JSON-ready): `config`, the settings; `objects`, a
-            digest of what is learnt from, and `guided`, whether there is a guide: both must be
-            those of a checkpoint gone on from.
+            digest of the ids that are learnt from, `content`, one of the survey, and `guided`,
+            whether there is a guide: these must be those of a checkpoint gone on from.
         position: Where the training is.
         best: Weights that validated best, on the CPU; empty before the first validation.
     """
@@ -75,6 +75,11 @@ class TrainingState:
             raise ValueError(
                 f"{self.path} was made from other objects than this survey holds; resume "
                 "with the same survey, or choose another --out"
+            )
+        if state.get("content", self.facts["content"]) != self.facts["content"]:
+            raise ValueError(
+                f"the spectra or the catalogue of the survey have changed since {self.path} was "
+                "written; put them back, or choose another --out"
             )
         if state.get("guided", False) != self.facts["guided"]:
             raise ValueError(

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zarr
 
 from data.survey import Survey
 from model.__main__ import main
@@ -318,6 +319,27 @@ def test_leftovers_of_another_job_are_not_used(own, monkeypatch):
     build(own / "survey", own / "spender", own / "new")
     assert Atlas(own / "new").model.kind == "spender"
     pd.testing.assert_frame_equal(Atlas(own / "new").catalog, Atlas(own / "atlas_spender").catalog)
+
+
+def test_a_stopped_atlas_starts_anew_where_the_spectra_changed(own, monkeypatch, capsys):
+    config = AtlasConfig(survey=own / "survey", model=own / "pca", out=own / "new", maps=("pca",))
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(atlas_build, "fit_flow", stop)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            make_atlas(Survey(own / "survey"), config, progress=False)
+    assert "anew" not in capsys.readouterr().err
+    monkeypatch.undo()
+    flux = zarr.open_group(str(own / "survey" / "spectra.zarr"), mode="r+")["flux"]
+    flux[:] = flux[:][::-1]
+    make_atlas(Survey(own / "survey"), config, progress=False)
+    assert "starts anew: what the survey holds changed" in capsys.readouterr().err
+    atlas = Atlas(own / "new")
+    latents = atlas.model.encode(atlas.source.read(slice(0, 120)))
+    np.testing.assert_allclose(atlas.latents, latents, rtol=1e-5, atol=1e-5)
 
 
 def test_identifiers_are_hashed_as_one_text_though_some_at_a_time(monkeypatch):

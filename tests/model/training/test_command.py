@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import zarr
 from safetensors.numpy import load_file
 
 from data.commands import from_flat_values, settings_of
@@ -367,6 +369,18 @@ def test_resuming_on_other_objects_is_refused(survey, tmp_path, capsys):
     other = write_survey(tmp_path / "other", n=80)
     assert _train(other, out, "--epochs", "1", "--resume") == 2
     assert "other objects" in capsys.readouterr().err
+
+
+def test_resuming_on_changed_spectra_is_refused(survey, tmp_path, capsys):
+    own, out = tmp_path / "survey", tmp_path / "model"
+    shutil.copytree(survey, own)
+    assert _train(own, out, "--epochs", "1") == 0
+    (out / "model.json").unlink()
+    array = zarr.open_group(str(own / "spectra.zarr"), mode="r+")["flux"]
+    array[:] = array[:][::-1]
+    assert _train(own, out, "--epochs", "1", "--resume") == 2
+    assert "spectra or the catalogue of the survey have changed" in capsys.readouterr().err
+    assert _train(survey, out, "--epochs", "1", "--resume") == 0
 
 
 def test_one_cycle_is_that_of_torch():
