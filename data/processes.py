@@ -33,6 +33,13 @@ class Awaited(Protocol[Given]):
         ...
 
 
+def n_processor() -> int:
+    """Return how many processors this process may use; where no system tells, all there are."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS or Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def start_pool(jobs: int) -> ProcessPoolExecutor:
     """Return fresh processes; not forked, since the parent runs threads."""
     return ProcessPoolExecutor(

@@ -30,6 +30,7 @@ from data.ingest.raw_spectrum import OTHER
 from data.ingest.report import grid_lines, mask_cost, report_counts, say, write_rejected
 from data.ingest.resume import Done, digest, finish_stopped, note_of, take_up
 from data.json_file import read_json
+from data.processes import n_processor
 from data.survey_writer import Block, SurveyWriter
 
 MAX_FILES, MAX_BYTES = 128, 64_000_000
@@ -142,7 +143,7 @@ def _append_all(
     work = batches(left, max_files=MAX_FILES, max_bytes=MAX_BYTES)
     n_byte = sum(os.path.getsize(name) for name in left if os.path.isfile(name))
     useful = 1 + max(len(left) // FILES_PER_PROCESS, n_byte // BYTES_PER_PROCESS)
-    jobs = config.jobs or min(len(os.sched_getaffinity(0)), len(left) or 1, useful)
+    jobs = config.jobs or min(n_processor(), len(left) or 1, useful)
     with tqdm(
         total=len(found.files), initial=len(found.files) - len(left), unit="file", disable=None
     ) as progress:

@@ -8,7 +8,6 @@ blocks however large the survey.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from tqdm import tqdm
 from data.arrays import FloatArray
 from data.atomic import replacing
 from data.memory import give_back
-from data.processes import map_in_threads
+from data.processes import map_in_threads, n_processor
 from data.source import open_source
 from data.spectra import SpectrumSource
 from model.atlas.line_columns import line_columns
@@ -130,7 +129,7 @@ def _make_all(
             yield from cluster.map_in_order(make, work)
         return
     on_gpu = str(getattr(make.model, "device", "cpu")).startswith("cuda")
-    most = min(len(os.sched_getaffinity(0)), MOST_THREADS) if jobs < 0 else jobs
+    most = min(n_processor(), MOST_THREADS) if jobs < 0 else jobs
     with one_thread():
         yield from map_in_threads(make, work, jobs=1 if on_gpu else most)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data.processes import map_in_order
+from data.processes import map_in_order, n_processor
 
 
 def _double(number):
@@ -57,3 +57,9 @@ def test_a_process_that_dies_is_told():
 def test_errors_of_the_work_are_those_of_the_caller():
     with pytest.raises(ValueError, match="number must be even, got 0"):
         list(map_in_order(_refuse, range(8), jobs=2))
+
+
+def test_processors_are_counted_where_the_system_does_not_tell_which_are_ours(monkeypatch):
+    assert 1 <= n_processor() <= (os.cpu_count() or 1)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS
+    assert n_processor() == (os.cpu_count() or 1)
