@@ -13,7 +13,7 @@ from data.arrays import FloatArray, IndexArray
 from data.parts import read_parts
 from data.spectra import SpectrumSource
 from model.interface import SpectrumModel
-from model.tracks.stack import Stack, rest_frame, stack_rest
+from model.tracks.stack import Stack, noise_behind, rest_frame, stack_rest
 
 QUANTILES = (0.16, 0.5, 0.84)
 """Of the spread of a group: its median and the middle 68 %."""
@@ -23,6 +23,8 @@ LEAST_PIXELS = 5
 """Pixels of a window that a spectrum must show to be divided by its median there."""
 MEDIAN_ERROR = np.sqrt(np.pi / 2)
 """Standard error of the median of normal values over that of their mean."""
+FEW = 10
+"""Objects below which their middle 68 % tells their spread too small."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +46,16 @@ class Population:
 
     @property
     def median_error(self) -> FloatArray:
-        """Standard error of the median, from the middle 68 % as of normal values; (n_rest,)."""
+        """Standard error of the median, from the middle 68 % as of normal values; (n_rest,).
+
+        Of one object it is that of its noise, of few not less than their scatter says.
+        """
         low, _middle, high = self.quantiles
         with np.errstate(divide="ignore", invalid="ignore"):
-            return MEDIAN_ERROR * (high - low) / 2 / np.sqrt(self.stack.count)
+            error = MEDIAN_ERROR * (high - low) / 2 / np.sqrt(self.stack.count)
+        alone, few = self.stack.count == 1, self.stack.count < FEW
+        least = np.where(alone, 1.0, MEDIAN_ERROR) * self.stack.error
+        return np.where(few, np.fmax(error, least), error)
 
 
 def read_populations(
@@ -71,7 +79,8 @@ def read_populations(
         window: Divide each spectrum by its median flux between these rest-frame wavelengths,
             Angstrom; None leaves them as they are stored.
         norms: What to multiply each row of the source by, shape (n_object,): the `norm` of the
-            catalogue gives physical flux.
+            catalogue gives physical flux. Weights stay those of normalised flux, or the faintest
+            would decide.
 
     Raises:
         ValueError: A group is empty, or no object of it shows the window.
@@ -89,11 +98,13 @@ def read_populations(
     weight = torch.empty_like(flux)
     for places, spectra in read_parts(source, unique):
         flux[places], weight[places] = rest_frame(spectra, rest_grid=model.rest_grid)
+    noise = noise_behind(weight)
     scale = torch.ones(len(unique)) if norms is None else torch.tensor(norms[unique])
     if window is not None:
-        scale = scale / window_median(flux, weight, model.rest_grid.wave, window)
+        median = window_median(flux, weight, model.rest_grid.wave, window)
+        scale, weight = scale / median, weight * median[:, None] ** 2
     good = torch.isfinite(scale) & (scale > 0)
-    flux, weight = flux * scale[:, None].float(), weight / scale[:, None].float() ** 2
+    flux, noise = flux * scale[:, None].float(), noise * scale[:, None]
     populations = {}
     for name, rows in drawn.items():
         these = np.searchsorted(unique, rows)
@@ -101,7 +112,9 @@ def read_populations(
         if not len(these):
             raise ValueError(f"no object of {name!r} has flux to be scaled by; choose another")
         populations[name] = Population(
-            stack=stack_rest(flux[these], weight[these], wave=model.rest_grid.wave),
+            stack=stack_rest(
+                flux[these], weight[these], wave=model.rest_grid.wave, noise=noise[these]
+            ),
             quantiles=quantiles(flux[these], weight[these]),
             n_object=len(groups[name]),
             n_left_out=len(rows) - len(these),

@@ -13,6 +13,10 @@ from data.grid import WaveGrid
 from data.spectra import Spectra
 from model.networks.redshift import to_rest_frame
 
+NOISE_FLOOR = 0.1
+"""Noise added to each pixel for its weight, in normalised flux, so that a few spectra of high
+signal-to-noise do not make the mean alone."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
@@ -41,47 +45,53 @@ class Stack:
         return np.where(good, 1 / np.where(good, self.error, 1) ** 2, 0)
 
 
-def stack_spectra(spectra: Spectra, *, rest_grid: WaveGrid, noise_floor: float = 0.1) -> Stack:
+def stack_spectra(spectra: Spectra, *, rest_grid: WaveGrid) -> Stack:
     """Average spectra in the rest frame; see `rest_frame` for the arguments."""
-    flux, weight = rest_frame(spectra, rest_grid=rest_grid, noise_floor=noise_floor)
-    return stack_rest(flux, weight, wave=rest_grid.wave)
+    flux, weight = rest_frame(spectra, rest_grid=rest_grid)
+    return stack_rest(flux, weight, wave=rest_grid.wave, noise=noise_behind(weight))
 
 
-def rest_frame(
-    spectra: Spectra, *, rest_grid: WaveGrid, noise_floor: float = 0.1
-) -> tuple[Tensor, Tensor]:
+def rest_frame(spectra: Spectra, *, rest_grid: WaveGrid) -> tuple[Tensor, Tensor]:
     """Return rest-frame flux and its weight in a stack, each of shape (n_galaxy, n_rest).
 
     Args:
         spectra: Normalised spectra, so that each counts alike.
         rest_grid: Where to average.
-        noise_floor: Noise added to each pixel (flux unit) for its weight, so that a few
-            spectra of high signal-to-noise do not make the mean alone.
     """
     ivar = torch.tensor(spectra.ivar, dtype=torch.float32)
     return to_rest_frame(
         torch.tensor(spectra.flux, dtype=torch.float32),
-        ivar / (1 + ivar * noise_floor**2),
+        ivar / (1 + ivar * NOISE_FLOOR**2),
         torch.tensor(spectra.z, dtype=torch.float64),
         grid=spectra.grid,
         rest_grid=rest_grid,
     )
 
 
-def stack_rest(flux: Tensor, weight: Tensor, *, wave: FloatArray) -> Stack:
+def noise_behind(weight: Tensor) -> Tensor:
+    """Return the noise of pixels, without its floor, from their weights of `rest_frame`."""
+    return (1 / weight.double() - NOISE_FLOOR**2).clamp_min(0).sqrt()
+
+
+def stack_rest(
+    flux: Tensor, weight: Tensor, *, wave: FloatArray, noise: Tensor | None = None
+) -> Stack:
     """Average rest-frame spectra.
 
     Args:
-        flux: Normalised, shape (n_galaxy, n_rest).
+        flux: Shape (n_galaxy, n_rest).
         weight: Of each pixel, 0 where nothing was observed, same shape.
         wave: Rest-frame wavelengths, Angstrom, shape (n_rest,).
+        noise: Of each pixel, same shape; None: weights are inverse variances.
     """
     flux, weight = flux.double(), weight.double()
     total, count = weight.sum(dim=0), (weight > 0).sum(dim=0)
     mean = (weight * flux).sum(dim=0) / total
     scatter = (weight**2 * (flux - mean.nan_to_num()) ** 2).sum(dim=0).sqrt() / total
     scatter = scatter * (count / (count - 1).clamp(min=1)).sqrt()
-    error = torch.where(count > 1, scatter, total.rsqrt())
+    noise = weight.rsqrt() if noise is None else noise.double()
+    alone = torch.where(weight > 0, noise, 0).sum(dim=0)  # the one object's
+    error = torch.where(count > 1, scatter, alone)
     error = torch.where(count > 0, error, torch.nan)
     return Stack(
         wave=wave,

@@ -14,7 +14,7 @@ from data.lines.stellar import corrected
 from data.parts import read_parts
 from data.spectra import SpectrumSource
 from model.interface import SpectrumModel
-from model.tracks.stack import Stack, rest_frame, stack_rest
+from model.tracks.stack import Stack, noise_behind, rest_frame, stack_rest
 
 WIDTHS = np.geomspace(50.0, 2000.0, 40)
 """Velocity dispersions tried for H-alpha, km/s."""
@@ -79,7 +79,9 @@ def stack_members(
     for rows in wanted:
         these = where[start : start + len(rows)]
         start += len(rows)
-        stacks.append(stack_rest(flux[these], weight[these], wave=model.rest_grid.wave))
+        seen, weights = flux[these], weight[these]
+        noise = noise_behind(weights)
+        stacks.append(stack_rest(seen, weights, wave=model.rest_grid.wave, noise=noise))
     return stacks
 
 

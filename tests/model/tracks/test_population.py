@@ -15,7 +15,7 @@ from model.tracks.population import (
     read_populations,
     window_median,
 )
-from model.tracks.stack import stack_rest
+from model.tracks.stack import rest_frame, stack_rest
 
 
 def test_quantiles_leave_out_what_was_not_observed(rng: np.random.Generator) -> None:
@@ -98,6 +98,33 @@ def test_spectra_are_scaled_by_their_median_in_a_window(tiny_atlas_path: Path) -
     assert norms[:30].min() < ratio < norms[:30].max()
     with pytest.raises(ValueError, match="no object of 'a'"):
         read_populations(atlas.source, atlas.model, rows, window=(9200.0, 9300.0))
+
+
+def test_mean_of_physical_flux_is_not_that_of_the_faintest(tiny_atlas_path: Path) -> None:
+    atlas = Atlas(tiny_atlas_path)
+    norms, rows = np.geomspace(1, 1000, len(atlas)), np.arange(60)
+    stack = read_populations(atlas.source, atlas.model, {"a": rows}, norms=norms)["a"].stack
+    flux, weight = rest_frame(atlas.source.read(rows), rest_grid=atlas.model.rest_grid)
+    with np.errstate(invalid="ignore"):
+        expected = (weight.numpy() * flux.numpy() * norms[:60, None]).sum(0) / weight.numpy().sum(0)
+    np.testing.assert_allclose(stack.flux, expected, rtol=1e-4)
+    assert np.nanmedian(stack.flux) == pytest.approx(norms[:60].mean(), rel=0.2)
+    for scale in ({}, {"norms": norms}):
+        one = read_populations(atlas.source, atlas.model, {"a": rows[50:51]}, **scale)["a"]
+        spectra = atlas.source.read(rows[50:51])
+        noise = np.median(1 / np.sqrt(spectra.ivar[spectra.ivar > 0]))
+        noise *= norms[50] if scale else 1
+        assert np.nanmedian(one.stack.error) == pytest.approx(noise, rel=0.1)
+        np.testing.assert_array_equal(one.median_error, one.stack.error)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 9])
+def test_error_of_the_median_of_few_is_not_too_small(rng: np.random.Generator, n: int) -> None:
+    flux, weight = torch.tensor(rng.normal(1, 0.3, (n, 4000))).float(), torch.ones(n, 4000)
+    stack = stack_rest(flux, weight, wave=np.arange(4000))
+    item = Population(stack=stack, quantiles=quantiles(flux, weight), n_object=n)
+    error = np.sqrt((item.median_error**2).mean())
+    assert 0.95 < error / item.quantiles[1].std() < 1.35
 
 
 def test_a_window_needs_enough_pixels() -> None:
