@@ -112,16 +112,14 @@ def consistency_loss(
         latents: Shape (n_galaxy, n_latent).
         latents_aug: Latents of the same spectra, augmented; same shape.
         sigma: Tolerance sigma_s, unit of the latents; not used if `scale_free`.
-        scale_free: Take the variance of the batch's latents for sigma^2 instead.
-
-    Raises:
-        ValueError: `scale_free` with a single spectrum, which has no variance.
+        scale_free: Take the variance of the batch's latents for sigma^2 instead; a single
+            spectrum, as the last batch of an epoch may be, has none and a loss of 0.
     """
+    if scale_free and len(latents) < 2:
+        return torch.zeros((), device=latents.device)
     with torch.autocast(latents.device.type, enabled=False):
         latents, latents_aug = latents.float(), latents_aug.float()
         if scale_free:
-            if len(latents) < 2:
-                raise ValueError("a scale-free loss needs a batch of at least 2 spectra, got 1")
             variance = latents.var(dim=0).mean()
         else:
             variance = torch.tensor(sigma**2, device=latents.device)
@@ -137,11 +135,11 @@ def slope_schedule(progress: float, k1_max: float = SLOPE, n_cycle: int = N_CYCL
     Args:
         progress: Share of the training that is done, 0 to 1.
         k1_max: Slope at the end of a cycle.
-        n_cycle: Number of cycles.
+        n_cycle: Number of cycles; 0 = always `k1_max`.
     """
     if not 0 <= progress <= 1:
         raise ValueError(f"progress must lie in 0..1, got {progress}")
-    return k1_max if progress == 1 else k1_max * (progress * n_cycle % 1.0)
+    return k1_max if progress == 1 or not n_cycle else k1_max * (progress * n_cycle % 1.0)
 
 
 def rest_weight(

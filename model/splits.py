@@ -50,9 +50,6 @@ def split_source(source: SpectrumSource, *, object_class: str, rest_first: float
         object_class: Keep objects of this class (column `class`, where it is given), or `any`.
         rest_first: First wavelength of the rest frame, Angstrom: an object so far redshifted
             that it shows nothing of the rest frame is left out.
-
-    Raises:
-        ValueError: Too few objects remain to train and validate.
     """
     catalog = source.catalog
     z = catalog["z"].to_numpy(float)
@@ -64,7 +61,7 @@ def split_source(source: SpectrumSource, *, object_class: str, rest_first: float
     outside = ~((z > -0.1) & (last > rest_first * (1 + z)))
     usable = np.flatnonzero(~wrong_class & ~outside)
     part = parts(catalog, usable)
-    splits = Splits(
+    return Splits(
         train=usable[part == 0],
         valid=usable[part == 1],
         test=usable[part == 2],
@@ -73,13 +70,6 @@ def split_source(source: SpectrumSource, *, object_class: str, rest_first: float
             "redshift unknown or outside the rest frame": int((outside & ~wrong_class).sum()),
         },
     )
-    if len(splits.train) < 2 or len(splits.valid) < 1:
-        raise ValueError(
-            f"training needs at least 2 objects to train and 1 to validate, got "
-            f"{len(splits.train)} and {len(splits.valid)} of {len(source)} "
-            f"(left out: {splits.left_out}); add spectra (50 or more) or set --object-class any"
-        )
-    return splits
 
 
 def evenly(rows: IndexArray, limit: int) -> IndexArray:

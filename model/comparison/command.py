@@ -91,7 +91,10 @@ def compare(config: CompareConfig) -> None:
     if config.pixels != OBSERVED:
         rows, _ = suitable(source, rows, PREPARATIONS[config.pixels], progress=False)
     if len(rows) < 2:
-        raise ValueError(f"the {config.part} part has {len(rows)} objects; use --part all")
+        more = "--part all" if config.part == "test" else "a larger survey"
+        raise ValueError(
+            f"the {config.part} part has {len(rows)} objects, 2 are needed; use {more}"
+        )
     sample = draw_sample(
         source, evenly(rows, config.most), rest_range=rest_range, objects=config.object
     )

@@ -153,8 +153,8 @@ def measure_model(
     sets = {name: evenly(rows, config.most) for name, rows in sets.items()}
     if len(sets[config.part]) < 2:
         raise ValueError(
-            f"the {config.part} part has {len(sets[config.part])} objects, 2 are needed; "
-            "use --part all"
+            f"the {config.part} part has {len(sets[config.part])} objects, 2 are needed; use "
+            + ("--part all" if config.part == "test" else "--object-class any")
         )
     parts = {name: measure_rows(model, source, rows, name, progress) for name, rows in sets.items()}
     rows, chosen = sets[config.part], parts[config.part]

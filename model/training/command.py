@@ -17,6 +17,7 @@ from model.store.card import write_card
 from model.store.storage import read_model_info, save_model
 from model.training.config import STAGES, TrainConfig, is_unfinished
 from model.training.dense import choose_preparation, train_dense
+from model.training.ignored import ignored
 from model.training.linear import train_linear
 from model.training.search import search
 from model.training.several import train_instruments
@@ -42,9 +43,12 @@ def train(config: TrainConfig) -> None:
         search(config, train)
         return
     _check_folder(config)
+    if names := ignored(config):
+        sys.stderr.write(f"WARNING: --model {config.model} does not use {', '.join(names)}\n")
     source = Survey(config.survey)
     first = rest_frame(config, source).wave[0]
     splits = split_source(source, object_class=config.object_class, rest_first=first)
+    _check_splits(splits, len(source))
     start = time.monotonic()
     trained = TRAINERS[config.model](config, source, splits)
     if trained is None:  # another process saves
@@ -76,6 +80,16 @@ def _check_folder(config: TrainConfig) -> None:
         raise ValueError(f"{config.out} holds an unfinished training; add --resume to go on")
     if config.out.exists() and not config.out.is_dir():
         raise ValueError(f"{config.out} is not a folder; choose another --out")
+
+
+def _check_splits(splits: Splits, n_object: int) -> None:
+    """Refuse to train or validate with too few objects."""
+    if len(splits.train) < 2 or len(splits.valid) < 1:
+        raise ValueError(
+            f"training needs at least 2 objects to train and 1 to validate, got "
+            f"{len(splits.train)} and {len(splits.valid)} of {n_object} "
+            f"(left out: {splits.left_out}); add spectra (50 or more) or set --object-class any"
+        )
 
 
 def _record(

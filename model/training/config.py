@@ -80,6 +80,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Refuse settings that make no sense."""
         check_least(self, seed=0, search=0)
+        if self.losses.scale_free and self.reading.batch_size == 1:
+            raise ValueError("scale_free needs a batch_size of at least 2, got 1")
 
     @classmethod
     def from_options(cls, **given: Any) -> Self:  # noqa: ANN401

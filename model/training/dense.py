@@ -89,12 +89,22 @@ def train_dense(config: TrainConfig, source: SpectrumSource, splits: Splits) -> 
 
 
 def choose_preparation(config: TrainConfig, grid: WaveGrid) -> Preparation:
-    """Return how spectra are prepared for a model."""
+    """Return how spectra are prepared for a model.
+
+    Raises:
+        ValueError: Pixels of the rest frame are so wide that the first reaches below 0.
+    """
     name = config.network.preparation
     if name == "auto":
         name = "nicolaou2025" if config.model == "vae" else "portillo2020"
     if name == "free":
-        return Preparation(rest_grid=config.network.rest_grid(grid))
+        rest_grid = config.network.rest_grid(grid)
+        if not rest_grid.edges[0] > 0:
+            raise ValueError(
+                f"rest_pixels must be more for {rest_grid.wave[0]:.0f} to {rest_grid.wave[-1]:.0f} "
+                f"Angstrom, got {rest_grid.n_pixel}: the first pixel reaches below 0"
+            )
+        return Preparation(rest_grid=rest_grid)
     return PREPARATIONS[name]
 
 

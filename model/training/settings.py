@@ -67,6 +67,8 @@ class NetworkSettings:
     def __post_init__(self) -> None:
         """Refuse what no network can be built from."""
         check_least(self, latents=1, rest_pixels=2)
+        if not (self.dropout == -1 or 0 <= self.dropout < 1):
+            raise ValueError(f"dropout must be at least 0 and below 1, or -1, got {self.dropout}")
 
     def rest_grid(self, grid: WaveGrid) -> WaveGrid:
         """Return the rest-frame grid for spectra on `grid`.
@@ -101,7 +103,9 @@ class LossSettings:
     )
     k0: float = setting(default=CONTRAST, help="contrast of the similarity loss")
     k1: float = setting(default=SLOPE, help="highest slope of the similarity loss")
-    k1_cycles: int = setting(default=N_CYCLE, help="times that the slope rises from 0")
+    k1_cycles: int = setting(
+        default=N_CYCLE, help="times that the slope rises from 0; 0 = it is always k1"
+    )
     similarity_weight: str = setting(
         default="gaussian",
         choices=("gaussian", "ivar"),
@@ -110,7 +114,8 @@ class LossSettings:
     )
     mmd: float = setting(
         default=-1.0,
-        help="lambda of an infovae, weight of the discrepancy from the prior; -1 = the paper's",
+        help="lambda of an infovae, weight of the discrepancy from the prior, 1 (none) or more; "
+        "-1 = the paper's",
     )
     sigma: float = setting(default=TOLERANCE, help="tolerance of the consistency loss, in latents")
     scale_free: bool = setting(default=False, help="divide distances by their scale")
@@ -125,6 +130,8 @@ class LossSettings:
         check_positive(self, "sigma", "k0", "k1", "z_max")
         if not (self.augmented == -1 or 0 <= self.augmented <= 1):
             raise ValueError(f"augmented must lie in 0..1 or be -1, got {self.augmented}")
+        if not (self.mmd == -1 or 1 <= self.mmd < float("inf")):
+            raise ValueError(f"mmd must be at least 1 and finite, or -1, got {self.mmd}")
         for name in ("noise", "mask"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in 0..1, got {getattr(self, name)}")
@@ -186,7 +193,7 @@ class ScheduleSettings:
 
     def __post_init__(self) -> None:
         """Refuse negative lengths."""
-        check_least(self, epochs=0, minutes=0, patience=-1, valid_every=0)
+        check_least(self, epochs=0, minutes=0, patience=-1, valid_every=0, checkpoint_minutes=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,6 +101,7 @@ def test_other_classes_and_bad_redshifts_are_left_out_and_counted(rng):
     assert len(np.concatenate(list(_split(catalog, "any").sets().values()))) == 397
 
 
-def test_too_few_objects_are_refused_with_the_counts(rng):
-    with pytest.raises(ValueError, match=r"at least 2 objects to train .* of 3 .*--object-class"):
-        _split(_catalog(3, rng, **{"class": "QSO"}))
+def test_few_objects_are_split_too(rng):
+    splits = _split(_catalog(3, rng, **{"class": "QSO"}))
+    assert [len(rows) for rows in splits.sets().values()] == [0, 0, 0]
+    assert splits.left_out["class is not GALAXY"] == 3

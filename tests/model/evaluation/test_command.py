@@ -15,7 +15,9 @@ from model.evaluation.fidelity import outlier_groups
 from model.evaluation.invariance import measure_invariance, redshifted
 from model.linear.pca import PCA
 from model.losses import MATCHED_SIMILARITY, fidelity_loss
+from model.splits import split_source
 from model.store.storage import load_model
+from tests.fixtures.atlas import write_survey
 
 
 @pytest.fixture(scope="module")
@@ -199,3 +201,15 @@ def test_tells_the_encoders_part_of_a_misfit_from_the_decoders(measured):
     assert f"{refined['ds_aug']:.4f}" in next(
         line for line in text.splitlines() if "refined" in line
     )
+
+
+def test_a_survey_too_small_to_train_with_can_be_measured(tiny, tmp_path, capsys):
+    few = write_survey(tmp_path / "few", n_object=2)
+    sets = split_source(Survey(few), object_class="any", rest_first=3000.0).sets()
+    assert len(sets["train"]) < 2 or not len(sets["valid"])
+    options = ["--part", "all", "--out", str(tmp_path / "out")]
+    assert main(["evaluate", str(few), str(tiny / "pca"), *options, "--object-class", "any"]) == 0
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_text())["part"] == "all"
+    assert main(["evaluate", str(few), str(tiny / "pca"), "--object-class", "X", *options]) == 2
+    assert "the all part has 0 objects, 2 are needed; use --object-class" in capsys.readouterr().err
+    assert main(["compare", str(few), str(tiny / "pca"), *options, "--noise-draws", "0"]) == 0

@@ -17,6 +17,7 @@ from data.commands import from_flat_values, settings_of
 from data.survey import Survey
 from model.__main__ import main
 from model.interface import SpectrumModel
+from model.splits import split_source
 from model.store.checkpoints import read_checkpoint, write_checkpoint
 from model.store.storage import load_model
 from model.training.config import RECIPES, TrainConfig, read_recipe
@@ -381,6 +382,37 @@ def test_resuming_on_changed_spectra_is_refused(survey, tmp_path, capsys):
     assert _train(own, out, "--epochs", "1", "--resume") == 2
     assert "spectra or the catalogue of the survey have changed" in capsys.readouterr().err
     assert _train(survey, out, "--epochs", "1", "--resume") == 0
+
+
+def test_a_last_batch_of_one_spectrum_has_scale_free_losses(survey, tmp_path):
+    n_train = len(split_source(Survey(survey), object_class="any", rest_first=3000.0).train)
+    options = ("--consistency", "1", "--similarity", "1", "--scale-free", "--epochs", "2")
+    out = tmp_path / "model"
+    assert _train(survey, out, *options, "--batch-size", str(n_train - 1)) == 0
+    assert all(np.isfinite(row["train_consistency"]) for row in read_history(out / "history.csv"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--scale-free", "--batch-size", "1"), "scale_free needs a batch_size of at least 2"),
+        (("--mmd", "0.5"), "mmd must be at least 1"),
+        (("--mmd", "nan"), "mmd must be at least 1"),
+        (("--dropout", "-0.5"), "dropout must be at least 0"),
+        (("--dropout", "1"), "dropout must be at least 0"),
+        (("--checkpoint-minutes", "nan"), "checkpoint_minutes must be at least 0"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(survey, tmp_path, capsys, options, message):
+    assert _train(survey, tmp_path / "model", *options) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
+
+
+def test_too_few_objects_are_refused_with_the_counts(tmp_path, capsys):
+    few = write_survey(tmp_path / "few", n=1)
+    assert _train(few, tmp_path / "model", "--epochs", "1") == 2
+    assert "needs at least 2 objects to train and 1 to validate" in capsys.readouterr().err
 
 
 def test_one_cycle_is_that_of_torch():

@@ -17,7 +17,9 @@ from model.dense.autoencoder import DenseAutoencoder
 from model.dense.config import DENSE_KINDS, preset
 from model.dense.prepared_source import suitable
 from model.store.storage import load_model, read_model_info
+from model.training.config import TrainConfig
 from model.training.course.history import read_history
+from model.training.ignored import ignored
 from model.training.trainer import Trainer
 from tests.fixtures.atlas import write_survey
 from tests.fixtures.training import NOT_REPEATABLE
@@ -167,6 +169,41 @@ def test_a_spectrum_more_than_half_missing_is_not_learnt_from(survey: Path) -> N
     assert 0 < len(chosen) < len(source)
     assert chosen.tolist() == np.flatnonzero(seen).tolist()
     assert list(reasons) == ["more than half of the rest frame missing"]
+
+
+def test_pixels_that_reach_below_0_are_refused(
+    survey: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", str(survey), "--model", "ae", "--out", str(tmp_path / "m"), *FREE]
+    assert main([*command, "--rest-first", "1000", "--rest-pixels", "2"]) == 2
+    assert "rest_pixels must be more for 1000 to 7000 Angstrom, got 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({"model": "pca", "similarity": 1.0, "epochs": 5}, ["similarity", "epochs"]),
+        ({"model": "nmf", "config": "full"}, ["similarity", "consistency"]),
+        ({"model": "ae", "mask": 1.0, "rest_pixels": 9}, ["rest_pixels", "mask"]),
+        ({"model": "vae", "mmd": 3.0, "layers": (9,)}, ["mmd"]),
+        ({"layers": (9,), "mmd": 3.0, "mask": 1.0}, ["layers", "mmd"]),
+        ({"config": "portillo2020", "mmd": 3.0}, []),
+        ({"model": "ae", "preparation": "free", "rest_pixels": 9, "epochs": 2}, []),
+    ],
+)
+def test_settings_that_a_kind_does_not_use_are_named(
+    options: dict[str, Any], names: list[str], tmp_path: Path
+) -> None:
+    config = TrainConfig.from_options(survey=tmp_path, out=tmp_path / "m", **options)
+    assert ignored(config) == names
+
+
+def test_a_training_tells_which_settings_it_ignores(
+    survey: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", str(survey), "--model", "pca", "--out", str(tmp_path / "m")]
+    assert main([*command, "--rest-pixels", "100", "--latents", "2", "--mask", "1"]) == 0
+    assert "WARNING: --model pca does not use mask\n" in capsys.readouterr().err
 
 
 def test_presets_are_those_of_the_papers() -> None:
