@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,7 @@ from model.interface import SpectrumModel
 from model.losses import CONTRAST, SLOPE, TOLERANCE
 from model.refinement.refining_model import RefiningModel
 from model.refinement.support import latent_support
+from model.similarity_weight import similarity_weight
 from model.splits import evenly, split_source
 from model.store.card import EVALUATION, write_card
 from model.store.storage import load_model, read_model_info
@@ -66,7 +69,11 @@ class EvaluateConfig:
     )
     most: int = setting(help="objects of a part at most, evenly spaced", default=10_000)
     z_max: float = setting(help="redshifted copies lie at 0..z_max", default=Z_MAX)
-    k0: float = setting(help="contrast of the similarity loss", default=CONTRAST)
+    k0: float = setting(
+        help="contrast of the similarity loss; 0 = that of the model's training, as are the "
+        "weight of its pixels and whether it is scale-free",
+        default=0.0,
+    )
     k1: float = setting(
         help="slope of the similarity loss; 0 = that of the model's training", default=0.0
     )
@@ -83,6 +90,9 @@ class EvaluateConfig:
         for name in ("z_max", "sigma"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        for name in ("k0", "k1"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
 
 
 def evaluate(config: EvaluateConfig) -> None:
@@ -94,10 +104,9 @@ def evaluate(config: EvaluateConfig) -> None:
     out = _output_folder(config)
     source = open_source({"kind": "survey", "path": str(config.survey)})
     info = read_model_info(config.model)
-    own = info["training"].get("config", {}).get("k1", SLOPE)
-    config = replace(config, k1=config.k1 or own)
     model = load_model(config.model, device=choose_device(config.device))
-    result, invariance, rows = measure_model(model, source, config)
+    trained = info["training"].get("config", {})
+    result, invariance, rows = measure_model(model, source, config, trained)
     result |= {
         "model": {"path": str(config.model), "kind": model.kind, "n_latent": model.n_latent,
                   "weights_sha256": info["weights_sha256"]},
@@ -135,9 +144,17 @@ def _output_folder(config: EvaluateConfig) -> Path:
 
 
 def measure_model(
-    model: SpectrumModel, source: SpectrumSource, config: EvaluateConfig, *, progress: bool = True
-) -> tuple[dict[str, Any], Invariance, IndexArray]:
+    model: SpectrumModel, source: SpectrumSource, config: EvaluateConfig,
+    trained: Mapping[str, Any] | None = None, *, progress: bool = True,
+) -> tuple[dict[str, Any], Invariance, IndexArray]:  # fmt: skip
     """Measure fidelity, invariance and the losses built on latent distances.
+
+    Args:
+        model: The model.
+        source: Where the spectra are.
+        config: Settings.
+        trained: Settings of its training, as model.json has them; what is missing is the paper's.
+        progress: Show bars.
 
     Returns:
         All numbers (JSON-ready), the latent distances, and the rows they are of.
@@ -152,16 +169,26 @@ def measure_model(
     sets["all"] = np.sort(np.concatenate(list(sets.values())))
     sets = {name: evenly(rows, config.most) for name, rows in sets.items()}
     if len(sets[config.part]) < 2:
+        more = "--part all" if config.part == "test" else "--object-class any"
         raise ValueError(
-            f"the {config.part} part has {len(sets[config.part])} objects, 2 are needed; use "
-            + ("--part all" if config.part == "test" else "--object-class any")
+            f"the {config.part} part has {len(sets[config.part])} objects, 2 are needed (left out: "
+            f"{splits.left_out}); use {more}"
         )
     parts = {name: measure_rows(model, source, rows, name, progress) for name, rows in sets.items()}
     rows, chosen = sets[config.part], parts[config.part]
-    table, invariance = _table(model, source, rows, parts, config, progress)
-    result = table | {
+    similarity = _similarity(config, trained or {})
+    kind = similarity["similarity_weight"]
+    learnt = splits.train if len(splits.train) else rows
+    measure = partial(
+        measure_invariance, k0=similarity["k0"], k1=similarity["k1"],
+        weight=similarity_weight(kind, model.rest_grid, source, learnt),
+        scale_free=similarity["scale_free"], z_max=config.z_max, sigma=config.sigma,
+        seed=config.seed, progress=progress,
+    )  # fmt: skip
+    invariance = measure(model, source, rows)
+    result = _table(invariance, parts) | {
         "part": config.part,
-        "settings": {"k0": config.k0, "k1": config.k1, "sigma": config.sigma,
+        "settings": {**similarity, "sigma": config.sigma,
                      "z_max": config.z_max, "seed": config.seed, "most": config.most},
         "by_snr": by_group(chosen, *snr_groups(chosen["snr"])),
         "by_class": by_group(chosen, *class_groups(source, rows)),
@@ -172,20 +199,23 @@ def measure_model(
         refining = RefiningModel(model, latent_support(model, source, rows))
         refined = measure_rows(refining, source, rows, f"{config.part}, refined", progress)
         part = {config.part: refined}
-        result["refined"] = _table(refining, source, rows, part, config, progress)[0]
+        result["refined"] = _table(measure(refining, source, rows), part)
     result["by_latents"] = by_latents(model, source, rows, chosen, refined, progress)
     return result, invariance, rows
 
 
-def _table(
-    model: SpectrumModel, source: SpectrumSource, rows: IndexArray, parts: dict[str, Columns],
-    config: EvaluateConfig, progress: bool,
-) -> tuple[dict[str, Any], Invariance]:  # fmt: skip
-    """Return a row of Table 1 of Liang+2023, and the latent distances it is made from."""
-    invariance = measure_invariance(
-        model, source, rows, z_max=config.z_max,
-        k0=config.k0, k1=config.k1, sigma=config.sigma, seed=config.seed, progress=progress,
-    )  # fmt: skip
+def _similarity(config: EvaluateConfig, trained: Mapping[str, Any]) -> dict[str, Any]:
+    """Return contrast, slope, weight and scale of the similarity loss, as the training had them."""
+    return {
+        "k0": config.k0 or trained.get("k0", CONTRAST),
+        "k1": config.k1 or trained.get("k1", SLOPE),
+        "similarity_weight": trained.get("similarity_weight", "gaussian"),
+        "scale_free": trained.get("scale_free", False),
+    }
+
+
+def _table(invariance: Invariance, parts: dict[str, Columns]) -> dict[str, Any]:
+    """Return a row of Table 1 of Liang+2023."""
     return {
         "fidelity": {name: summarise(part) for name, part in parts.items() if len(part["snr"])},
         "similarity": invariance.similarity,
@@ -193,7 +223,7 @@ def _table(
         "ds_aug": float(invariance.moved.mean()),
         "ds_rand": float(invariance.random.mean()),
         "ratio": invariance.ratio,
-    }, invariance
+    }
 
 
 def _as_text(result: dict[str, Any]) -> str:

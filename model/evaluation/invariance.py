@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from data.arrays import FloatArray, IntArray
@@ -66,6 +67,8 @@ def measure_invariance(
     z_max: float = Z_MAX,
     k0: float = CONTRAST,
     k1: float = SLOPE,
+    weight: Tensor | None = None,
+    scale_free: bool = False,
     sigma: float = TOLERANCE,
     seed: int = 0,
     progress: bool = False,
@@ -79,6 +82,8 @@ def measure_invariance(
         z_max: New redshifts are uniform in 0..z_max.
         k0: Contrast of L_sim; the paper's table has 2.5.
         k1: Slope of L_sim; the paper's table has 5.
+        weight: w' of L_sim, shape (n_rest,); None = the Gaussian of `rest_weight`.
+        scale_free: Divide the distances of L_sim by their scale.
         sigma: Tolerance sigma_s of L_c, in latents.
         seed: Of the redshifts and the random pairs.
         progress: Show a bar.
@@ -88,7 +93,8 @@ def measure_invariance(
     """
     if len(rows) < 2:
         raise ValueError(f"invariance needs at least 2 objects, got {len(rows)}")
-    weight = rest_weight(torch.tensor(model.wave_rest, dtype=torch.float32))
+    if weight is None:
+        weight = rest_weight(torch.tensor(model.wave_rest, dtype=torch.float32))
     rng = np.random.default_rng(seed)
     z_new = rng.uniform(0, z_max, len(rows))
     batches = [slice(start, start + BATCH) for start in range(0, len(rows), BATCH)]
@@ -100,7 +106,7 @@ def measure_invariance(
     similarity, counts = [], []
     for part in batches:
         rest = torch.tensor(model.decode(latents[part]))
-        loss = similarity_loss(torch.tensor(latents[part]), rest, weight, k0, k1)
+        loss = similarity_loss(torch.tensor(latents[part]), rest, weight, k0, k1, scale_free)
         similarity.append(float(loss))
         counts.append(len(rest))
     shift = rng.integers(1, len(rows), len(rows))

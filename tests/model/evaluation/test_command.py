@@ -14,7 +14,8 @@ from model.evaluation.command import EvaluateConfig, _as_text, measure_model
 from model.evaluation.fidelity import outlier_groups
 from model.evaluation.invariance import measure_invariance, redshifted
 from model.linear.pca import PCA
-from model.losses import MATCHED_SIMILARITY, fidelity_loss
+from model.losses import MATCHED_SIMILARITY, fidelity_loss, similarity_loss
+from model.similarity_weight import similarity_weight
 from model.splits import split_source
 from model.store.storage import load_model
 from tests.fixtures.atlas import write_survey
@@ -211,5 +212,27 @@ def test_a_survey_too_small_to_train_with_can_be_measured(tiny, tmp_path, capsys
     assert main(["evaluate", str(few), str(tiny / "pca"), *options, "--object-class", "any"]) == 0
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text())["part"] == "all"
     assert main(["evaluate", str(few), str(tiny / "pca"), "--object-class", "X", *options]) == 2
-    assert "the all part has 0 objects, 2 are needed; use --object-class" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "the all part has 0 objects, 2 are needed" in error
+    assert "use --object-class any" in error
     assert main(["compare", str(few), str(tiny / "pca"), *options, "--noise-draws", "0"]) == 0
+
+
+def test_similarity_is_that_of_the_training(measured):
+    source, model, (plain, _, _) = measured
+    config = EvaluateConfig(survey=source.path, model=source.path, part="all")
+    trained = {"k0": 1.5, "k1": 2.0, "similarity_weight": "ivar", "scale_free": True}
+    result, _, rows = measure_model(model, source, config, trained, progress=False)
+    assert {name: result["settings"][name] for name in trained} == trained
+    latents = model.encode(source.read(rows))
+    splits = split_source(source, object_class="GALAXY", rest_first=float(model.wave_rest[0]))
+    weight = similarity_weight("ivar", model.rest_grid, source, splits.train)
+    rest = torch.tensor(model.decode(latents))
+    expected = similarity_loss(torch.tensor(latents), rest, weight, 1.5, 2.0, scale_free=True)
+    assert result["similarity"] == pytest.approx(float(expected), rel=1e-4)
+    told = {"k0": 2.5, "k1": 5.0, "similarity_weight": "gaussian", "scale_free": False}
+    assert {name: plain["settings"][name] for name in told} == told
+    own = EvaluateConfig(survey=source.path, model=source.path, part="all", k0=4.0)
+    assert measure_model(model, source, own, trained, progress=False)[0]["settings"]["k0"] == 4.0
+    with pytest.raises(ValueError, match="k0 must be at least 0, got nan"):
+        EvaluateConfig(survey=source.path, model=source.path, k0=float("nan"))
