@@ -25,8 +25,9 @@ from model.placement.files import encodable_grids, read_spectra
 from model.placement.placer import Placed, Placer, place_all
 
 SUFFIXES = (".csv", ".parquet")
-FACTS = ("object_id", "file", "z", "class", "norm")
-"""What the table tells of an object beside what follows from its place."""
+FACTS = ("object_id", "file", "z", "class", "norm", "snr")
+"""What the table tells of an object beside what follows from its place; `snr` is that of a survey,
+of all pixels, as the atlas's column."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +81,7 @@ def place(config: PlaceConfig) -> None:
     placer = Placer(atlas, refined=config.refine)
     rows, placed = place_all(placer, found.spectra, found.catalog["norm"].tolist())
     facts = found.catalog[[name for name in FACTS if name in found.catalog]]
-    table = pd.concat([facts, rows], axis=1)
+    table = pd.concat([facts, rows.drop(columns=list(facts), errors="ignore")], axis=1)
     for row in range(len(table)):
         sys.stdout.write(_as_text(placer, table.iloc[row], placed[row], config.neighbours) + "\n")
     if config.out is not None:

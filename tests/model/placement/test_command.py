@@ -39,6 +39,10 @@ def test_places_files_and_writes_a_table(tiny_atlas_path, files, tmp_path, capsy
     assert f"near        {near}" in told
     for words in ("latents", "UMAP", "t-SNE", "local outlier factor", "log sSFR"):
         assert words in told
+    spectrum = atlas.source.read([4])
+    seen = spectrum.ivar > 0
+    snr = np.median(np.abs(spectrum.flux * np.sqrt(spectrum.ivar))[seen])
+    assert table["snr"][0] == pytest.approx(snr, rel=1e-3)  # also where the model does not reach
     assert table["log_mass_near_low"][0] < table["log_mass_near"][0]
 
 
