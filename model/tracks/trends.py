@@ -10,7 +10,7 @@ from data.arrays import FloatArray, IntArray
 from data.constants import SPEED_OF_LIGHT
 from data.lines.emission import find_line
 from data.lines.indices import measure
-from data.lines.stellar import corrected
+from data.lines.stellar import corrected, without_stars
 from data.parts import read_parts
 from data.spectra import SpectrumSource
 from model.interface import SpectrumModel
@@ -28,8 +28,8 @@ def trends(model: SpectrumModel, latents: FloatArray) -> pd.DataFrame:
     Returns:
         One row per latent vector: the columns of `data.lines.indices.measure` (D4000,
         equivalent widths `ew_*` in Angstrom, fluxes, Lick indices, line ratios), of which the
-        BPT ratios and HδA are corrected (`data.lines.stellar`), and `fwhm_halpha`, `fwhm_oiii`
-        (km/s, the instrument included).
+        lines, BPT ratios and HδA are corrected as in an atlas's catalogue
+        (`data.lines.stellar`), and `fwhm_halpha`, `fwhm_oiii` (km/s, the instrument included).
     """
     return measured_trends(model.wave_rest, model.decode(latents))
 
@@ -191,4 +191,6 @@ def _with_widths(
         "fwhm_halpha": halpha_width(wave, flux),
         "fwhm_oiii": line_width(wave, flux, find_line("[O III] 5007").wave),
     }
-    return pd.DataFrame(measured | corrected(measured) | widths)
+    lines = without_stars(measured)
+    lines = {name: values for name, values in lines.items() if name in measured}
+    return pd.DataFrame(measured | lines | corrected(measured) | widths)

@@ -7,6 +7,8 @@ from scipy.sparse.csgraph import bellman_ford
 from scipy.stats import spearmanr
 
 from data.grid import linear_grid
+from data.lines.indices import measure
+from data.lines.stellar import without_stars
 from data.spectra import Spectra
 from model.atlas.atlas import Atlas
 from model.atlas.neighbours import find_neighbours
@@ -57,6 +59,9 @@ def test_drawn_track_from_quiescent_to_star_forming_follows_the_physics(atlas, m
     measured = trends(atlas.model, track.latents)
     assert spearmanr(range(12), measured["d4000"]).statistic < -0.9
     assert spearmanr(range(12), measured["ew_halpha"]).statistic > 0.9
+    rest = atlas.model.decode(track.latents)
+    lines = without_stars(measure(atlas.model.wave_rest, rest))
+    np.testing.assert_allclose(measured["ew_hbeta"], lines["ew_hbeta"], rtol=1e-6)
     stacks = stack_members(atlas.source, atlas.model, maker.rows(track), most=15)
     observed = observed_trends(stacks)
     fall = observed["d4000"].iloc[0] - observed["d4000"].iloc[-1]
