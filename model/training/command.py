@@ -15,9 +15,8 @@ from model.dense.config import DENSE_KINDS
 from model.splits import SPLIT_RULE, Splits, split_source
 from model.store.card import write_card
 from model.store.storage import read_model_info, save_model
-from model.training.config import STAGES, TrainConfig, is_unfinished
+from model.training.config import STAGES, TrainConfig, ignored, is_unfinished
 from model.training.dense import choose_preparation, train_dense
-from model.training.ignored import ignored
 from model.training.linear import train_linear
 from model.training.search import search
 from model.training.several import train_instruments

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from data.commands import flat_values, from_flat_values, setting, settings_of
 from data.json_file import read_json
+from model.dense.config import DENSE_KINDS
 from model.kinds import KINDS
 from model.networks.encoder import channels_of
 from model.store.checkpoints import read_checkpoint
@@ -39,6 +40,22 @@ MAY_CHANGE = frozenset(
     | {"memory_gb", "compiled", "search"}
 )
 """Settings that may differ when a training is resumed: they do not change what is learnt."""
+
+OF_SPENDER = frozenset(
+    {"channels", "hidden", "activation", "lsf_size", "redshift_input", "warm_start", "start_from"}
+    | set(settings_of(LossSettings))
+) - {"mmd"}
+"""Settings of SPENDER alone."""
+OF_DENSE = frozenset({"layers", "dropout", "preparation"})
+"""Settings of dense networks alone."""
+OF_NETWORKS = (
+    frozenset({"precision", "compiled", "tensorboard"})
+    | set(settings_of(ScheduleSettings))
+    | set(settings_of(OptimizerSettings))
+    | set(settings_of(ReadingSettings))
+) - {"valid_max"}
+"""Settings of all that is trained step by step."""
+OF_REST_FRAME = frozenset({"rest_pixels", "rest_scale", "rest_first", "rest_last"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +151,22 @@ def read_recipe(name: str) -> dict[str, Any]:
     if wrong:
         raise ValueError(f"{path}: {', '.join(wrong)} belong on the command line")
     return _typed(values, source=str(path))
+
+
+def ignored(config: TrainConfig) -> list[str]:
+    """Return the settings that differ from their defaults and do nothing for the kind of model."""
+    unused = {"mmd"} if config.model != "infovae" else set()
+    if config.model != "spender":
+        unused |= OF_SPENDER
+    if config.model not in DENSE_KINDS:
+        unused |= OF_DENSE
+        if config.model != "spender":
+            unused |= OF_NETWORKS
+    elif config.network.preparation != "free":
+        unused |= OF_REST_FRAME
+    plain = flat_values(TrainConfig(survey=config.survey, out=config.out))
+    given = flat_values(config)
+    return [name for name, value in given.items() if name in unused and value != plain[name]]
 
 
 def is_unfinished(out: Path) -> bool:

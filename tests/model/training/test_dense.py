@@ -17,9 +17,8 @@ from model.dense.autoencoder import DenseAutoencoder
 from model.dense.config import DENSE_KINDS, preset
 from model.dense.prepared_source import suitable
 from model.store.storage import load_model, read_model_info
-from model.training.config import TrainConfig
+from model.training.config import TrainConfig, ignored
 from model.training.course.history import read_history
-from model.training.ignored import ignored
 from model.training.trainer import Trainer
 from tests.fixtures.atlas import write_survey
 from tests.fixtures.training import NOT_REPEATABLE
