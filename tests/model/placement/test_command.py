@@ -4,6 +4,7 @@ import pytest
 
 from model.__main__ import main
 from model.atlas.atlas import Atlas
+from model.placement.files import encodable_grids, read_spectra
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +40,22 @@ def test_places_files_and_writes_a_table(tiny_atlas_path, files, tmp_path, capsy
     assert f"near        {near}" in told
     for words in ("latents", "UMAP", "t-SNE", "local outlier factor", "log sSFR"):
         assert words in told
-    spectrum = atlas.source.read([4])
-    seen = spectrum.ivar > 0
-    snr = np.median(np.abs(spectrum.flux * np.sqrt(spectrum.ivar))[seen])
-    assert table["snr"][0] == pytest.approx(snr, rel=1e-3)  # also where the model does not reach
     assert table["log_mass_near_low"][0] < table["log_mass_near"][0]
+
+
+def test_snr_is_that_of_a_survey(tiny_atlas_path, files, tmp_path):
+    """Of all pixels, those under sky lines too, which are many in the red; the scores' is not."""
+    path, out = tmp_path / "object-4.csv", tmp_path / "placed.csv"
+    table = pd.read_csv(files / "object-4.csv")
+    table["ivar"] *= (table["wavelength"] / 6000) ** 8
+    table.to_csv(path, index=False)
+    command = ["place", tiny_atlas_path, path, "--z", 0.1, "--out", out]
+    assert main([*map(str, command)]) == 0
+    found = read_spectra([path], encodable_grids(Atlas(tiny_atlas_path)), z=0.1)
+    snr, (spectrum,) = found.catalog["snr"][0], found.spectra
+    seen = spectrum.ivar > 0
+    assert abs(np.median(spectrum.flux[seen] * np.sqrt(spectrum.ivar[seen])) / snr - 1) > 0.005
+    assert pd.read_csv(out)["snr"][0] == pytest.approx(snr, rel=1e-6)
 
 
 def test_what_a_file_does_not_say_is_told(tiny_atlas_path, files, tmp_path):
