@@ -46,7 +46,8 @@ def content_hash(reference: dict[str, Any]) -> str:
     """Return a hash that changes with what a reference leads to, without reading all spectra.
 
     Of a survey it is that of its catalogue, and of names, sizes and checksums of the files of its
-    spectra: a copy has the same. Other sources are what their reference says.
+    spectra, or of their address in an object store: a copy has the same. Other sources are what
+    their reference says.
     """
     if "sources" in reference:
         content = json.dumps([content_hash(item) for item in reference["sources"]])
@@ -119,6 +120,7 @@ def atlas_reference(
 def _survey_hash(survey: Path) -> str:
     with (survey / "catalog.parquet").open("rb") as catalog:
         digest = file_digest(catalog, "blake2b")
+    digest.update(str(read_json(survey / "survey.json", what="survey").get("spectra", "")).encode())
     for folder, inner, names in os.walk(survey / "spectra.zarr"):
         inner.sort()
         for name in sorted(names):
