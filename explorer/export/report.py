@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -41,7 +42,8 @@ h3 {font-size: 13px; margin: 12px 0 2px} img {max-width: 100%; height: auto; dis
 dl {display: grid; grid-template-columns: repeat(auto-fill, minmax(220px, 1fr)); gap: 1px 18px;
   margin: 0; font-size: 12.5px}
 dl div {display: flex; justify-content: space-between; gap: 10px; border-bottom: 1px solid #e4e6ea}
-dt {color: #59616b} dd {margin: 0; text-align: right; overflow-wrap: anywhere}
+dt {color: #59616b}
+dd {margin: 0; text-align: right; max-width: 70%; overflow-wrap: break-word}
 .strength {display: inline-block; width: 3em} .weak {color: #59616b} .note {white-space: pre-wrap}
 section {break-inside: avoid} footer {margin-top: 40px; color: #59616b; font-size: 12px}
 """
@@ -98,7 +100,10 @@ def report_page(
         "noise; reasons have a strength, 1 being what 0.5 % of ordinary objects reach.</footer>"
         "</body></html>"
     )
-    return Exported(f"{stem_of(dataset)}_report.html", "text/html", html.encode())
+    stem = stem_of(dataset)
+    if len(chosen) == 1:
+        stem += "_" + re.sub(r"[^A-Za-z0-9+-]", "_", _name(dataset, chosen[0]))[:60]
+    return Exported(f"{stem}_report.html", "text/html", html.encode())
 
 
 def _about(dataset: Dataset, settings: ReportSettings) -> list[tuple[str, str]]:
@@ -116,19 +121,22 @@ def _about(dataset: Dataset, settings: ReportSettings) -> list[tuple[str, str]]:
     ]
 
 
+def _name(dataset: Dataset, chosen: int | Guest) -> str:
+    return chosen.name if isinstance(chosen, Guest) else str(dataset.ids[chosen])
+
+
 def _section(
     dataset: Dataset,
     chosen: int | Guest,
     settings: ReportSettings,
     labels: Mapping[str, Label],
 ) -> str:
-    item = inspect(dataset, chosen)
+    item, name = inspect(dataset, chosen), _name(dataset, chosen)
     if isinstance(chosen, Guest):
-        name, own = chosen.name, guest_facts(dataset, chosen)
+        own = guest_facts(dataset, chosen)
         more = {"Scores": scores(dataset, chosen), "What the neighbours tell": estimates(chosen)}
         near, distances = chosen.placed.neighbours, chosen.placed.distances
     else:
-        name = str(dataset.ids[chosen])
         own = [  # paths are those of the machine that serves
             (label, PurePath(value).name if column == "file" else value)
             for column, label, value in facts(dataset, chosen)

@@ -39,6 +39,7 @@ def test_a_report_of_labelled_objects_holds_all_and_loads_nothing(own_atlas: Pat
     report = view.work("report labelled")()
     html = report.content.decode()
     assert report.name.endswith("_report.html")
+    assert ids[8] not in report.name
     assert html.count('src="data:image/png;base64,') == 2
     text = without_images(html)
     assert text.index(f"<h2>{ids[8]}") < text.index("<h2>&lt;img")  # the higher grade first
@@ -57,12 +58,24 @@ def test_a_brought_spectrum_is_reported_and_written(tiny_atlas_path: Path, tmp_p
     dataset = open_tiny(tiny_atlas_path)
     upload = Upload("mine.ecsv", as_file(table_of(dataset.atlas, 5), "ascii.ecsv"))
     guests = place_uploads(dataset, [upload], trials=(), air=False).guests
-    html = report_page(dataset, guests, SETTINGS, labels={}).content.decode()
+    report = report_page(dataset, guests, SETTINGS, labels={})
+    html = report.content.decode()
+    assert report.name.endswith("_mine_report.html")
     assert "<h2>mine</h2>" in html
     assert "What the neighbours tell" in html
     path = tmp_path / "placed.csv"
     path.write_bytes(export_guests(guests).content)
     assert {"object_id", "z", "latent_0", "umap_x", "log_mass_near"} <= set(pd.read_csv(path))
+
+
+def test_a_report_of_one_object_bears_its_name_as_far_as_files_may(own_atlas: Path) -> None:
+    dataset = open_tiny(own_atlas)
+    dataset.ids = Identifiers(
+        pd.Series(["../0266 51602<0001", *catalog_of(own_atlas)["object_id"].tolist()[1:]])
+    )
+    report = report_page(dataset, [0], SETTINGS, labels={})
+    assert report.name.endswith("____0266_51602_0001_report.html")
+    assert report_page(dataset, [0, 1], SETTINGS, labels={}).name.count("0266") == 0
 
 
 def test_a_report_is_of_some_objects_but_not_of_thousands(tiny_atlas_path: Path) -> None:
