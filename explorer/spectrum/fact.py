@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+MOST_DECIMALS = 6
+"""Decimals of a value with an error; smaller errors are written as powers of ten."""
 
 
 def fact(value: Any, name: str = "") -> str:  # noqa: ANN401
@@ -24,3 +28,11 @@ def fact(value: Any, name: str = "") -> str:  # noqa: ANN401
     if isinstance(value, (float, np.floating)):
         return f"{value:.6g}".replace("-", "\N{MINUS SIGN}", 1) if value < 0 else f"{value:.6g}"
     return str(value)
+
+
+def measured(value: float, error: float) -> str:
+    """Return a value with its 1 sigma error, to the error's second digit where it has decimals."""
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    if decimals > MOST_DECIMALS:
+        return f"{fact(value)} ± {error:.2g}"
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}".replace("-", "\N{MINUS SIGN}")

@@ -12,7 +12,7 @@ import panel_material_ui as pmui
 from data.columns import FACTS, column
 from explorer.server.latest import Latest
 from explorer.server.panel_html import Html
-from explorer.spectrum.fact import fact
+from explorer.spectrum.fact import fact, measured
 from explorer.spectrum.guest_facts import guest_html, guest_position
 from explorer.spectrum.links import CUTOUT_SIZE, cutout_address, page_links
 from explorer.state.dataset import Dataset
@@ -23,16 +23,20 @@ _STYLE = """
 .name {font-size: 15px; font-weight: 600; user-select: all; margin-right: 12px}
 .links a {display: inline-block; margin-right: 12px; white-space: nowrap; font-size: 12px;
   color: var(--panel-primary-color)}
-dl {display: grid; grid-template-columns: repeat(auto-fill, minmax(178px, 1fr)); gap: 1px 14px;
+dl {display: grid; grid-template-columns: repeat(auto-fill, minmax(min(235px, 100%), 1fr));
+  grid-auto-flow: row dense; gap: 1px 14px;
   margin: 6px 0 0; font-size: 12px; font-variant-numeric: tabular-nums; content-visibility: auto}
 dl > div {display: flex; justify-content: space-between; gap: 8px; min-width: 0;
   border-bottom: 1px solid rgba(128, 128, 128, .18)}
-dl > div.long {grid-column: span 2}
+dl > div.long {grid-column: 1 / -1}
 dt {opacity: .7; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; flex: 0 1 auto}
 dd {margin: 0; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; user-select: all}
 dd {flex: 0 1 auto}
 p {margin: 6px 0; font-size: 13px; line-height: 1.45}
 """
+
+MEASURED = "_data"
+"""End of the columns of what an atlas measured of spectra (`data.column`)."""
 
 
 class FactsView(pn.viewable.Viewer):
@@ -174,18 +178,31 @@ def meaning(dataset: Dataset, name: str) -> str:
 
 
 def facts(dataset: Dataset, row: int) -> list[tuple[str, str, str]]:
-    """Return column, label and value of a row's facts: the usual, the scores, then the rest."""
+    """Return column, label and value of a row's facts: the usual, the scores, then the rest.
+
+    What an atlas measured of a spectrum has its error beside it, not as a fact of its own.
+    """
     record = dataset.catalog.iloc[row]
     skip = {axis for item in dataset.atlas.embeddings for axis in (item.x, item.y)}
     skip |= {"object_id", "reasons"}
+    skip |= {f"{name}_err" for name in record.index if str(name).endswith(MEASURED)}
     order = [*FACTS, *dataset.scores]
     order += [str(name) for name in dataset.catalog.columns if name not in order]
     return [
         (name, dataset.label(name), text)
         for name in order
-        if name in record.index and name not in skip and (text := fact(record[name], name))
+        if name in record.index and name not in skip and (text := _told(record, name))
     ]
 
 
+def _told(record: Any, name: str) -> str:  # noqa: ANN401 - a row of the catalogue
+    value = record[name]
+    error = record.get(f"{name}_err", np.nan) if name.endswith(MEASURED) else np.nan
+    numbers = all(isinstance(item, (float, np.floating)) for item in (value, error))
+    if numbers and np.isfinite(value) and 0 < error < np.inf:
+        return measured(value, error)
+    return fact(value, name)
+
+
 def _long(name: str, value: str) -> str:
-    return ' class="long"' if len(name) + len(value) > 31 else ""
+    return ' class="long"' if len(name) + len(value) > 41 else ""

@@ -7,6 +7,7 @@ import pytest
 
 from data.lines.emission import LINES, find_line
 from explorer.spectrum.axis import WavelengthAxis, runs
+from explorer.spectrum.fact import measured
 from explorer.spectrum.facts import FactsView, facts
 from explorer.spectrum.insets import WINDOWS
 from explorer.spectrum.inspection import inspect
@@ -195,6 +196,27 @@ def test_facts_are_escaped_and_complete(tiny_atlas_path: Path) -> None:
     assert "can not be compared between models" in html  # the paper's caveat of -log p
     ra = state.dataset.catalog["ra"].iloc[3]
     assert f"{ra:.6f}" in html
+
+
+def test_what_is_measured_has_its_error_beside_it(tiny_atlas_path: Path) -> None:
+    errors = {"ew_halpha_data": -2.34567, "ew_halpha_data_err": 0.0123}
+    state = new_state(tiny_atlas_path, **errors, d4000_data=1.5, d4000_data_err=np.nan)
+    told = {column: value for column, _label, value in facts(state.dataset, 3)}
+    assert told["ew_halpha_data"] == "−2.346 ± 0.012"
+    assert told["d4000_data"] == "1.5"
+    assert "ew_halpha_data_err" not in told
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "told"),
+    [
+        (2817.4, 128.594, "2817 ± 129"),
+        (1e-9, 2.5e-10, "1e-09 ± 2.5e-10"),
+        (7.1, 0.97, "7.10 ± 0.97"),
+    ],
+)
+def test_an_error_says_how_many_digits_count(value: float, error: float, told: str) -> None:
+    assert measured(value, error) == told
 
 
 def test_links_hold_the_position(tiny_atlas_path: Path) -> None:
