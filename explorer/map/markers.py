@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from data.arrays import IndexArray
@@ -11,6 +13,7 @@ from explorer.map.key import format_value
 from explorer.map.marks import MapMarks
 from explorer.state.guest import Guest, place_on
 from explorer.state.state import ExplorerState
+from explorer.theme.colour import PIN_COLOURS
 
 
 class MapMarkers:
@@ -49,7 +52,8 @@ class MapMarkers:
         """Mark highlighted objects, the box or lasso, and the track."""
         state, key = self._state, self._state.plane.key
         self._mark("highlight", state.highlight)
-        self._mark("pins", state.pinned_rows())
+        pins = state.pinned_rows()
+        self._mark("pins", pins, PIN_COLOURS[: len(pins)])
         region = state.region
         here = region is not None and region.get("plane") == key
         x, y = (list(region["x"]), list(region["y"])) if region and here else ([], [])
@@ -60,9 +64,9 @@ class MapMarkers:
             points = points if here and points is not None else np.empty((0, 2))
             self._marks.put(name, points[:, 0], points[:, 1])
 
-    def _mark(self, name: str, rows: list[int] | IndexArray) -> None:
+    def _mark(self, name: str, rows: list[int] | IndexArray, colours: Sequence[str] = ()) -> None:
         plane = self._state.plane
-        self._marks.put(name, plane.x[rows], plane.y[rows])
+        self._marks.put(name, plane.x[rows], plane.y[rows], colours=colours)
 
 
 def place_of(state: ExplorerState) -> tuple[float, float] | tuple[()]:

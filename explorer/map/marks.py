@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,11 @@ from explorer.theme.theme import ink
 
 
 class _Style(NamedTuple):
-    """How a mark looks; without a size it is an outline, else rings."""
+    """How a mark looks; without a size it is an outline, else rings.
+
+    Attributes:
+        colour: An ink of the theme; empty = each point comes with its own.
+    """
 
     colour: str
     width: float
@@ -26,7 +31,7 @@ _STYLES = {
     "path": _Style("model", 2.0),
     "knots": _Style("model", 2.0, size=9),
     "highlight": _Style("highlight", 1.5, size=9),
-    "pins": _Style("decoded", 2.0, size=14, marker="triangle"),
+    "pins": _Style("", 2.0, size=14, marker="triangle"),
     "neighbours": _Style("accent", 1.5, size=10, marker="square"),
     "guests": _Style("guest", 2.5, size=12, marker="diamond"),
     "hovered": _Style("accent", 1.0, size=12),
@@ -61,16 +66,28 @@ class MapMarks:
         )  # fmt: skip
         figure.add_layout(self.label)
 
-    def put(self, name: str, x: NDArray[Any], y: NDArray[Any]) -> None:
-        """Put a mark at points, plane coordinates; none removes it."""
+    def put(
+        self, name: str, x: NDArray[Any], y: NDArray[Any], *, colours: Sequence[str] = ()
+    ) -> None:
+        """Put a mark at points, plane coordinates; none removes it.
+
+        Args:
+            name: Of the mark.
+            x: Of the points.
+            y: Same.
+            colours: Of the points, where the theme does not colour the mark.
+        """
+        data: dict[str, Any] = {"x": np.asarray(x), "y": np.asarray(y)}
+        if not _STYLES[name].colour:
+            data["colour"] = list(colours)
         if name in self.sources:
             if len(x) or len(self.sources[name].data["x"]):
-                self.sources[name].data = {"x": np.asarray(x), "y": np.asarray(y)}
+                self.sources[name].data = data
         elif len(x):
-            self._make(name, x, y)
+            self._make(name, data)
 
-    def _make(self, name: str, x: NDArray[Any], y: NDArray[Any]) -> None:
-        source = ColumnDataSource({"x": np.asarray(x), "y": np.asarray(y)}, name=f"map {name}")
+    def _make(self, name: str, data: dict[str, Any]) -> None:
+        source = ColumnDataSource(data, name=f"map {name}")
         style = _STYLES[name]
         lines = []
         for width in (style.width + _HALO, style.width):
@@ -91,7 +108,8 @@ class MapMarks:
         colours = ink(self._dark)
         halo, line = self._lines[name]
         halo.glyph.line_color = colours.halo
-        line.glyph.line_color = getattr(colours, _STYLES[name].colour)
+        own = _STYLES[name].colour
+        line.glyph.line_color = getattr(colours, own) if own else "colour"
 
     def tell(
         self, text: str, *, x: float, y: float, view: tuple[float, float, float, float]

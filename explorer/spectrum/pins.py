@@ -14,10 +14,9 @@ from explorer.server.notices import attempt
 from explorer.spectrum.inspection import RestSpectrum
 from explorer.spectrum.smoothing import smooth
 from explorer.state.state import ExplorerState
+from explorer.theme.colour import PIN_COLOURS
 from explorer.theme.text import SMALL
 
-COLOURS = ("#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#0072B2")
-"""Okabe-Ito, told apart by everybody, on white and on black."""
 ROOM = 1.15
 """Distance of stacked spectra, in heights of the selected one."""
 
@@ -62,7 +61,7 @@ class PinBar(pn.viewable.Viewer):
         self.pin.color = "primary" if pinned else "default"
         self.pin.disabled = not state.selected_id
         if [name.label for name in self.names] != state.pins:
-            pairs = zip(state.pins, COLOURS, strict=False)
+            pairs = zip(state.pins, PIN_COLOURS, strict=False)
             self.names = [self._name(pin, colour) for pin, colour in pairs]
             self._row[:] = [*self.names, self.stack, self.clear] if state.pins else []
 
@@ -98,5 +97,5 @@ def pinned_curves(
             smooth(flux, np.isfinite(flux), width) + step * number
             for number, (_wave, flux) in enumerate(pins, start=1)
         ],
-        "colour": list(COLOURS[: len(pins)]),
+        "colour": list(PIN_COLOURS[: len(pins)]),
     }

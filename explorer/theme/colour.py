@@ -34,6 +34,8 @@ CLASS_COLOURS = (
     "#882255", "#44AA99", "#332288", "#999933", "#AA4499",
 )  # fmt: skip
 """Okabe and Ito's seven, then the muted ones of Paul Tol that differ from them."""
+PIN_COLOURS = ("#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#0072B2")
+"""Of pinned objects, in order: Okabe and Ito's, told apart by everybody, on white and on black."""
 OTHER = "#7A6A58"
 """Colour of classes beyond the key."""
 NO_VALUE = "#9A9A9A"

@@ -24,6 +24,7 @@ from explorer.theme.colour import (
     NO_VALUE,
     OTHER,
     PALETTES,
+    PIN_COLOURS,
     Scale,
     class_colours,
     fit_scale,
@@ -313,6 +314,8 @@ def test_marks_follow_the_state(tiny_atlas_path: Path) -> None:
     np.testing.assert_array_equal(view.marks.sources["neighbours"].data["x"], plane.x[near])
     state.region = {"plane": "umap", "x": [0, 1, 1], "y": [0, 0, 1]}
     assert len(view.marks.sources["region"].data["x"]) == 4
+    state.pin()
+    assert view.marks.sources["pins"].data["colour"] == [PIN_COLOURS[0]]
     state.embedding = "pca"
     assert len(view.marks.sources["region"].data["x"]) == 0
     assert view.marks.sources["selected"].data["x"].tolist() == [state.plane.x[4]]
