@@ -179,4 +179,5 @@ class CompareView(pn.viewable.Viewer):
 
     def _draw(self) -> None:
         unit = UNITS[str(self.scale.value)]
-        self.spectra.draw(self._populations, kind=str(self.kind.value), unit=unit)
+        names = self._stacked[0].names if self._stacked else ()
+        self.spectra.draw(self._populations, names=names, kind=str(self.kind.value), unit=unit)

@@ -56,6 +56,9 @@ PRESETS = (
 """Ratios that the atlas has measured come first. Those of equivalent widths are near those of
 fluxes, for lines that lie beside each other."""
 
+LIMITS = "Dashed: Kauffmann+2003; solid: Kewley+2001."
+"""Key of the `curves` of BPT."""
+
 
 def available(dataset: Dataset) -> list[Preset]:
     """Return the presets of which the atlas has all columns; of BPT the first.

@@ -15,7 +15,7 @@ from explorer.components.wrapping import wrapping
 from explorer.map.geometry import home_view, nearest_object
 from explorer.map.picture import MapPicture
 from explorer.map.tools import MapTools
-from explorer.plots.presets import Preset, available, curves
+from explorer.plots.presets import LIMITS, Preset, available, curves
 from explorer.server.latest import Latest
 from explorer.server.messages import together
 from explorer.server.notices import report
@@ -128,7 +128,8 @@ class ScatterView(pn.viewable.Viewer):
             self._draw()
         n_absent = len(dataset) - int(np.count_nonzero(plane.known))
         absent = f" {n_absent:,} of {len(dataset):,} objects lack a value." if n_absent else ""
-        self.words.object = f"Colours, filters and selection are those of the map.{absent}"
+        limits = f" {LIMITS}" if curves(chosen) else ""
+        self.words.object = f"Colours, filters and selection are those of the map.{limits}{absent}"
         self.mark()
 
     def mark(self) -> None:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import panel as pn
-from bokeh.models import Band, ColumnDataSource, PanTool, Range1d, ResetTool, Span, WheelZoomTool
+from bokeh.core.properties import value
+from bokeh.models import (
+    Band,
+    ColumnDataSource,
+    Legend,
+    LegendItem,
+    PanTool,
+    Range1d,
+    ResetTool,
+    Span,
+    WheelZoomTool,
+)
 
 from data.arrays import FloatArray
 from data.lines.emission import LINES
@@ -42,8 +54,16 @@ class StackedSpectra(pn.viewable.Viewer):
         )
         self.above = self._figure("flux / norm", min_height=200)
         self.below = self._figure("difference", min_height=130)
-        for source, role in zip(self.groups, ROLES, strict=True):
+        drawn = [
             self._add(self.above, source, role, spread=0.13)
+            for source, role in zip(self.groups, ROLES, strict=True)
+        ]
+        self.key: Any = Legend(
+            items=[LegendItem(renderers=[line]) for line in drawn], orientation="horizontal",
+            location="top_right", label_text_font_size="10px", margin=2, spacing=10,
+            glyph_height=12, glyph_width=18, border_line_color=None,
+        )  # fmt: skip
+        self.above.add_layout(self.key, "above")
         self._add(self.below, self.gap, "text", spread=0.35)
         zero = Span(location=0, dimension="width", line_width=1)
         self._inks.add(zero, line_color="faint")
@@ -67,7 +87,7 @@ class StackedSpectra(pn.viewable.Viewer):
         made = new_figure(
             y_axis_label=label, height=min_height, sizing_mode="stretch_width", x_range=self._x,
             y_range=Range1d(start=0, end=2), tools=[pan, wheel, ResetTool()],
-            toolbar_location=None, min_border_left=52,
+            toolbar_location=None, min_border_left=52, min_border_right=16,
         )  # fmt: skip
         made.toolbar.update(active_drag=pan, active_scroll=wheel)
         for kind in ("emission", "absorption"):
@@ -76,7 +96,7 @@ class StackedSpectra(pn.viewable.Viewer):
             self._inks.add(marks, line_color=kind)
         return made
 
-    def _add(self, fig: Any, source: Any, role: str, *, spread: float) -> None:  # noqa: ANN401
+    def _add(self, fig: Any, source: Any, role: str, *, spread: float) -> Any:  # noqa: ANN401
         band = Band(
             base="wave", lower="low", upper="high", source=source, fill_alpha=spread, line_alpha=0
         )
@@ -84,12 +104,16 @@ class StackedSpectra(pn.viewable.Viewer):
         drawn = fig.line("wave", "flux", source=source, line_width=1.4)
         self._inks.add(band, fill_color=role)
         self._inks.add(drawn, line_color=role)
+        return drawn
 
-    def draw(self, populations: list[Population], *, kind: str, unit: str) -> None:
+    def draw(
+        self, populations: list[Population], *, names: Sequence[str], kind: str, unit: str
+    ) -> None:
         """Show two groups, or one without a difference.
 
         Args:
             populations: One or two.
+            names: Of the groups.
             kind: `mean` or `median` of the objects; the band holds the middle 68 % of them.
             unit: Of the flux.
         """
@@ -100,6 +124,8 @@ class StackedSpectra(pn.viewable.Viewer):
                 self._put(source, item.stack.wave, flux, item.quantiles[0], item.quantiles[2])
             else:
                 self._put(source, *[np.empty(0)] * 4)
+        for item, name in zip(self.key.items, (*names, "", "")[:2], strict=True):
+            item.update(label=value(name), visible=bool(name and populations))
         self._lower.visible = len(populations) == 2
         self.above.xaxis.axis_label = None if len(populations) == 2 else REST
         if len(populations) == 2:

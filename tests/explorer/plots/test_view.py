@@ -101,6 +101,9 @@ def test_presets_need_their_columns_and_bpt_calculates_its_ratios(
         view.plane.x, np.log10(lines["flux_nii"] / lines["flux_halpha"]), rtol=1e-5
     )
     assert len(view.marks["curve 1"].data["x"]) == 100
+    assert "Dashed: Kauffmann+2003" in view.words.object
+    view.preset.value = "mass, sSFR"
+    assert "Kauffmann" not in view.words.object
 
 
 def test_distance_is_that_of_kolmogorov_and_smirnov(rng: np.random.Generator) -> None:
@@ -150,18 +153,25 @@ def test_groups_are_compared_and_follow(tiny_atlas_path: Path) -> None:
     assert view.groups == (SELECTED, OTHERS)
     assert len(view.spectra.gap.data["flux"]) > 100
     assert "redshift z" in view.columns.object
+    assert key_of(view) == [SELECTED, OTHERS]
     mean = np.array(view.spectra.groups[0].data["flux"])
     view.kind.value = "median"
     assert not np.array_equal(mean, view.spectra.groups[0].data["flux"], equal_nan=True)
     state.name_selections({"A": state.selection()})
     state.region = {"condition": "z > 9"}
     assert view.words.object.startswith("Selected: no object")
+    assert key_of(view) == []
     assert len(view.spectra.groups[0].data["flux"]) == 0
     view.first.value = "A"
     view.second.value = NOTHING
     assert state.compared == ["A", NOTHING]
     assert view.words.object.startswith("A: ")
+    assert key_of(view) == ["A"]
     assert len(view.spectra.groups[0].data["flux"]) > 100
+
+
+def key_of(view: CompareView) -> list[Any]:
+    return [item.label.value for item in view.spectra.key.items if item.visible]
 
 
 def test_only_the_open_plot_follows(tiny_atlas_path: Path) -> None:
