@@ -46,15 +46,17 @@ class PlotsView(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the choice above the plot chosen."""
+        plots = (
+            pn.Column(
+                plot, visible=self._state.param.plot.rx() == name,
+                sizing_mode="stretch_both", margin=0,
+            )
+            for name, plot in self.plots.items()
+        )  # fmt: skip
         return pn.Column(
             pn.Row(self.choice, sizing_mode="stretch_width", margin=(6, 0, 0, 0)),
-            *(
-                pn.Column(
-                    plot, visible=self._state.param.plot.rx() == name,
-                    sizing_mode="stretch_both", margin=0,
-                )
-                for name, plot in self.plots.items()
-            ),
+            # A column would be as high as all of them, those hidden too.
+            pn.Row(*plots, sizing_mode="stretch_both", margin=0),
             sizing_mode="stretch_both", margin=4,
         )  # fmt: skip
 

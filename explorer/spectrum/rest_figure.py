@@ -43,7 +43,7 @@ class RestFigure(pn.viewable.Viewer):
             x_axis_label="rest wavelength [Å]", y_axis_label="flux / norm", min_height=min_height,
             x_range=Range1d(start=start, end=end),
             y_range=Range1d(start=0, end=2),
-            tools=[pan, wheel, reset], toolbar_location="above",
+            tools=[pan, wheel, reset], toolbar_location="above", min_border_right=16,
         )  # fmt: skip
         self.figure.toolbar.update(active_drag=pan, active_scroll=wheel)
         self.sources = {
