@@ -81,7 +81,12 @@ def redshifts(text: str) -> tuple[float, ...]:
 
 
 def place_uploads(
-    dataset: Dataset, uploads: Sequence[Upload], *, trials: tuple[float, ...], air: bool
+    dataset: Dataset,
+    uploads: Sequence[Upload],
+    *,
+    trials: tuple[float, ...],
+    air: bool,
+    wave_unit: str = "",
 ) -> Arrivals:
     """Read files and place their objects; slow. What can not be read or placed is told.
 
@@ -92,10 +97,11 @@ def place_uploads(
         uploads: Files as they came.
         trials: Redshifts to place each object at; empty = that of its file.
         air: Whether wavelengths are in air where a file does not say it.
+        wave_unit: Unit of wavelengths where a file states none (`Assumed`).
     """
     end = time.monotonic() + SECONDS
     arrivals, grids = Arrivals(), encodable_grids(dataset.atlas)
-    assumed = Assumed(air=air)
+    assumed = Assumed(air=air, wave_unit=wave_unit)
     placing = _Placing(dataset, arrivals, end)
     with tempfile.TemporaryDirectory(prefix="latent-space-") as folder, ApartReader() as reader:
         for path, name in _written(uploads, Path(folder)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from explorer.theme.text import line
 
 _SMALL: dict[str, Any] = {"size": "small", "sizing_mode": "stretch_width", "margin": (5, 10)}
 
+UNITS = {"Å from 2500 on": "", "Å": "Angstrom", "nm": "nm", "µm": "micron", "log10 Å": "log"}
+"""Units offered for wavelengths of files that state none -> as `Assumed` has it."""
 MOST_LINES, LONGEST = 6, 180
 """Lines on what was left out, and letters of each; all of it is in the pointer's hint."""
 
@@ -43,16 +46,20 @@ class GuestsView(pn.viewable.Viewer):
             label="wavelengths in air, if a file does not say", value=False, size="small",
             margin=(0, 10),
         )  # fmt: skip
+        self.unit = pmui.Select(
+            label="Unit of wavelengths, if not said", options=UNITS, value="", **_SMALL
+        )
         self.said = line("", margin=(2, 10))
         self.list = GuestList(self._choose, self._remove)
         self.z.param.watch(lambda *_: self.place(), "value")
+        self.unit.param.watch(lambda *_: self.place(), "value")
         self.air.param.watch(lambda *_: self.place(), "value")
         state.param.watch(lambda *_: self._follow(), ["guest", "guests"])
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the area, the choices and the list."""
         return pn.Column(
-            self.area, self.z, self.air, self.list, self.said,
+            self.area, self.z, self.unit, self.air, self.list, self.said,
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
 
@@ -63,7 +70,8 @@ class GuestsView(pn.viewable.Viewer):
 
     def place(self) -> None:
         """Place the files brought last, with the choices as they are now."""
-        uploads, dataset, air = self._uploads, self._state.dataset, bool(self.air.value)
+        uploads, dataset = self._uploads, self._state.dataset
+        air, unit = bool(self.air.value), str(self.unit.value)
         try:
             trials = redshifts(self.z.value or "")
         except ValueError as error:
@@ -75,7 +83,7 @@ class GuestsView(pn.viewable.Viewer):
             return
         self._say([f"placing {', '.join(upload.name for upload in uploads)} …"])
         self._placing.submit(
-            lambda: self._placed(uploads, trials, air=air, dataset=dataset), self._show
+            lambda: self._placed(uploads, trials, air=air, unit=unit, dataset=dataset), self._show
         )
 
     @staticmethod
@@ -84,10 +92,11 @@ class GuestsView(pn.viewable.Viewer):
         trials: tuple[float, ...],
         *,
         air: bool,
+        unit: str,
         dataset: Any,  # noqa: ANN401
     ) -> Arrivals:
         try:
-            return place_uploads(dataset, uploads, trials=trials, air=air)
+            return place_uploads(dataset, uploads, trials=trials, air=air, wave_unit=unit)
         except (ValueError, OSError) as error:  # of the atlas, not of a file
             return Arrivals(left_out=[str(error)])
 
@@ -104,7 +113,7 @@ class GuestsView(pn.viewable.Viewer):
         announce(f"{len(arrivals.guests)} placed: {arrivals.guests[0].file}")
 
     def _say(self, lines: list[str]) -> None:
-        shown = [f'<div title="{escape(text)}">{escape(text[:LONGEST])}</div>' for text in lines]
+        shown = [f'<div title="{escape(text)}">{escape(_short(text))}</div>' for text in lines]
         more = f"<div>… and {len(lines) - MOST_LINES} more</div>" if len(lines) > MOST_LINES else ""
         self.said.object = "".join(shown[:MOST_LINES]) + more
 
@@ -127,6 +136,10 @@ class GuestsView(pn.viewable.Viewer):
         state.guests = [guest for i, guest in enumerate(state.guests) if i != number]
         files = {guest.file for guest in state.guests}
         self._uploads = [upload for upload in self._uploads if upload.name in files]
+
+
+def _short(text: str) -> str:
+    return shorten(text, LONGEST, placeholder=" …") if len(text) > LONGEST else text
 
 
 def told(guest: Guest) -> str:

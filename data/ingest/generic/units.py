@@ -94,7 +94,7 @@ def wavelengths(
         also = "; Angstrom are taken from 2500 on" if kind == "wavelength" else ""
         raise ValueError(
             f"{kind} unit not known: the file states none, and {low:.4g} ... {high:.4g} may be "
-            f"{_CANDIDATES[kind]}{also}; say it with --wave-unit"
+            f"{_CANDIDATES[kind]}{also}; choose its unit (--wave-unit)"
         )
     unit = unit or "Angstrom"
     wave, in_medium = _in_angstrom(axis, unit)

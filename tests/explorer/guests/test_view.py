@@ -7,7 +7,7 @@ import pytest
 
 from explorer.guests.drop_area import DropArea
 from explorer.guests.placing import MOST_BYTES, Upload
-from explorer.guests.view import GuestsView
+from explorer.guests.view import LONGEST, GuestsView
 from explorer.map.markers import MapMarkers, guest_at
 from explorer.map.marks import MapMarks
 from explorer.spectrum.axis import WavelengthAxis
@@ -115,3 +115,25 @@ def test_files_arrive_in_pieces_and_nothing_of_the_browser_is_believed() -> None
     area.hear({"kind": "piece", "number": 0, "bytes": bytes(MOST_BYTES)})
     with pytest.raises(ValueError, match="more than 100 MB"):
         area.hear({"kind": "piece", "number": 0, "bytes": b"1"})
+
+
+def test_wavelengths_without_a_unit_are_read_in_the_one_chosen(state: ExplorerState) -> None:
+    table = table_of(state.dataset.atlas, ROW)
+    name = next(name for name in table.colnames if "wave" in name.lower())
+    table[name] = np.asarray(table[name]) / 10
+    view = GuestsView(state)
+    view.bring([Upload("mine.ecsv", as_file(table, "ascii.ecsv"))])
+    assert "choose its unit" in view.said.object
+    assert "--" not in view.said.object
+    view.unit.value = "nm"
+    (guest,) = state.guests
+    assert guest.placed.neighbours[0] == ROW
+    assert view.said.object == ""
+
+
+def test_long_reasons_end_between_words(state: ExplorerState) -> None:
+    view = GuestsView(state)
+    view._say(["file.csv: " + "unreadable " * 40])
+    shown = view.said.object.split(">")[1].split("<")[0]
+    assert shown.endswith("unreadable …")
+    assert len(shown) <= LONGEST

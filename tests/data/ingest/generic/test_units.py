@@ -125,7 +125,12 @@ def test_frequencies_are_of_vacuum():
 @pytest.mark.parametrize(
     ("axis", "unit", "kind", "reason"),
     [
-        (WAVE / 1e4, "", "wavelength", "may be micron, nm or a logarithm.*say it with --wave-unit"),
+        (
+            WAVE / 1e4,
+            "",
+            "wavelength",
+            "may be micron, nm or a logarithm.*choose its unit .--wave-unit",
+        ),
         (WAVE * 1e11, "", "frequency", "frequency unit not known: the file states none"),
         (np.log(WAVE), "log", "wavelength", "natural logarithms have the unit ln"),
         (WAVE, "um", "wavelength", "unit not right: 4000 ... 9000 in um are 4e+07 ... 9e+07 A"),
