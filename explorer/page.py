@@ -31,7 +31,7 @@ from explorer.state.address import GRADUAL, NAMES, from_query, restore, to_query
 from explorer.state.dataset import Dataset
 from explorer.state.telling import telling_object
 from explorer.theme.text import line
-from explorer.theme.theme import CLICKED_THROUGH, FIGURE_THEME, PAGE_SX, PAGE_THEME, UNVEILED
+from explorer.theme.theme import FIGURE_THEME, NOTICES, PAGE_SX, PAGE_THEME, SIDEBAR, UNVEILED
 
 ADDRESS_DELAY = 400
 """How long the view must rest before the address follows it, milliseconds."""
@@ -63,11 +63,11 @@ def build_page(dataset: Dataset, *, may_write: bool = True) -> pmui.Page:
     screen = Screen()
     page = pmui.Page(
         title=dataset.name,
-        raw_css=[UNVEILED, CLICKED_THROUGH],
+        raw_css=[UNVEILED, NOTICES],
         header=[header],
         main=[session.map],
         sidebar=[session.controls, screen],
-        sidebar_width=216,
+        sidebar_width=SIDEBAR,
         contextbar=[session.tabs],
         contextbar_open=True,
         contextbar_variant="persistent",

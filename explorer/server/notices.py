@@ -11,9 +11,10 @@ _log = logging.getLogger(__name__)
 
 
 def place_notices() -> None:
-    """Show notices of this session over the controls, not over what the tabs tell."""
+    """Show notices of this session over the map (`theme.NOTICES`), a few at a time."""
     if pn.state.notifications is not None:
         pn.state.notifications.position = "bottom-left"
+        pn.state.notifications.max_notifications = 2
 
 
 def report(error: BaseException) -> None:

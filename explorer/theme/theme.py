@@ -106,11 +106,18 @@ PAGE_THEME: dict[str, Any] = {
 """Material palettes: paper of the figures everywhere, one quiet blue for what can be pressed."""
 UNVEILED = "#loader:not(.error) {background: none; pointer-events: none}"
 """Style sheet that makes the loading overlay click-through: what is there can be used already."""
-CLICKED_THROUGH = (
-    "#notistack-container * {pointer-events: none !important} "
-    "#notistack-container button {pointer-events: auto !important}"
-)
-"""Style sheet of notices: what they cover for some seconds can be used; their buttons work."""
+SIDEBAR = 216
+"""Width of the controls, pixels."""
+NOTICES = f"""
+#notistack-container * {{pointer-events: none !important}}
+#notistack-container button {{pointer-events: auto !important}}
+@media (min-width: 900px) {{
+  .notistack-SnackbarContainer {{left: {SIDEBAR + 14}px !important; bottom: 66px !important;
+    max-width: 330px !important}}
+}}
+"""
+"""Style sheet of notices: what they cover for some seconds can be used; their buttons work. They
+lie beside the controls and above the map's key where the page has room."""
 PAGE_SX: dict[str, Any] = {
     ".MuiAppBar-root": {
         "bgcolor": "primary.contrastText",
