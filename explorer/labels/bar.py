@@ -12,6 +12,7 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from explorer.components.wrapping import wrapping
 from explorer.labels.label import GRADES, UNLABELLED, Change, Label
 from explorer.labels.news import LabelNews
 from explorer.labels.pending import PendingLabels
@@ -27,6 +28,8 @@ KINDS = (
 )  # fmt: skip
 """Classes offered at first: those that Liang+2023 (section 5.2) found, and common mishaps."""
 NO_GRADE = "–"
+_GROWS = {"flex": "1 1 120px"}
+"""Style of what fills its line, or has one of its own where there is no room."""
 
 
 class LabelBar(pn.viewable.Viewer):
@@ -68,7 +71,7 @@ class LabelBar(pn.viewable.Viewer):
             label="class (c)", restrict=False, min_characters=0, width=150,
             options=list(KINDS), case_sensitive=False, **small,
         )  # fmt: skip
-        self.note = pmui.TextInput(label="note (n)", sizing_mode="stretch_width", **small)
+        self.note = pmui.TextInput(label="note (n)", styles=_GROWS, **small)
         self.take_z = pmui.Button(
             label="note the z tried", variant="outlined", visible=False, **small
         )
@@ -77,7 +80,7 @@ class LabelBar(pn.viewable.Viewer):
         self.who = pmui.TextInput(
             label="your name", value=user or _account(), disabled=bool(user), width=120, **small
         )
-        self.said = line("", align="center")
+        self.said = line("", align="center", styles=_GROWS)
         self.grade.param.watch(lambda event: self._put(grade=_number(event.new)), "value")
         self.kind.param.watch(lambda event: self._put(kind=event.new or ""), "value")
         self.note.param.watch(lambda event: self._put(note=event.new or ""), "value")
@@ -90,12 +93,10 @@ class LabelBar(pn.viewable.Viewer):
         self.fill()
 
     def __panel__(self) -> pn.viewable.Viewable:
-        """Return the widgets in two rows."""
+        """Return the widgets in two lines, or more where the page is narrow."""
         return pn.Column(
-            pn.Row(self.grade, self.kind, self.note, sizing_mode="stretch_width", margin=0),
-            pn.Row(
-                self.undo, self.who, self.take_z, self.said, sizing_mode="stretch_width", margin=0
-            ),
+            wrapping(self.grade, self.kind, self.note),
+            wrapping(self.undo, self.who, self.take_z, self.said),
             sizing_mode="stretch_width",
             margin=0,
         )

@@ -16,7 +16,7 @@ from explorer.latents.traversal import TraversalView
 from explorer.server.latest import Latest
 from explorer.server.notices import report
 from explorer.server.panel_html import Html
-from explorer.spectrum.feature_table import TABLE_STYLE, compared, number
+from explorer.spectrum.feature_table import TABLE_STYLE, UPRIGHT_STYLE, compared, number
 from explorer.spectrum.rest_figure import RestFigure
 from explorer.state.dataset import Dataset
 from explorer.state.guest import Guest
@@ -85,7 +85,10 @@ class LatentsView(pn.viewable.Viewer):
             for _ in self.start
         ]  # fmt: skip
         self.where = line("")
-        self.features = Html("", stylesheets=[TABLE_STYLE], margin=(2, 6))
+        self.features = Html(
+            "", stylesheets=[TABLE_STYLE, UPRIGHT_STYLE], margin=(2, 6),
+            sizing_mode="stretch_width",
+        )  # fmt: skip
         for slider in self.sliders:
             slider.param.watch(lambda *_: self._move(), "value")
         self.axes.param.watch(lambda *_: self._turn(), "value")
@@ -98,7 +101,7 @@ class LatentsView(pn.viewable.Viewer):
         grid = pn.GridBox(*self.sliders, ncols=2, sizing_mode="stretch_width", margin=0)
         sliders = pn.Column(
             wrapping(self.reset, self.mark), grid, self.where, self.figure,
-            pn.Column(self.features, scroll="x-auto", sizing_mode="stretch_width", margin=0),
+            self.features,
             sizing_mode="stretch_both", margin=0,
             visible=self.part.param.value.rx() == SLIDERS,
         )  # fmt: skip

@@ -24,6 +24,16 @@ thead th {border-bottom: 1px solid rgba(128,128,128,.5); opacity: .8}
 tbody th {opacity: .8}
 small {opacity: .65}
 """
+UPRIGHT_STYLE = f"""
+:host {{container-type: inline-size}}
+@container (max-width: 540px) {{
+  table {{display: grid; grid-template-rows: repeat({len(FEATURES) + 1}, auto);
+    grid-auto-flow: column; justify-content: start}}
+  thead, tbody, tr {{display: contents}}
+  thead th {{text-align: left; border: 0}}
+}}
+"""
+"""Turns a table of all features by its side where a line of it has no room."""
 
 
 def number(value: float, *, digits: int = 3) -> str:
