@@ -43,7 +43,7 @@ dl {display: grid; grid-template-columns: repeat(auto-fill, minmax(220px, 1fr));
   margin: 0; font-size: 12.5px}
 dl div {display: flex; justify-content: space-between; gap: 10px; border-bottom: 1px solid #e4e6ea}
 dt {color: #59616b}
-dd {margin: 0; text-align: right; max-width: 70%; overflow-wrap: break-word}
+dd {margin: 0; text-align: right; flex: none; max-width: 70%; overflow-wrap: break-word}
 .strength {display: inline-block; width: 3em} .weak {color: #59616b} .note {white-space: pre-wrap}
 section {break-inside: avoid} footer {margin-top: 40px; color: #59616b; font-size: 12px}
 """
