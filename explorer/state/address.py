@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -62,12 +63,18 @@ GRADUAL = {
     "view", "slider_latents", "clip", "smoothing", "window", "knots", "n_knot",
 }  # fmt: skip
 """Parameters that change by steps: no step of theirs is a page of the browser's history."""
+ROUNDED = {"view", "path", "slider_latents"}
+"""Parameters that say how something looks: `DIGITS` of their numbers do. Others are exact."""
 DIGITS = 6
 MOST_COLUMNS = 20
 """Calculated columns that an address may ask for."""
 MOST_VERTICES = 60
 """Vertices of a path kept in the URL; one drawn by hand has hundreds."""
 
+_UNUSABLE = (
+    ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError,
+)  # fmt: skip
+"""What reading an address can raise: it may hold anything, numbers of 400 digits included."""
 _log = logging.getLogger(__name__)
 
 
@@ -81,8 +88,10 @@ def to_query(state: ExplorerState, *, defaults: Mapping[str, Any]) -> str:
         if parameter == "path":
             value = _from_path(value)
         if value != defaults[parameter]:
+            if parameter in ROUNDED:
+                value = _rounded(value)
             plain = isinstance(value, str)
-            query[name] = value if plain else json.dumps(_rounded(value), separators=(",", ":"))
+            query[name] = value if plain else json.dumps(value, separators=(",", ":"))
     if state.dark:
         query["theme"] = "dark"
     return "?" + urlencode(query) if query else ""
@@ -120,9 +129,11 @@ def from_query(state: ExplorerState, query: Mapping[str, str]) -> list[str]:
                 inside_region(state.dataset, value)
             elif parameter in ("clip", "view", "window") and value is not None:
                 value = _limits(value)
+            elif parameter == "scatter":
+                _check_pair(value)
             setattr(state, parameter, value)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            _log.warning("address: %s=%s: %s", name, text, error)
+        except _UNUSABLE as error:
+            _log.warning("address: %s=%s: %s", name, text[:200], error)
             setattr(state, parameter, before)
             complaints.append(f"the address asks for {name}={text[:40]}, which does not exist here")
     if object_id := query.get("id"):
@@ -191,6 +202,12 @@ def _check_pins(dataset: Dataset, value: Any) -> None:  # noqa: ANN401 - JSON
         raise ValueError(f"no object {missing[0]!r} in this atlas")
 
 
+def _check_pair(value: Any) -> None:  # noqa: ANN401 - JSON
+    """Raise a ValueError unless these are the two columns of a scatter plot, or none."""
+    if len(value) not in (0, 2):
+        raise ValueError(f"a scatter plot has two columns, got {len(value)}")
+
+
 def _to_columns(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSON
     """Return name -> expression, checked to be a few texts.
 
@@ -204,12 +221,13 @@ def _to_columns(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSON
 
 
 def _limits(value: Any) -> tuple[float, ...]:  # noqa: ANN401 - JSON
-    """Return pairs of limits, each lower before upper."""
+    """Return pairs of finite limits, each lower before upper."""
     limits = tuple(float(item) for item in value)
     if len(limits) % 2 or not all(
-        low < high for low, high in zip(limits[::2], limits[1::2], strict=True)
+        -math.inf < low < high < math.inf
+        for low, high in zip(limits[::2], limits[1::2], strict=True)
     ):
-        raise ValueError(f"limits must be pairs, lower before upper, got {value}")
+        raise ValueError(f"limits must be finite pairs, lower before upper, got {value}")
     return limits
 
 

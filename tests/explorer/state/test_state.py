@@ -1,10 +1,12 @@
 """The state of a session: what it offers, what follows from what."""
 
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
 
+from explorer.controls.range_filter import everything
 from explorer.keys import Help, beside
 from explorer.state.address import NAMES, from_query, to_query
 from explorer.state.dataset import DENSITY
@@ -66,8 +68,6 @@ def test_address_gives_the_same_view_again(tiny_atlas_path: Path) -> None:
         filters={"z": (0.05, 0.2), "class": ["GALAXY"]}, frame="rest", smoothing=3, dark=True,
         region={"plane": "tsne", "x": [0.0, 1.0, 1.0], "y": [0.0, 0.0, 2.0]}, mark_neighbours=True,
     )  # fmt: skip
-    from urllib.parse import parse_qsl
-
     query = dict(parse_qsl(to_query(state, defaults=defaults)[1:]))
     assert query["id"] == state.dataset.ids[7]
     assert query["theme"] == "dark"
@@ -92,6 +92,39 @@ def test_numeric_ids_keep_every_digit_in_the_address(tiny_atlas_path: Path) -> N
     assert other.selected == 5
 
 
+HUGE = f"1{'0' * 400}"
+"""A whole number beyond what floating point holds."""
+
+
+def reloaded(state: ExplorerState, path: Path, **columns: object) -> ExplorerState:
+    """Return the state that the address of another one gives."""
+    other = new_state(path, **columns)
+    defaults = {name: getattr(other, name) for name in NAMES.values()}
+    query = dict(parse_qsl(to_query(state, defaults=defaults)[1:]))
+    assert from_query(other, query) == []
+    return other
+
+
+def test_addresses_keep_limits_to_the_last_digit(tiny_atlas_path: Path) -> None:
+    columns: dict[str, object] = {
+        "night": np.arange(20210301, 20210421),
+        "mjd": 59000 + np.linspace(0, 1, 120),
+        "tiny": np.linspace(0.1234567, 0.1234599, 120),
+    }
+    state = new_state(tiny_atlas_path, **columns)
+    names = ["z", "night", "mjd", "tiny"]
+    state.filters = {name: everything(state.dataset, name) for name in names}
+    assert len(state.rows()) == 120
+    assert len(reloaded(state, tiny_atlas_path, **columns).rows()) == 120
+    state.filters = {"night": (20210305.0, 20210310.0), "mjd": (59000.0123, 59000.0481)}
+    state.name_selections({"A": {"filters": {"night": [20210305.0, 20210310.0]}}})
+    state.region = {"plane": "umap", "x": [0.123456789, 1.0, 1.0], "y": [0.0, 0.0, 2.0]}
+    other = reloaded(state, tiny_atlas_path, **columns)
+    assert {name: tuple(limits) for name, limits in other.filters.items()} == state.filters
+    assert (other.region, other.selections) == (state.region, state.selections)
+    assert other.dataset.conditions["A"].sum() == 6
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -99,6 +132,12 @@ def test_numeric_ids_keep_every_digit_in_the_address(tiny_atlas_path: Path) -> N
         {"filters": '{"z": "x"}'}, {"filters": "not json"}, {"region": '{"plane": "umap"}'},
         {"smooth": "-3"}, {"view": "[1]"}, {"window": "[null, 2]"}, {"view": "[0,0,0,0]"},
         {"region": '{"plane":"nowhere","x":[0,1,1],"y":[0,0,1]}'}, {"view": "[0,NaN,0,1]"},
+        {"view": "[-Infinity,Infinity,-Infinity,Infinity]"}, {"view": f"[0,{HUGE},0,1]"},
+        {"filters": f'{{"z":[0,{HUGE}]}}'}, {"region": "[" * 20_000}, {"xy": '["z"]'},
+        {"region": f'{{"column":"z","low":0,"high":{HUGE}}}'},
+        {"region": f'{{"plane":"umap","x":[0,1,{HUGE}],"y":[0,1,2]}}'},
+        {"sets": f'{{"A":{{"filters":{{"z":[0,{HUGE}]}}}}}}'},
+        {"path": f'{{"plane":"umap","x":[0,{HUGE}],"y":[0,1]}}'},
     ],
 )  # fmt: skip
 def test_bad_address_is_told_and_the_rest_followed(
