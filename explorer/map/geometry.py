@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from data.arrays import BoolArray
@@ -90,13 +87,3 @@ def centred(
         return None
     half_x, half_y = (x1 - x0) / 2, (y1 - y0) / 2
     return x - half_x, x + half_x, y - half_y, y + half_y
-
-
-def outline(shape: Mapping[str, Any]) -> tuple[list[float], list[float]]:
-    """Return the corners of a box or lasso as Bokeh tells of it; none of another shape."""
-    if shape.get("type") == "rect":
-        x0, x1, y0, y1 = (float(shape[name]) for name in ("x0", "x1", "y0", "y1"))
-        return [x0, x1, x1, x0], [y0, y0, y1, y1]
-    if shape.get("type") == "poly":
-        return list(shape["x"]), list(shape["y"])
-    return [], []

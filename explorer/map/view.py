@@ -12,10 +12,11 @@ from bokeh.events import DoubleTap, MouseLeave, RangesUpdate, Reset, SelectionGe
 from bokeh.models import Range1d
 
 from data.arrays import FloatArray
-from explorer.map.geometry import centred, home_view, nearest_object, outline
+from explorer.map.geometry import centred, home_view, nearest_object
 from explorer.map.image import MapRequest
 from explorer.map.markers import MapMarkers, guest_at, place_of
 from explorer.map.marks import MapMarks
+from explorer.map.outline import outline
 from explorer.map.picture import MapPicture, View
 from explorer.map.point_by_point import PointByPoint
 from explorer.map.raster import Viewport

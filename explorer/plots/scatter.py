@@ -13,6 +13,7 @@ from bokeh.models import ColumnDataSource, Range1d
 
 from explorer.components.wrapping import wrapping
 from explorer.map.geometry import home_view, nearest_object
+from explorer.map.outline import outline
 from explorer.map.picture import MapPicture
 from explorer.map.tools import MapTools
 from explorer.plots.presets import LIMITS, Preset, available, curves
@@ -189,15 +190,8 @@ class ScatterView(pn.viewable.Viewer):
             self._draw()
 
     def _on_geometry(self, event: Any) -> None:  # noqa: ANN401 - Bokeh's event
-        shape = event.geometry or {}
-        if not event.final or shape.get("type") not in ("rect", "poly"):
-            return
-        if shape["type"] == "rect":
-            x = [shape["x0"], shape["x1"], shape["x1"], shape["x0"]]
-            y = [shape["y0"], shape["y0"], shape["y1"], shape["y1"]]
-        else:
-            x, y = list(shape["x"]), list(shape["y"])
-        if len(x) >= 3:
+        x, y = outline(event.geometry or {})
+        if event.final and len(x) >= 3:
             with together():
                 self._state.region = {"plane": list(self.columns), "x": x, "y": y}
 
