@@ -91,7 +91,7 @@ def scale_for(dataset: Dataset, request: MapRequest) -> Scale | None:
     """Return the colour scale of a column: over the whole atlas, so zooming does not change it."""
     if request.colour == DENSITY or request.colour in dataset.class_columns:
         return None
-    key = ("scale", request.colour, request.colour_scale, str(request.clip), request.palette)
+    key = ("scale", request.colour_scale, str(request.clip), request.palette)
 
     def make() -> Scale:
         return fit_scale(
@@ -101,7 +101,7 @@ def scale_for(dataset: Dataset, request: MapRequest) -> Scale | None:
             diverging=request.palette in DIVERGING,
         )
 
-    return dataset.keep(key, make)
+    return dataset.keep(key, make, columns=(request.colour,))
 
 
 def draw_map(dataset: Dataset, request: MapRequest, viewport: Viewport) -> MapImage:
@@ -189,7 +189,9 @@ def _frame(dataset: Dataset, request: MapRequest) -> pd.DataFrame:
     columns: dict[str, NDArray[Any]] = {"x": request.plane.x, "y": request.plane.y}
     if request.colour in dataset.class_columns:
         channels = dataset.keep(
-            ("channels", request.colour), lambda: _channels(dataset, request.colour)
+            ("channels",),
+            lambda: _channels(dataset, request.colour),
+            columns=(request.colour,),
         )
         columns |= dict(zip(raster.VALUES[1:], channels, strict=True))
     elif request.colour != DENSITY:

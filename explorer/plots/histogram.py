@@ -51,7 +51,7 @@ def histogram(
 ) -> Histogram:
     """Count the bulk of a column; the bins are those of the whole atlas, whatever is shown."""
     values = dataset.numeric(column)
-    edges = dataset.keep(("histogram edges", column), lambda: _edges(values))
+    edges = dataset.keep(("histogram edges",), lambda: _edges(values), columns=(column,))
     here = values if shown is None else values[shown]
     counts, _edges_again = np.histogram(here[np.isfinite(here)], edges)
     chosen = np.zeros_like(counts)

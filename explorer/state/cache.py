@@ -12,6 +12,7 @@ from cachetools import LRUCache
 MOST_BYTES = 512 * 2**20
 """Of the values of expressions and the masks that a session remembers: 8 and 1 for an object."""
 _new_version = itertools.count(1)
+Names = tuple[str, ...]
 
 
 class Cache:
@@ -19,12 +20,13 @@ class Cache:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._kept: dict[tuple[str, ...], Any] = {}
+        self._kept: dict[tuple[Names, Names], Any] = {}
         self._lock = RLock()
-        self._locks: dict[tuple[str, ...], Any] = {}
+        self._locks: dict[tuple[Names, Names], Any] = {}
 
-    def keep(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
-        """Return what `make` gave for this key, the first time."""
+    def keep(self, name: Names, columns: Names, make: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """Return what `make` gave for this name and these columns, the first time."""
+        key = name, columns
         with self._lock:
             lock = self._locks.setdefault(key, RLock())
         with lock:
@@ -32,10 +34,10 @@ class Cache:
                 self._kept[key] = make()
             return self._kept[key]
 
-    def forget(self, part: str) -> None:
-        """Forget what is kept under keys that hold `part`."""
+    def forget(self, column: str) -> None:
+        """Forget what depends on a column."""
         with self._lock:
-            for key in [key for key in self._locks if part in key]:
+            for key in [key for key in self._locks if column in key[1]]:
                 del self._locks[key]
                 self._kept.pop(key, None)
 

@@ -141,7 +141,7 @@ def _column(dataset: Dataset, name: str) -> Value:
     column: Any = dataset.catalog[name]
     is_text = not pd.api.types.is_numeric_dtype(column) or name in dataset.kinds.identifiers
     if is_text:
-        return words(*dataset.keep(("words", name), lambda: _codes(column)))
+        return words(*dataset.keep(("words",), lambda: _codes(column), columns=(name,)))
     values = column.to_numpy(float, na_value=np.nan)
     return Value(NUMBER, np.where(np.isfinite(values), values, np.nan))
 

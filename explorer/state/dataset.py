@@ -138,18 +138,20 @@ class Dataset:
             names = [item for item in getattr(self, attribute) if item != name]
             setattr(self, attribute, [*names, name] if there else names)
 
-    def keep(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:  # noqa: ANN401
-        """Compute once per key and keep the result; thread-safe.
+    def keep(
+        self, key: tuple[str, ...], make: Callable[[], Any], *, columns: tuple[str, ...] = ()
+    ) -> Any:  # noqa: ANN401
+        """Compute once per key and columns and keep the result; thread-safe.
 
         Keys are namespaced by the caller: two functions may use the same key for different things.
-        What depends on a column that was added has its name in the key, and goes with the column.
 
         Args:
             key: What the result depends on, beside the atlas.
             make: Computes it; a function or lambda written inside the caller.
+            columns: Columns that it depends on and that may be added: it goes with them.
         """
-        cache = self._shared if self.added.keys().isdisjoint(key) else self.kept
-        return cache.keep((make.__module__, make.__qualname__, *key), make)
+        cache = self._shared if self.added.keys().isdisjoint(columns) else self.kept
+        return cache.keep((make.__module__, make.__qualname__, *key), columns, make)
 
     @property
     def name(self) -> str:
@@ -209,11 +211,13 @@ class Dataset:
 
     def numeric(self, column: str) -> FloatArray:
         """Return a column of numbers, NaN where missing, shape (n_object,); see `kinds.finite`."""
-        return self.keep(("numeric", column), lambda: self._converted(column, finite))
+        return self.keep(("numeric",), lambda: self._converted(column, finite), columns=(column,))
 
     def classes(self, column: str) -> Classes:
         """Return a column of words as codes."""
-        return self.keep(("classes", column), lambda: self._converted(column, Classes.of))
+        return self.keep(
+            ("classes",), lambda: self._converted(column, Classes.of), columns=(column,)
+        )
 
     def _converted(self, column: str, convert: Callable[[pd.Series], T]) -> T:
         """Return a column in another form, and let go of what was read for it."""

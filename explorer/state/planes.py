@@ -46,7 +46,7 @@ def _plane_of_columns(dataset: Dataset, x: str, y: str) -> Plane:
         across, upwards = (dataset.numeric(name).astype(np.float32) for name in (x, y))
         return Plane(f"{x} {y}", dataset.label(x), dataset.label(y), across, upwards, (x, y))
 
-    return dataset.keep(("columns", x, y), make)
+    return dataset.keep(("columns",), make, columns=(x, y))
 
 
 def axes_of(dataset: Dataset) -> tuple[FloatArray, FloatArray]:

@@ -81,6 +81,22 @@ def test_a_bad_column_changes_nothing(tiny_atlas_path: Path, columns: dict, matc
     assert "ratio" in state.dataset.numeric_columns
 
 
+@pytest.mark.parametrize("name", ["labels", "label news", "placer", "records", "numeric"])
+def test_a_column_may_have_any_name_and_what_is_shared_stays(
+    tiny_atlas_path: Path, name: str
+) -> None:
+    dataset = open_tiny(tiny_atlas_path)
+    shared = dataset.keep((name,), object)
+    state = ExplorerState(dataset)
+    before = state.dataset.numeric("z")
+    state.calculate_columns({name: "-z"})
+    assert state.dataset.keep((name,), object) is shared
+    np.testing.assert_array_equal(state.dataset.numeric(name), -before)
+    state.calculate_columns({name: "2 * z"})
+    np.testing.assert_array_equal(state.dataset.numeric(name), 2 * before)
+    assert dataset.numeric("z") is before
+
+
 def test_conditions_filter_in_double_precision_and_leave_out_missing(tiny_atlas_path: Path) -> None:
     state = new_state(tiny_atlas_path)
     catalog = state.dataset.catalog
