@@ -10,10 +10,8 @@ import numpy as np
 from explorer.labels.label import Label
 from explorer.labels.shared import label_news, label_store
 from explorer.server.latest import Latest
-from explorer.state.dataset import Dataset
+from explorer.state.dataset import CLASS, GRADE, NOTE, Dataset
 from explorer.state.state import ExplorerState
-
-GRADE, CLASS, NOTE = "label_grade", "label_class", "label_note"
 
 
 class LabelColumns:

@@ -21,9 +21,13 @@ from explorer.expressions.evaluation import (
     words,
 )
 from explorer.expressions.syntax import WORDS, Syntax, read
-from explorer.state.dataset import DENSITY, Dataset
+from explorer.state.dataset import CLASS, DENSITY, GRADE, NOTE, SELECTION, Dataset
 from explorer.state.plane import AXES, LATENTS
 
+RESERVED = (
+    *WORDS, *FUNCTIONS, *CONSTANTS, DENSITY, LATENTS, AXES, SELECTION, GRADE, CLASS, NOTE,
+)  # fmt: skip
+"""Names that mean something by themselves."""
 LARGEST = 3e38
 """Larger numbers are missing: colours and filters work in single precision."""
 
@@ -123,7 +127,7 @@ def check_name(dataset: Dataset, name: str) -> None:
     Raises:
         ValueError: It means something else already.
     """
-    if name in (*WORDS, *FUNCTIONS, *CONSTANTS, DENSITY, LATENTS, AXES, *dataset.conditions):
+    if name in RESERVED or name in dataset.conditions:
         raise ValueError(f"{name!r} means something else here; choose another name")
     if name in dataset.added:
         raise ValueError(f"{name!r} is there already; choose another name")

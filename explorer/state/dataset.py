@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 DENSITY = "density"
 """The colour choice that shows counts only."""
+SELECTION, GRADE, CLASS, NOTE = "selection", "label_grade", "label_class", "label_note"
+"""Columns that a session gets by itself: its named selections, and what labels say."""
 
 CAVEATS = {
     "neg_log_p": "Take it qualitatively: few data train the encoder and the flow there, so a low "

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from data.arrays import BoolArray
 from explorer.state.calculated import check_name
-from explorer.state.dataset import Dataset
+from explorer.state.dataset import SELECTION, Dataset
 from explorer.state.selection import inside_region, passing
 
-COLUMN = "selection"
-"""Column of text that says in which selections an object is."""
 MOST = 12
 """Named selections of a session."""
 
@@ -35,7 +33,7 @@ def masks_of(
         ValueError: A name means something else, or a selection is none.
     """
     trial, masks = dataset.trial(), dict[str, BoolArray]()
-    trial.remove(COLUMN)  # it follows from the selections
+    trial.remove(SELECTION)  # it follows from the selections
     if len(selections) > MOST:
         raise ValueError(f"at most {MOST} selections can have a name")
     for name in replacing:

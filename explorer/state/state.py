@@ -11,9 +11,9 @@ import param
 from data.arrays import BoolArray, FloatArray, IndexArray
 from explorer.state.calculated import calculate_all, check_name, that_work
 from explorer.state.choices import MOST_PINS, Choices
-from explorer.state.dataset import DENSITY, Dataset
+from explorer.state.dataset import DENSITY, SELECTION, Dataset
 from explorer.state.guest import Guest
-from explorer.state.named import COLUMN, masks_of, membership
+from explorer.state.named import masks_of, membership
 from explorer.state.plane import AXES, LATENTS, Plane
 from explorer.state.planes import plane_of
 from explorer.state.selection import applies, inside_region, passing, region_applies
@@ -196,10 +196,10 @@ class ExplorerState(Choices):
         """Keep the column of text that says in which selections an object is."""
         dataset = self.dataset
         if not dataset.conditions:
-            dataset.remove(COLUMN)
-        elif COLUMN in dataset.added or COLUMN not in dataset.catalog:
+            dataset.remove(SELECTION)
+        elif SELECTION in dataset.added or SELECTION not in dataset.catalog:
             values = membership(dataset.conditions, len(dataset))
-            dataset.add(COLUMN, values, meaning="Named selections that hold the object")
+            dataset.add(SELECTION, values, meaning="Named selections that hold the object")
 
     def _follow_added(self, **changes: Any) -> None:  # noqa: ANN401 - parameters
         """Offer the columns that there are now, and forget what is asked of others."""

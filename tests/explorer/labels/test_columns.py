@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from explorer.labels.columns import CLASS, GRADE, NOTE, LabelColumns
+from explorer.labels.columns import LabelColumns
 from explorer.labels.shared import label_news, label_store
+from explorer.state.dataset import CLASS, GRADE, NOTE
 from tests.fixtures.explorer import new_state
 
 

@@ -68,7 +68,8 @@ def test_filters_follow_a_column_that_is_defined_anew(tiny_atlas_path: Path) -> 
     ("columns", "match"),
     [
         ({"z": "snr"}, "column of the atlas"), ({"min": "snr"}, "something else"),
-        ({"density": "snr"}, "something else"), ({"a": "b", "b": "z"}, "no column 'b'"),
+        ({"density": "snr"}, "something else"), ({"selection": "snr"}, "something else"),
+        ({"label_grade": "snr"}, "something else"), ({"a": "b", "b": "z"}, "no column 'b'"),
         ({"a": "log10(-snr)"}, "no value for any object"), ({"a": "class"}, "is text"),
     ],
 )  # fmt: skip

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from explorer.state.address import NAMES, from_query, restore, to_query
+from explorer.state.dataset import SELECTION
 from explorer.state.history import History
-from explorer.state.named import COLUMN, membership, next_name
+from explorer.state.named import membership, next_name
 from explorer.state.state import ExplorerState
 from tests.fixtures.explorer import new_state
 
@@ -62,13 +63,13 @@ def test_a_polygon_on_two_columns_selects(state: ExplorerState) -> None:
 
 def test_membership_is_a_column_of_text(state: ExplorerState) -> None:
     near, bright = masks(state)
-    assert COLUMN in state.param["colour"].objects
+    assert SELECTION in state.param["colour"].objects
     expected = np.select([near & bright, near, bright], ["A B", "A", "B"], default="")
-    np.testing.assert_array_equal(state.dataset.catalog[COLUMN].fillna(""), expected)
-    state.colour = COLUMN
+    np.testing.assert_array_equal(state.dataset.catalog[SELECTION].fillna(""), expected)
+    state.colour = SELECTION
     state.name_selections({})
     assert state.colour == "z"
-    assert COLUMN not in state.dataset.catalog
+    assert SELECTION not in state.dataset.catalog
     assert membership({}, 3).tolist() == [None] * 3
 
 
@@ -90,7 +91,8 @@ def test_selections_follow_columns_and_go_with_them(state: ExplorerState) -> Non
 @pytest.mark.parametrize(
     ("selections", "match"),
     [
-        ({"z": {}}, "something else|column"), ({"A": {"filters": {"B": True}}}, "no column 'B'"),
+        ({"z": {}}, "something else|column"), ({"label_note": {}}, "something else"),
+        ({"A": {"filters": {"B": True}}}, "no column 'B'"),
         ({"and": {}}, "something else"), ({"A": {"region": {"plane": "umap"}}}, "x"),
         ({f"A{number}": {} for number in range(13)}, "at most 12"),
     ],
@@ -113,11 +115,11 @@ def test_a_selection_that_others_need_stays(state: ExplorerState) -> None:
 def test_address_keeps_selections(state: ExplorerState, tiny_atlas_path: Path) -> None:
     other = new_state(tiny_atlas_path)
     defaults = {name: getattr(other, name) for name in NAMES.values()}
-    state.param.update(region={"condition": "A or B"}, colour=COLUMN)
+    state.param.update(region={"condition": "A or B"}, colour=SELECTION)
     query = dict(parse_qsl(to_query(state, defaults=defaults)[1:]))
     assert from_query(other, query) == []
     np.testing.assert_array_equal(other.subset, state.subset)
-    assert other.colour == COLUMN
+    assert other.colour == SELECTION
     assert restore(other, {}, defaults=defaults) == []
     assert (other.selections, other.region, other.colour) == ({}, None, "z")
     bad = {"sets": '{"A": {"region": {"condition": "open(1)"}}}', "frame": "rest"}
