@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from html import escape
 
 import panel as pn
 import panel_material_ui as pmui
@@ -81,7 +80,7 @@ class ExpressionsView(pn.viewable.Viewer):
     def _row(self, name: str, field: ExpressionField) -> pn.Row:
         button = pmui.IconButton(
             icon="close", size="small", margin=(4, 0), on_click=partial(self._remove, name),
-            description=f"Remove the column {escape(name)}",
+            description=f"Remove the column {name}",
         )  # fmt: skip
         return pn.Row(field, button, sizing_mode="stretch_width", margin=0, name=name)
 

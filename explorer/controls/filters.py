@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -143,7 +142,7 @@ class FiltersView(pn.viewable.Viewer):
 
         button = pmui.IconButton(
             icon="close", size="small", margin=(4, 0), on_click=remove,
-            description=f"Remove the filter on {escape(self._state.dataset.label(column))}",
+            description=f"Remove the filter on {self._state.dataset.label(column)}",
         )  # fmt: skip
         return pn.Row(part, button, sizing_mode="stretch_width", margin=0, name=column)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -160,7 +159,7 @@ class SelectionsView(pn.viewable.Viewer):
     def _row(self, name: str, select: Any) -> pn.Row:  # noqa: ANN401
         remove = pmui.IconButton(
             icon="close", size="small", margin=0, on_click=partial(self._remove, name),
-            description=f"Forget selection {escape(name)}",
+            description=f"Forget selection {name}",
         )  # fmt: skip
         return pn.Row(select, remove, sizing_mode="stretch_width", margin=0, name=name)
 

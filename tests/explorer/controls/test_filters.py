@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 
 from explorer.controls.class_filter import OTHERS, ClassFilter
+from explorer.controls.expressions import ExpressionsView
 from explorer.controls.filters import FiltersView, counts_text
 from explorer.controls.range_filter import RangeFilter, number_format
+from explorer.controls.selections import SelectionsView
+from explorer.state.history import History
 from explorer.state.selection import NO_VALUE
 from explorer.state.state import ExplorerState
 from tests.fixtures.explorer import new_state
@@ -24,6 +27,19 @@ def limits(view: FiltersView, column: str) -> RangeFilter:
     part = view._parts[column]
     assert isinstance(part, RangeFilter)
     return part
+
+
+def test_what_a_button_says_is_plain_text(tiny_atlas_path: Path) -> None:
+    state = new_state(tiny_atlas_path)
+    name = "<img src=x onerror=alert(1)>"
+    state.calculate_columns({name: "z"})
+    state.filters = {"z > 0.05 and z < 1": True}
+    state.name_selections({"A": {}})
+    filters, columns = FiltersView(state), ExpressionsView(state)
+    selections = SelectionsView(state, History(state))
+    assert [row[1].description for row in (*filters.rows, *columns.columns, *selections.rows)] == [
+        "Remove the filter on z > 0.05 and z < 1", f"Remove the column {name}", "Forget selection A"
+    ]  # fmt: skip
 
 
 def n_shown(state: ExplorerState) -> int:
