@@ -9,6 +9,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from explorer.controls.expression_field import ExpressionField
+from explorer.controls.losses import telling_losses
 from explorer.expressions.syntax import definition
 from explorer.state.calculated import calculate, calculate_all
 from explorer.state.state import ExplorerState
@@ -87,6 +88,7 @@ class ExpressionsView(pn.viewable.Viewer):
     def _remove(self, name: str, _event: object) -> None:
         rest = {item: text for item, text in self._state.columns.items() if item != name}
         try:
-            self._state.calculate_columns(rest)
+            with telling_losses(self._state, name):
+                self._state.calculate_columns(rest)
         except ValueError as error:
             self.new.tell(f"{name} is needed: {error}")

@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 
 from explorer.components.keyboard import Keyboard
 from explorer.controls.compact import COMPACT
+from explorer.controls.losses import telling_losses
 from explorer.server.notices import told, warn
 from explorer.state.history import History
 from explorer.state.named import next_name
@@ -34,8 +35,8 @@ class SelectionsView(pn.viewable.Viewer):
         self._state, self._history = state, history
         self.nothing = line("Nothing is selected here: no object lies inside.", margin=(0, 10))
         self.buttons = {
-            "undo": self._button("undo", "Undo the last step of selecting (Ctrl+Z)", history.undo),
-            "redo": self._button("redo", "Do it again (Ctrl+Y)", history.redo),
+            "undo": self._button("undo", "Undo the last step of selecting (Ctrl+Z)", self.undo),
+            "redo": self._button("redo", "Do it again (Ctrl+Y)", self.redo),
             "invert": self._button("flip", "Invert: select the others (i)", self.invert),
             "only": self._button("filter_alt", "Only this: hide the others", self.only_this),
             "clear": self._button("clear_all", "Clear selection and filters", self.clear),
@@ -56,7 +57,7 @@ class SelectionsView(pn.viewable.Viewer):
         history.param.watch(lambda *_: self._follow(), ["n_undo", "n_redo"])
         self.keyboard = Keyboard(
             {
-                "Ctrl+z": history.undo, "Ctrl+y": history.redo, "Ctrl+Shift+z": history.redo,
+                "Ctrl+z": self.undo, "Ctrl+y": self.redo, "Ctrl+Shift+z": self.redo,
                 "i": self.invert,
             }
         )  # fmt: skip
@@ -75,6 +76,18 @@ class SelectionsView(pn.viewable.Viewer):
         )
 
     # What the user does.
+
+    def undo(self) -> None:
+        """Take the last step back."""
+        self._tell_lost(self._history.undo())
+
+    def redo(self) -> None:
+        """Do the last step that was taken back again."""
+        self._tell_lost(self._history.redo())
+
+    def _tell_lost(self, lost: list[str]) -> None:
+        if lost:
+            warn(f"Not brought back, since a column it needs is gone: {', '.join(lost)}.")
 
     def invert(self) -> None:
         """Select what is not selected among the objects shown; without a selection, nothing."""
@@ -166,7 +179,8 @@ class SelectionsView(pn.viewable.Viewer):
     def _remove(self, name: str, _event: object) -> None:
         rest = {item: it for item, it in self._state.selections.items() if item != name}
         try:
-            self._state.name_selections(rest)
+            with telling_losses(self._state, name):
+                self._state.name_selections(rest)
         except ValueError as error:
             warn(f"{name} is needed by another selection: {error}")
 

@@ -110,6 +110,13 @@ def calculate_all(
     return {name: trial.catalog[name].to_numpy() for name in columns}
 
 
+def columns_that_work(
+    dataset: Dataset, columns: Mapping[str, str], *, replacing: Iterable[str]
+) -> dict[str, str]:
+    """Return the columns that can be computed; arguments as of `calculate_all`."""
+    return that_work(columns, lambda some: calculate_all(dataset, some, replacing=replacing))
+
+
 def read_expression(dataset: Dataset, text: str) -> Syntax:
     """Read an expression of what a dataset has.
 

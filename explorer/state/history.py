@@ -34,13 +34,13 @@ class History(param.Parameterized):
         self._moving = False
         state.param.watch(lambda *_: self._remember(), list(FOLLOWED))
 
-    def undo(self) -> None:
-        """Take the last step back."""
-        self._move(self._past, self._future)
+    def undo(self) -> list[str]:
+        """Take the last step back; return what of it can not be found any more, in words."""
+        return self._move(self._past, self._future)
 
-    def redo(self) -> None:
-        """Do the last step that was taken back again."""
-        self._move(self._future, self._past)
+    def redo(self) -> list[str]:
+        """Do the last step that was taken back again; return what can not be, in words."""
+        return self._move(self._future, self._past)
 
     def forget(self) -> None:
         """Begin here: nothing before can be undone."""
@@ -61,17 +61,19 @@ class History(param.Parameterized):
         self._future.clear()
         self._count()
 
-    def _move(self, source: list[dict[str, Any]], target: list[dict[str, Any]]) -> None:
+    def _move(self, source: list[dict[str, Any]], target: list[dict[str, Any]]) -> list[str]:
         if not source:
-            return
-        target.append(self._now)
-        self._now = source.pop()
+            return []
         self._moving = True
         try:
-            self._state.restore(**self._now)
+            lost = self._state.restore(**source[-1])
         finally:
             self._moving = False
+        source.pop()
+        target.append(self._now)
+        self._now = self._look()
         self._count()
+        return lost
 
     def _count(self) -> None:
         self.param.update(n_undo=len(self._past), n_redo=len(self._future))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.arrays import BoolArray
-from explorer.state.calculated import check_name
+from explorer.state.calculated import check_name, that_work
 from explorer.state.dataset import SELECTION, Dataset
 from explorer.state.selection import inside_region, passing
 
@@ -47,6 +47,13 @@ def masks_of(
         masks[name] = np.logical_and.reduce([np.ones(len(dataset), dtype=bool), *parts])
         trial.name_condition(name, masks[name])
     return masks
+
+
+def selections_that_work(
+    dataset: Dataset, selections: Mapping[str, Mapping[str, Any]], *, replacing: Iterable[str]
+) -> dict[str, dict[str, Any]]:
+    """Return the selections whose objects can be found; arguments as of `masks_of`."""
+    return that_work(selections, lambda some: masks_of(dataset, some, replacing=replacing))
 
 
 def next_name(dataset: Dataset) -> str:

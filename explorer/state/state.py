@@ -9,11 +9,11 @@ import numpy as np
 import param
 
 from data.arrays import BoolArray, FloatArray, IndexArray
-from explorer.state.calculated import calculate_all, check_name, that_work
+from explorer.state.calculated import calculate_all, check_name, columns_that_work
 from explorer.state.choices import MOST_PINS, Choices
 from explorer.state.dataset import DENSITY, SELECTION, Dataset
 from explorer.state.guest import Guest
-from explorer.state.named import masks_of, membership
+from explorer.state.named import masks_of, membership, selections_that_work
 from explorer.state.plane import AXES, LATENTS, Plane
 from explorer.state.planes import plane_of
 from explorer.state.selection import applies, inside_region, passing, region_applies
@@ -149,13 +149,29 @@ class ExplorerState(Choices):
         selections: Mapping[str, Mapping[str, Any]],
         filters: Mapping[str, Any],
         region: Mapping[str, Any] | None,
-    ) -> None:
-        """Set all that says which objects are looked at, in one step."""
+    ) -> list[str]:
+        """Set all that says which objects are looked at, in one step, as far as it can be found.
+
+        Returns:
+            What can not, in words: a column of labels that it needs may be gone.
+        """
+        dataset = self.dataset
         with param.parameterized.batch_call_watchers(self):
-            self.calculate_columns(columns)
-            if selections != self.selections:
-                self.name_selections(selections)
-            self.param.update(filters=dict(filters), region=None if region is None else {**region})
+            try:
+                self.calculate_columns(columns)
+                if selections != self.selections:
+                    self.name_selections(selections)
+            except ValueError:
+                self.calculate_columns(columns_that_work(dataset, columns, replacing=self.columns))
+                self.name_selections(
+                    selections_that_work(dataset, selections, replacing=self.selections)
+                )
+            there = {name: it for name, it in filters.items() if applies(dataset, name, it)}
+            inside = None if region is None or not region_applies(dataset, region) else {**region}
+            self.param.update(filters=there, region=inside)
+        known = {*self.columns, *self.selections, *there}
+        lost = [name for name in (*columns, *selections, *filters) if name not in known]
+        return lost if inside == region else [*lost, "what was selected"]
 
     def selection(self) -> dict[str, Any]:
         """Return what is selected now, as `named.masks_of` reads it."""
@@ -177,15 +193,12 @@ class ExplorerState(Choices):
         for name, (values, meaning) in columns.items():
             if name in dataset.added or name not in dataset.catalog:
                 dataset.add(name, values, meaning=meaning)
-        kept = that_work(
-            self.columns, lambda some: calculate_all(dataset, some, replacing=self.columns)
-        )
-        self.calculate_columns(kept)
+        self.calculate_columns(columns_that_work(dataset, self.columns, replacing=self.columns))
 
     def _select_again(self) -> dict[str, dict[str, Any]]:
         """Find the objects of the named selections anew; return those that still can be found."""
         dataset, before = self.dataset, self.selections
-        kept = that_work(before, lambda some: masks_of(dataset, some, replacing=before))
+        kept = selections_that_work(dataset, before, replacing=before)
         masks = masks_of(dataset, kept, replacing=before)
         for name in before:
             dataset.name_condition(name, masks.get(name))
