@@ -76,10 +76,11 @@ class LabelBar(pn.viewable.Viewer):
             label="note the z tried", variant="outlined", visible=False, **small
         )
         self.undo = pmui.Button(label="undo (u)", variant="outlined", **small)
-        user = pn.state.user
+        self._user = pn.state.user
         self.who = pmui.TextInput(
-            label="your name", value=user or _account(), disabled=bool(user), width=120, **small
-        )
+            label="your name", value=self._user or _account(), disabled=bool(self._user),
+            width=120, **small,
+        )  # fmt: skip
         self.said = line("", align="center", styles=_GROWS)
         self.grade.param.watch(lambda event: self._put(grade=_number(event.new)), "value")
         self.kind.param.watch(lambda event: self._put(kind=event.new or ""), "value")
@@ -102,6 +103,11 @@ class LabelBar(pn.viewable.Viewer):
         )
 
     @property
+    def _name(self) -> str:
+        """Who labels: the login where there is one, for a browser may send any text of a field."""
+        return self._user or self.who.value
+
+    @property
     def keys(self) -> dict[str, Callable[[], None]]:
         """The keys that label."""
         grades = {str(grade): lambda grade=grade: self._put(grade=grade) for grade in GRADES}
@@ -109,7 +115,7 @@ class LabelBar(pn.viewable.Viewer):
 
     def take_back(self) -> None:
         """Undo this person's last change and show the object it was about."""
-        self._pending.undo(self.who.value, self._taken_back)
+        self._pending.undo(self._name, self._taken_back)
 
     def _note_z(self) -> None:
         """Put the redshift tried in Inspect into the note, where a VI file finds it."""
@@ -173,9 +179,11 @@ class LabelBar(pn.viewable.Viewer):
             return
         try:
             seen = "" if self._label is None else self._label.at
-            change = Change(object_id=object_id, who=self.who.value, seen=seen, **said)
+            change = Change(object_id=object_id, who=self._name, seen=seen, **said)
         except ValueError as error:
             report(error)
+            with self._fills():
+                self.grade.value = _button(self._label.grade if self._label else None)
             return
         old = self._label or Label(object_id=object_id)
         new = change.applied(old)

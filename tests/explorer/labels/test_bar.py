@@ -219,6 +219,41 @@ def test_a_refused_text_stays_in_its_field(view: OutliersView, told: Notificatio
     assert grade(view, view._state.selected_id) == 2
 
 
+def test_a_grade_that_is_refused_leaves_its_button(view: OutliersView, told: Notifications) -> None:
+    bar: Any = view.bar
+    view.queue.step(1)
+    bar.keys["1"]()
+    name, bar.who.value = bar.who.value, ""
+    bar.grade.value = "4"
+    assert "write one" in told.errors[0]
+    assert bar.grade.value == "1"
+    assert grade(view, view._state.selected_id) == 1
+    bar.who.value = name
+    bar.grade.value = "4"
+    assert grade(view, view._state.selected_id) == 4
+
+
+def test_a_login_labels_as_itself_whatever_the_browser_says(
+    own_atlas: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(pn.state), "user", property(lambda _state: "vera"))
+    view = OutliersView(new_state(own_atlas))
+    view._state.tab = "Outliers"
+    bar: Any = view.bar
+    store: Any = view._store
+    ids = view._state.dataset.ids
+    store.put(ids[3], who="bob", grade=2)
+    view.queue.step(1)
+    bar.who._process_events({"value": "bob"})  # as a browser sends it
+    bar.keys["5"]()
+    assert store.get(view._state.selected_id).who == "vera"
+    for _ in range(2):
+        bar.take_back()
+    assert store.get(view._state.selected_id) is None
+    assert "nothing to undo" in bar.said.object
+    assert grade(view, ids[3]) == 2
+
+
 def test_writers_are_shared_by_the_sessions_of_an_atlas(own_atlas: Path) -> None:
     state = new_state(own_atlas)
     first, second = OutliersView(state), OutliersView(state)
