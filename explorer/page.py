@@ -28,7 +28,7 @@ from explorer.server.panel_page import cut_busy_tie, serve_own_files
 from explorer.server.panel_writes import keep_order
 from explorer.session import Session
 from explorer.state.address import GRADUAL, NAMES, from_query, restore, to_query
-from explorer.state.dataset import Dataset
+from explorer.state.dataset import CLASS, GRADE, NOTE, Dataset
 from explorer.state.telling import telling_object
 from explorer.theme.text import line
 from explorer.theme.theme import FIGURE_THEME, NOTICES, PAGE_SX, PAGE_THEME, SIDEBAR, UNVEILED
@@ -150,6 +150,8 @@ def _follow_address(session: Session, document: Document, defaults: dict[str, An
     state = session.state
     arguments = pn.state.session_args or {}
     query = {name: values[0].decode() for name, values in arguments.items() if values}
+    if any(name in text for text in query.values() for name in (GRADE, CLASS, NOTE)):
+        session.show_labels(at_once=True)
     complaints = from_query(state, query)
     judged = judge(state.dataset)
     if judged is not None and not judged.trusted:

@@ -56,6 +56,7 @@ class Session:
             sizing_mode="stretch_both", margin=0,
         )  # fmt: skip
         self._started = False
+        self._labels: LabelColumns | None = None
         self.tabs.param.watch(lambda *_: self._follow_tabs(), "active")
         self.state.param.watch(lambda *_: self._follow_state(), "tab")
 
@@ -67,7 +68,7 @@ class Session:
         """
         self._started = True
         self.history.forget()
-        self._labels = LabelColumns(self.state)
+        self.show_labels()
         guests = GuestsView(self.state)
         controls = ControlsView(
             self.state,
@@ -78,6 +79,10 @@ class Session:
         )
         self.controls.extend([*first, controls])
         self._follow_state()
+
+    def show_labels(self, *, at_once: bool = False) -> None:
+        """Make the labels columns, if they are not yet; `at_once` as of `LabelColumns`."""
+        self._labels = self._labels or LabelColumns(self.state, at_once=at_once)
 
     def _follow_tabs(self) -> None:
         self.state.tab = self._titles[self.tabs.active]

@@ -17,23 +17,38 @@ from explorer.state.state import ExplorerState
 class LabelColumns:
     """Adds the labels to a session's columns, once there are any, and keeps them up to date."""
 
-    def __init__(self, state: ExplorerState) -> None:
-        """Read the labels off the event loop; without a readable file there are no columns."""
+    def __init__(self, state: ExplorerState, *, at_once: bool = False) -> None:
+        """Read the labels; without a readable file there are no columns.
+
+        Args:
+            state: The session.
+            at_once: The columns are there on return; otherwise soon, read off the event loop.
+        """
         self._state = state
         self._reading = Latest()
-        self._labels: dict[str, Label] = {}
+        self._read: dict[str, Label] | None = None
+        self._news: dict[str, Label] = {}
         label_news(state.dataset).subscribe(self._heard)
-        self._reading.submit(lambda: _read(state.dataset), self._show)
+        if at_once:
+            self._show(self._on_record())
+        else:
+            self._reading.submit(self._on_record, self._show)
 
     def _heard(self, label: Label) -> None:
         """Show a label; of many that come at once, all in one step."""
-        self._labels[label.object_id] = label
-        self._reading.submit(lambda: {}, self._show)
+        self._news[label.object_id] = label
+        self._reading.submit(self._on_record, self._show)
 
-    def _show(self, labels: Mapping[str, Label]) -> None:
-        self._labels.update(labels)
-        if self._labels:
-            columns = columns_of(self._state.dataset, self._labels)
+    def _on_record(self) -> dict[str, Label]:
+        """Return the labels of the file, which is read the first time."""
+        if self._read is None:
+            self._read = _read(self._state.dataset)
+        return self._read
+
+    def _show(self, read: Mapping[str, Label]) -> None:
+        labels = {**read, **self._news}
+        if labels:
+            columns = columns_of(self._state.dataset, labels)
             self._state.add_columns(columns, replacing=(GRADE, CLASS, NOTE))
 
 

@@ -3,27 +3,32 @@
 import re
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import panel as pn
 import pytest
+from bokeh.document import Document
 
 from explorer.about import AboutView, judge
 from explorer.app import ServeOptions, read_arguments, serve_page
 from explorer.components.screen import beside_map
 from explorer.export.menu import CHOICES, TakeAway
+from explorer.labels.shared import label_store
 from explorer.map.image import MapRequest
 from explorer.map.raster import Viewport
 from explorer.map.view import MapView
 from explorer.notebook import Explorer
 from explorer.outliers.view import READ_ONLY, OutliersView
-from explorer.page import build_page
+from explorer.page import _follow_address, build_page
 from explorer.server.latest import Latest
 from explorer.session import Session
 from explorer.start_page import error_page
+from explorer.state.address import NAMES
 from explorer.state.state import ExplorerState
 from explorer.table import TableView, summary, table_frame
 from tests.fixtures.explorer import catalog_of, new_state, open_tiny
+from tests.fixtures.server import Browser, run
 
 pytestmark = [
     # Bokeh 3.9.2 makes tables with a keyword that pandas 3.1 deprecates.
@@ -47,6 +52,28 @@ def test_page_holds_map_controls_and_tabs(tiny_atlas_path: Path) -> None:
     page = build_page(open_tiny(tiny_atlas_path))
     assert page.title == "atlas"
     page.get_root()
+
+
+def test_views_of_labels_survive_a_reload(own_atlas: Path) -> None:
+    dataset = open_tiny(own_atlas)
+    store, got = label_store(dataset), list[object]()
+    for row, grade in ((3, 1), (5, 2), (7, 4)):
+        store.put(dataset.ids[row], who="a", grade=grade, kind="blend")
+    query = {
+        "c": "label_class", "filters": '{"label_grade":[2,5]}', "columns": '{"hi":"label_grade*2"}'
+    }  # fmt: skip
+
+    async def work(document: Document, _browser: Browser) -> None:
+        context: Any = document.session_context
+        context.request.arguments = {name: [text.encode()] for name, text in query.items()}
+        session = Session(dataset)
+        state = session.state
+        defaults = {name: getattr(state, name) for name in NAMES.values()}
+        _follow_address(session, document, defaults)
+        got[:] = state.rows().tolist(), state.colour, [*state.columns]
+
+    run(work)
+    assert got == [[5, 7], "label_class", ["hi"]]
 
 
 def test_every_tab_opens(tiny_atlas_path: Path) -> None:

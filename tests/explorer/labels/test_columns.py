@@ -1,13 +1,24 @@
 """Labels as columns of a session."""
 
 from pathlib import Path
+from threading import Event
 
 import numpy as np
+import pytest
+from bokeh.document import Document
 
+from explorer.labels import columns as label_columns
 from explorer.labels.columns import LabelColumns
+from explorer.labels.label import Label
 from explorer.labels.shared import label_news, label_store
-from explorer.state.dataset import CLASS, GRADE, NOTE
+from explorer.state.dataset import CLASS, GRADE, NOTE, Dataset
+from explorer.state.state import ExplorerState
 from tests.fixtures.explorer import new_state
+from tests.fixtures.server import Browser, run, until
+
+
+def graded(state: ExplorerState) -> list[int]:
+    return np.flatnonzero(np.isfinite(state.dataset.numeric(GRADE))).tolist()
 
 
 def test_labels_are_columns_that_follow(own_atlas: Path) -> None:
@@ -33,5 +44,31 @@ def test_labels_are_columns_that_follow(own_atlas: Path) -> None:
     store.close()
     other = new_state(own_atlas)
     assert LabelColumns(other)
-    assert np.flatnonzero(np.isfinite(other.dataset.numeric(GRADE))).tolist() == [5, 7]
+    assert graded(other) == [5, 7]
     assert columns
+
+
+def test_a_label_given_while_the_file_is_read_hides_no_other(
+    own_atlas: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, may_end, got = label_columns._read, Event(), list[int]()
+
+    def slowly(dataset: Dataset) -> dict[str, Label]:
+        labels = read(dataset)
+        may_end.wait(60)
+        return labels
+
+    monkeypatch.setattr(label_columns, "_read", slowly)
+
+    async def work(_document: Document, _browser: Browser) -> None:
+        state = new_state(own_atlas)
+        store, ids = label_store(state.dataset), state.dataset.ids
+        store.put(ids[5], who="a", grade=4)
+        columns = LabelColumns(state)
+        columns._heard(store.put(ids[7], who="b", grade=3))
+        may_end.set()
+        await until(lambda: GRADE in state.dataset.catalog)
+        got[:] = graded(state)
+
+    run(work)
+    assert got == [5, 7]
