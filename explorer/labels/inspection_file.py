@@ -84,51 +84,84 @@ def _plain(text: str) -> str:
 
 
 def from_inspection_file(
-    dataset: Dataset, content: bytes, *, who: str = ""
+    dataset: Dataset, content: bytes, labels: Mapping[str, Label], *, who: str = ""
 ) -> tuple[list[Change], list[str]]:
-    """Read a table of visual inspection.
+    """Read a table of visual inspection: what it says beyond the labels on record.
 
     Args:
         dataset: Whose objects are meant.
         content: CSV, as prospect or this page write it.
+        labels: Those on record, by object. What a file says of one as `to_inspection_file` would
+            is not new, though it has lost letters on the way; what a row leaves empty stays.
         who: Whose labels these become; empty = the scanners that the file names.
 
     Returns:
-        One change for each row whose object is here, and what was left out, in words.
+        One change for each object of which a row says something new (of several rows the last
+        one), and what was left out, in words.
 
     Raises:
         ValueError: It is no such file.
     """
     if len(content) > MOST_BYTES:
         raise ValueError(f"a VI file may have up to {MOST_BYTES / 1e6:.0f} MB")
-    table = csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace")))
-    missing = {"TARGETID", "VI_quality"} - set(table.fieldnames or ())
-    if missing:
-        raise ValueError(f"a VI file of prospect has the column {min(missing)}; this one has not")
-    changes, left_out = [], list[str]()
-    lines = [((cells["TARGETID"] or "").strip(), cells) for cells in table]
+    changes, left_out = dict[str, Change](), list[str]()
+    lines = [((cells["TARGETID"] or "").strip(), cells) for cells in _lines(content)]
     known = dataset.ids.rows(object_id for object_id, _cells in lines)
     for number, (object_id, cells) in enumerate(lines, start=2):
         try:
             if object_id not in known:
                 raise ValueError(f"no object {object_id[:40]!r} in this atlas")
-            changes.append(_change(object_id, cells, who))
+            label = labels.get(object_id) or Label(object_id=object_id)
+            if change := _change(label, cells, who):
+                changes[object_id] = change
         except ValueError as error:
             left_out.append(f"line {number}: {error}")
-    return changes, left_out
+    return [*changes.values()], left_out
 
 
-def _change(object_id: str, cells: Mapping[str, str | None], who: str) -> Change:
+def _lines(content: bytes) -> list[dict[str, str | None]]:
+    """Return the rows of a CSV table.
+
+    Raises:
+        ValueError: It is none of visual inspection.
+    """
+    table = csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace")))
+    try:
+        missing = {"TARGETID", "VI_quality"} - set(table.fieldnames or ())
+        rows = list(table)
+    except csv.Error as error:
+        raise ValueError(f"a VI file is a CSV table; this one can not be read: {error}") from error
+    if missing:
+        raise ValueError(f"a VI file of prospect has the column {min(missing)}; this one has not")
+    return rows
+
+
+def _change(label: Label, cells: Mapping[str, str | None], who: str) -> Change | None:
+    """Return what a row says that its label does not say yet; None where that is nothing."""
     said = {name: (cells.get(name) or "").strip() for name in COLUMNS}
-    quality = said["VI_quality"]
-    if quality not in ("", "-1", *map(str, range(BEST_QUALITY + 1))):
-        raise ValueError(f"VI_quality must be 0 to 4 or -1, got {quality[:20]!r}")
-    tags = [f"{tag}={said[name]}" for tag, name in (("z", "VI_z"), ("issue", "VI_issue"))
-            if said[name]]  # fmt: skip
-    return Change(
-        object_id=object_id,
+    if said["VI_quality"] not in ("", "-1", *map(str, range(BEST_QUALITY + 1))):
+        raise ValueError(f"VI_quality must be 0 to 4 or -1, got {said['VI_quality'][:20]!r}")
+    known = _of_label(label)
+    new = {name: said[name] for name in known if said[name] not in ("", "-1", known[name])}
+    change = Change(
+        object_id=label.object_id,
         who=who or said["VI_scanner"] or "prospect",
-        grade=None if quality in ("", "-1") else int(quality),
-        kind=said["VI_spectype"],
-        note=" ".join(filter(None, [*tags, said["VI_comment"]])),
+        grade=int(new["VI_quality"]) if "VI_quality" in new else ...,
+        kind=new.get("VI_spectype"),
+        note=_note(label, new),
+        seen=label.at,
     )
+    after = change.applied(label)
+    is_new = (after.grade, after.kind, after.note) != (label.grade, label.kind, label.note)
+    return change if is_new else None
+
+
+def _note(label: Label, new: Mapping[str, str]) -> str | None:
+    """Return a label's note with the redshift, issue and comment that are new; None without."""
+    if not {"VI_z", "VI_issue", "VI_comment"} & new.keys():
+        return None
+    tags = dict(_TAG.findall(label.note))
+    tags |= {tag: new[name] for tag, name in (("z", "VI_z"), ("issue", "VI_issue")) if name in new}
+    comment = new.get("VI_comment", _TAG.sub("", label.note).strip())
+    comment = comment.removeprefix(f"{_plain(label.kind)}; ")  # as the page writes a class
+    return " ".join(filter(None, [*(f"{tag}={value}" for tag, value in tags.items()), comment]))

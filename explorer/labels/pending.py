@@ -64,7 +64,7 @@ class PendingLabels:
         """Write a change, which gives its object this label."""
         self._labels[change.object_id] = label
         self._writer.submit(
-            partial(self._write, change),
+            partial(write_unless_overruled, self._store, change),
             done=partial(self._written, change, label),
             failed=partial(self._not_written, label),
         )
@@ -72,13 +72,6 @@ class PendingLabels:
     def undo(self, who: str, done: Callable[[str | None], None]) -> None:
         """Take back the last change of a person; `done` gets the object it was about, if any."""
         self._writer.submit(partial(self._store.undo, who), done=done, failed=self._on_failed)
-
-    def _write(self, change: Change) -> Label | OverruledError:
-        """Write a change; a refusal is a result, since trying again would not help."""
-        try:
-            return self._store.write(change)
-        except OverruledError as refusal:
-            return refusal
 
     def _written(self, change: Change, pending: Label, label: Label | OverruledError) -> None:
         if isinstance(label, OverruledError):
@@ -96,3 +89,11 @@ class PendingLabels:
     def _not_written(self, pending: Label, error: Exception) -> None:
         self.failed.append(pending)
         self._on_failed(error)
+
+
+def write_unless_overruled(store: LabelStore, change: Change) -> Label | OverruledError:
+    """Write a change; a refusal is a result, since trying again would not help."""
+    try:
+        return store.write(change)
+    except OverruledError as refusal:
+        return refusal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import panel as pn
@@ -10,8 +11,9 @@ import panel_material_ui as pmui
 from explorer.export.download import Download
 from explorer.export.export import Exported
 from explorer.labels.inspection_file import from_inspection_file, to_inspection_file
-from explorer.labels.label import Change, Label
+from explorer.labels.label import Label, OverruledError
 from explorer.labels.news import LabelNews
+from explorer.labels.pending import write_unless_overruled
 from explorer.labels.store import LabelStore
 from explorer.labels.writer import LabelWriter
 from explorer.server.notices import announce, report, warn
@@ -79,29 +81,27 @@ class LabelFiles(pn.viewable.Viewer):
         store, dataset = self._store, self._state.dataset
         if store is None:
             raise ValueError("labels can not be kept here")
-        changes, left_out = from_inspection_file(dataset, content, who=pn.state.user or "")
+        changes, left_out = from_inspection_file(
+            dataset, content, store.all(), who=pn.state.user or ""
+        )
         if left_out:
             more = f"; and {len(left_out) - 1} more lines" if len(left_out) > 1 else ""
             warn(f"Left out {left_out[0]}{more}")
+        left, outcomes = deque(changes), list[Label | OverruledError]()
 
-        def write() -> list[Label]:
-            return [store.write(change) for change in _unwritten(store, changes)]
+        def write() -> list[Label | OverruledError]:
+            while left:  # where a write fails, it is the next when all is tried again
+                outcomes.append(write_unless_overruled(store, left[0]))
+                left.popleft()
+            return outcomes
 
         self._writer.submit(write, done=self._written, failed=report)
 
-    def _written(self, labels: list[Label]) -> None:
+    def _written(self, outcomes: list[Label | OverruledError]) -> None:
+        labels = [outcome for outcome in outcomes if isinstance(outcome, Label)]
+        refused = [outcome for outcome in outcomes if isinstance(outcome, OverruledError)]
         for label in labels:
             self._news.publish(label, sender=self)
+        if refused:
+            warn(f"{len(refused)} not read: {refused[0]}")
         announce(f"{len(labels)} labels read.")
-
-
-def _unwritten(store: LabelStore, changes: list[Change]) -> list[Change]:
-    """Return the changes that say something new: a file may be read twice, a write be repeated."""
-    there = store.all()
-
-    def is_new(change: Change) -> bool:
-        label = there.get(change.object_id)
-        now = None if label is None else (label.grade, label.kind, label.note, label.who)
-        return now != (change.grade, change.kind, change.note, change.who)
-
-    return [change for change in changes if is_new(change)]

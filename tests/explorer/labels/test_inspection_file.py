@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def test_a_file_comes_back_as_it_was(desi: Dataset) -> None:
     nobody = ["17", *line[1:]]
     rows = [COLUMNS, line, bad, nobody]
     content = "\n".join(",".join(row) for row in rows).encode()
-    changes, left_out = from_inspection_file(desi, content)
+    changes, left_out = from_inspection_file(desi, content, {})
     (change,) = changes
     assert (change.who, change.grade, change.kind) == ("SJB", 2, "QSO")
     assert [text.split(":")[0] for text in left_out] == ["line 3", "line 4"]
@@ -63,4 +64,50 @@ def test_a_file_comes_back_as_it_was(desi: Dataset) -> None:
     for name, cell in zip(COLUMNS[9:], line[9:], strict=True):
         assert again[name] == cell, name
     with pytest.raises(ValueError, match="TARGETID"):
-        from_inspection_file(desi, b"a,b\n1,2\n")
+        from_inspection_file(desi, b"a,b\n1,2\n", {})
+    with pytest.raises(ValueError, match="can not be read: field larger"):
+        from_inspection_file(desi, f"TARGETID,VI_quality\n{'a' * 200_000},1\n".encode(), {})
+
+
+def test_what_a_page_wrote_changes_nothing(desi: Dataset) -> None:
+    labels = {
+        label.object_id: label
+        for label in (
+            Label(object_id=str(TARGETS[1]), grade=5, kind="Wolf-Rayet, broad", note="x" * 150),
+            Label(object_id=str(TARGETS[2]), kind="QSO", note="z=1.23456789 issue=RC two, or one"),
+            Label(object_id=str(TARGETS[3]), grade=0),
+        )
+    }
+    content = to_inspection_file(desi, labels.values()).encode()
+    assert from_inspection_file(desi, content, labels, who="alice") == ([], [])
+
+
+def test_of_several_scanners_the_last_counts(desi: Dataset) -> None:
+    rows = [f"{TARGETS[1]},{quality},{who}" for quality, who in ((1, "a"), (3, "b"), (-1, "c"))]
+    content = "\n".join(["TARGETID,VI_quality,VI_scanner", *rows]).encode()
+    (change,), _left_out = from_inspection_file(desi, content, {})
+    assert (change.grade, change.who) == (3, "b")
+
+
+def test_what_a_row_leaves_empty_stays(desi: Dataset) -> None:
+    label = Label(
+        object_id=str(TARGETS[1]), grade=5, kind="blend", note="z=0.2 two", who="eva", at="noon"
+    )
+
+    def read(**said: str) -> Label | None:
+        """Return the label that a row makes; None where it changes nothing."""
+        row = {"TARGETID": label.object_id, "VI_quality": "-1"} | said
+        content = f"{','.join(row)}\n{','.join(row.values())}\n".encode()
+        changes, left_out = from_inspection_file(desi, content, {label.object_id: label}, who="b")
+        assert not left_out
+        assert all(change.seen == "noon" for change in changes)
+        return changes[0].applied(label) if changes else None
+
+    assert read() is None
+    assert read(VI_quality="", VI_scanner="ben", VI_spectype="", VI_comment="") is None
+    assert read(VI_quality="4") is None  # the highest there
+    assert read(VI_quality="2") == replace(label, grade=2, who="b")
+    assert read(VI_spectype="QSO") == replace(label, kind="QSO", who="b")
+    assert read(VI_z="0.3") == replace(label, note="z=0.3 two", who="b")
+    assert read(VI_issue="C") == replace(label, note="z=0.2 issue=C two", who="b")
+    assert read(VI_comment="blend; three") == replace(label, note="z=0.2 three", who="b")
