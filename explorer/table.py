@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.models import ScientificFormatter
 
 from data.columns import SUMMARY
 from explorer.controls.filters import counts_text
@@ -20,6 +22,8 @@ from explorer.theme.text import line
 MAX_ROWS = 20_000
 """Rows offered; the rest is in the exports."""
 PAGE_SIZE, ROW_HEIGHT = 25, 26
+CHARACTER, PADDING = 8, 28
+"""Pixels of a character of a name at most, and of what stands beside it in its column."""
 _STYLE = """
 :host .tabulator {font-size: 12px}
 .tabulator .tabulator-tableholder .tabulator-table .tabulator-row .tabulator-cell {padding: 4px 8px}
@@ -61,19 +65,31 @@ class TableView(pn.viewable.Viewer):
             return
         rows, dataset = state.rows(), state.dataset
         more = [state.colour, *dataset.added, *self.more.value]
-        self.words.object = summary(state, rows)
+        self.words.object = escape(summary(state, rows))
         self._making.submit(lambda: table_frame(dataset, rows[:MAX_ROWS], more), self._display)
 
-    def _titles(self, frame: pd.DataFrame) -> dict[str, str]:
-        return {str(name): self._state.dataset.label(str(name)) for name in frame.columns}
+    def _look(self, frame: pd.DataFrame) -> dict[str, Any]:
+        """Return titles, which are HTML to Tabulator, and the looks of columns."""
+        dataset = self._state.dataset
+        return {
+            "titles": {str(name): escape(dataset.label(str(name))) for name in frame.columns},
+            "widths": name_widths(frame, ["object_id", *dataset.kinds.identifiers]),
+            "formatters": {
+                str(name): ScientificFormatter(
+                    precision=5, power_limit_low=-3, power_limit_high=9, text_align="right"
+                )
+                for name in frame.select_dtypes("number").columns
+            },
+        }
 
     def _display(self, frame: pd.DataFrame) -> None:
         """Show rows; Tabulator loses what comes while it is built, so it is made with the first."""
+        look = self._look(frame)
         if self.table is not None:
-            self.table.param.update(titles=self._titles(frame), selection=[], value=frame, page=1)
+            self.table.param.update(**look, selection=[], value=frame, page=1)
             return
         self.table = pn.widgets.Tabulator(
-            frame, titles=self._titles(frame),
+            frame, **look,
             pagination="remote", page_size=PAGE_SIZE, show_index=False, disabled=True,
             selectable=1, sizing_mode="stretch_width", margin=(2, 4), layout="fit_data_fill",
             theme="simple", stylesheets=[_STYLE],
@@ -110,10 +126,18 @@ def table_frame(dataset: Dataset, rows: np.ndarray, more: Sequence[str]) -> pd.D
         columns[name] = cells.astype("string").fillna("").to_numpy(object)
     for name in dict.fromkeys([*USUAL, *more, *dataset.scores]):
         if name in dataset.numeric_columns:
-            columns[name] = np.round(dataset.numeric(name)[rows].astype(float), 4)
+            columns[name] = dataset.numeric(name)[rows].astype(float)
         elif name in dataset.catalog and name not in dataset.numeric_columns:
             columns[name] = dataset.catalog[name].iloc[rows].fillna("").astype(str).to_numpy()
     return pd.DataFrame(columns)
+
+
+def name_widths(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, int]:
+    """Return the pixels that the longest text of columns needs: Tabulator measures a page only."""
+    return {
+        name: PADDING + CHARACTER * max([len(name), *frame[name].astype(str).str.len()])
+        for name in names
+    }
 
 
 def summary(state: ExplorerState, rows: np.ndarray) -> str:
