@@ -150,6 +150,7 @@ class AttentionView(pn.viewable.Viewer):
             target = None
             self._say(str(error))
         if chosen is None or target is None:
+            self._asking.drop()
             self.draw(None)
             return
 

@@ -96,6 +96,11 @@ class Latest:
         else:
             document.add_next_tick_callback(start)  # once what has changed so far has been sent
 
+    def drop(self) -> None:
+        """Deliver nothing of what was asked for so far; call on the event loop."""
+        if self._running:
+            self._waiting = (_nothing, lambda _none: None)
+
     def _start(
         self, document: Document, work: Callable[[], Result], deliver: Callable[[Result], None]
     ) -> None:
@@ -122,6 +127,10 @@ class Latest:
             _attempt(lambda: deliver(future.result()))
         if waiting is not None:
             self.submit(*waiting)
+
+
+def _nothing() -> None:
+    """Take the place of work that nobody waits for any more."""
 
 
 class _Pace:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from html import escape
+from threading import Condition
 
 import panel as pn
-from cachetools import LRUCache
+from cachetools import LRUCache, cached
 
 from explorer.server.latest import Latest
 from explorer.server.panel_html import Html
@@ -46,6 +49,7 @@ class ReasonsView(pn.viewable.Viewer):
         chosen, dataset = self._state.chosen, self._state.dataset
         self._text.object = ""
         if chosen is None:
+            self._explaining.drop()
             return
         self._explaining.submit(
             lambda: reasons_of(dataset, chosen),
@@ -61,15 +65,23 @@ class ReasonsView(pn.viewable.Viewer):
 
 
 def reasons_of(dataset: Dataset, chosen: int | Guest) -> list[Reason]:
-    """Return the reasons of a row, slow the first time, or of what a user brought."""
-    kept: LRUCache[int, list[Reason]] = dataset.keep(("reasons",), lambda: LRUCache(KEPT))
-    found = None if isinstance(chosen, Guest) else kept.get(chosen)
-    if found is None:
-        item = inspect(dataset, chosen)
-        found = dataset.atlas.explainer.reasons_of_one(item.spectra, item.model)
-        if not isinstance(chosen, Guest):
-            kept[chosen] = found
-    return found
+    """Return the reasons of a row, slow the first time, or of what a user brought.
+
+    Safe to use from threads.
+    """
+    if isinstance(chosen, Guest):
+        return _explained(dataset, chosen)
+
+    def make() -> Callable[[int], list[Reason]]:
+        kept = LRUCache[int, list[Reason]](KEPT)
+        return cached(kept, condition=Condition())(partial(_explained, dataset))
+
+    return dataset.keep(("reasons",), make)(chosen)
+
+
+def _explained(dataset: Dataset, chosen: int | Guest) -> list[Reason]:
+    item = inspect(dataset, chosen)
+    return dataset.atlas.explainer.reasons_of_one(item.spectra, item.model)
 
 
 def reasons_html(reasons: list[Reason]) -> str:

@@ -40,7 +40,8 @@ class TrialView(pn.viewable.Viewer):
         """Follow the object inspected, while the trial is open."""
         super().__init__()
         self._state = state
-        self._encoding, self._scanning = Latest(inline_if_fast=True), Latest()
+        self._encoding, self._comparing = (Latest(inline_if_fast=True) for _ in range(2))
+        self._scanning = Latest()
         self._filling = False
         self._own = 0.0
         self._inks = Inks(state)
@@ -140,8 +141,8 @@ class TrialView(pn.viewable.Viewer):
             state.trial_z = None
             self._content.visible = False
             return  # a click need not wait for what is not seen
-        for name, source in self.sources.items():
-            if name != "own" and len(source.data["z"]):
+        for source in self.sources.values():
+            if len(source.data["z"]):
                 source.data = {"z": [], "chi2": []}
         self.words.object = "" if chosen is not None else "Select an object first."
         for widget in (self.slider, self.box, self.back, self.scan):
@@ -152,7 +153,7 @@ class TrialView(pn.viewable.Viewer):
             return
         self._own = redshift_of(dataset, chosen)
         self._fill(low=max(LOWEST, self._own - REACH), high=self._own + REACH, z=self._own)
-        self._encoding.submit(
+        self._comparing.submit(
             lambda: (chosen, trials(dataset, chosen, None)), lambda made: self._show_own(*made)
         )
 

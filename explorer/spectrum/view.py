@@ -108,6 +108,7 @@ class SpectrumView(pn.viewable.Viewer):
     def _read(self) -> None:
         state, chosen = self._state, self._state.chosen
         if chosen is None:
+            self._reading.drop()
             self.display(None, [], [])
             return
         others = state.near() if state.overplot_neighbours else []

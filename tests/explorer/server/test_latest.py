@@ -71,3 +71,21 @@ def test_quick_work_of_one_kind_is_done_at_once_until_it_is_slow(
 
     run(work)
     assert [thread == here for thread in threads] == [False, True, True, False]
+
+
+def test_dropped_work_is_not_delivered() -> None:
+    shown: list[str] = []
+    release = threading.Event()
+
+    async def work(_document: Document, _browser: Browser) -> None:
+        latest = Latest()
+        latest.drop()  # nothing is under way
+        latest.submit(release.wait, lambda _result: shown.append("dropped"))
+        latest.drop()
+        release.set()
+        await until(lambda: not latest._running)
+        latest.submit(lambda: "new", shown.append)
+        await until(lambda: not latest._running)
+
+    run(work)
+    assert shown == ["new"]

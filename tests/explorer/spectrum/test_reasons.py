@@ -1,3 +1,7 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from explorer.spectrum.inspection import inspect
 from explorer.spectrum.reasons import ReasonsView, reasons_html, reasons_of
 from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState
@@ -22,3 +26,19 @@ def test_reasons_are_text_with_their_strength_and_a_question_mark():
     assert "<b>Star</b>?" in html
     assert html.count("class=weak") == 1
     assert "Nothing is above" in reasons_html([])
+
+
+def test_reasons_are_worked_out_once_for_threads_that_ask_together(tiny_atlas_path, monkeypatch):
+    dataset = Dataset(Atlas(tiny_atlas_path))
+    asked = []
+
+    def slowly(*chosen):
+        asked.append(chosen)
+        time.sleep(0.1)
+        return inspect(*chosen)
+
+    monkeypatch.setattr("explorer.spectrum.reasons.inspect", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: reasons_of(dataset, 4), range(4)))
+    assert found == [found[0]] * 4
+    assert len(asked) == 1

@@ -1,15 +1,20 @@
 """Redshift trial: lines, reconstruction and misfit follow the redshift tried."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from bokeh.document import Document
 
 from explorer.spectrum.axis import WavelengthAxis
 from explorer.spectrum.inspection import inspect
-from explorer.spectrum.trial import TrialView
+from explorer.spectrum.trial import TrialView, trials
 from explorer.spectrum.view import SpectrumView
+from explorer.state.dataset import Dataset
+from model.evaluation.redshift_trial import Trials
 from tests.fixtures.explorer import new_state
+from tests.fixtures.server import Browser, run, until
 
 
 def test_a_trial_moves_lines_and_model_and_ends(tiny_atlas_path: Path) -> None:
@@ -44,3 +49,30 @@ def test_a_trial_moves_lines_and_model_and_ends(tiny_atlas_path: Path) -> None:
     state.selected = 8  # another object is at its own redshift
     assert state.trial_z is None
     assert view.inspection.z == inspect(state.dataset, 8).z
+
+
+def test_the_misfit_told_of_the_catalogue_is_that_of_the_object(
+    tiny_atlas_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, release = new_state(tiny_atlas_path), threading.Event()
+    state.param.update(selected=7, trying=True)
+    trial = TrialView(state)
+    of_the_first = trial.sources["own"].data["chi2"][0]
+
+    def slowly(dataset: Dataset, chosen: int, redshifts: object) -> Trials:
+        release.wait()
+        return trials(dataset, chosen, redshifts)
+
+    monkeypatch.setattr("explorer.spectrum.trial.trials", slowly)
+
+    async def work(_document: Document, _browser: Browser) -> None:
+        state.selected = 8
+        trial.slider.value = trial.slider.value + 0.001  # before its own misfit has come
+        assert len(trial.sources["own"].data["chi2"]) == 0
+        assert f"{of_the_first:.3f}" not in trial.words.object
+        release.set()
+        own = trials(state.dataset, 8, None).chi2_red[0]
+        await until(lambda: f"χ² = {own:.3f}." in trial.words.object)
+        assert "Tried:" in trial.words.object
+
+    run(work)

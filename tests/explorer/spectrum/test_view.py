@@ -1,11 +1,14 @@
 """The spectrum panel: what is drawn of an object, in both frames."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from bokeh.document import Document
 
 from data.lines.emission import LINES, find_line
+from explorer.attention.view import AttentionView
 from explorer.spectrum.axis import WavelengthAxis, runs
 from explorer.spectrum.fact import measured
 from explorer.spectrum.facts import FactsView, facts
@@ -13,8 +16,40 @@ from explorer.spectrum.insets import WINDOWS
 from explorer.spectrum.inspection import inspect
 from explorer.spectrum.line_marks import line_positions, readable
 from explorer.spectrum.pins import PinBar
+from explorer.spectrum.reasons import ReasonsView
 from explorer.spectrum.view import SpectrumView
 from tests.fixtures.explorer import new_state
+from tests.fixtures.server import Browser, run, until
+
+
+def test_an_object_left_while_it_is_read_is_not_shown(
+    tiny_atlas_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither its spectrum nor its reasons nor what the network attends to."""
+    release = threading.Event()
+
+    def slowly(*_chosen: object, **_z: object) -> object:
+        release.wait()
+        return inspect(state.dataset, 5)
+
+    for name in ("view", "reasons"):
+        monkeypatch.setattr(f"explorer.spectrum.{name}.inspect", slowly)
+    monkeypatch.setattr("explorer.attention.view.attend", lambda *_, **__: str(slowly()))
+    state = new_state(tiny_atlas_path)
+
+    async def work(_document: Document, _browser: Browser) -> None:
+        axis = WavelengthAxis(state)
+        view, why = SpectrumView(state, axis), ReasonsView(state)
+        attention = AttentionView(state, axis)
+        state.selected = 5
+        state.choose(None)
+        release.set()
+        jobs = view._reading, why._explaining, attention._asking
+        await until(lambda: not any(job._running for job in jobs))
+        assert view.inspection is None
+        assert why.html == attention.message.object == ""
+
+    run(work)
 
 
 def shown(path: Path, row: int = 5) -> SpectrumView:
