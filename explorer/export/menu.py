@@ -15,7 +15,7 @@ from explorer.export.report import ReportSettings, report_page
 from explorer.labels.shared import shared_labels
 from explorer.map.image import MapRequest
 from explorer.map.raster import Viewport
-from explorer.server.latest import Latest
+from explorer.server.in_turn import InTurn
 from explorer.server.notices import report
 from explorer.spectrum.inspection import inspect
 from explorer.state.guest import Guest, place_on
@@ -47,7 +47,7 @@ class TakeAway(pn.viewable.Viewer):
         super().__init__()
         self._state = state
         self._on_screen = on_screen
-        self._making = Latest()
+        self._making = InTurn()
         self.download = Download()
         items = [{"label": label, "kind": kind} for label, kind in CHOICES.items()]
         self.menu = pmui.MenuButton(

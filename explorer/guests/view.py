@@ -14,7 +14,7 @@ import panel_material_ui as pmui
 from explorer.guests.drop_area import DropArea
 from explorer.guests.list import GuestList
 from explorer.guests.placing import Arrivals, Upload, place_uploads, redshifts
-from explorer.server.latest import Latest
+from explorer.server.in_turn import InTurn
 from explorer.server.notices import announce
 from explorer.state.guest import Guest
 from explorer.state.state import ExplorerState
@@ -35,7 +35,7 @@ class GuestsView(pn.viewable.Viewer):
         """Start without a guest."""
         super().__init__()
         self._state = state
-        self._placing = Latest()
+        self._placing = InTurn()
         self._uploads: Sequence[Upload] = ()
         self.area = DropArea(self.bring)
         self.z = pmui.TextInput(

@@ -31,6 +31,7 @@ from explorer.samp.messages import (
     spectrum_file,
     spectrum_told,
 )
+from explorer.server.in_turn import InTurn
 from explorer.server.latest import Latest
 from explorer.server.messages import on_loop
 from explorer.spectrum.facts import position
@@ -59,8 +60,10 @@ class SampView(pn.viewable.Viewer):
         super().__init__()
         self._state, self._on_spectra = state, on_spectra
         self._document = pn.state.curdoc
-        self._working, self._telling, self._fetching = Latest(), Latest(), Latest()
+        self._working, self._fetching = InTurn(), InTurn()
+        self._telling, self._selecting, self._pointing = Latest(), Latest(), Latest()
         self.connection: SampConnection | None = None
+        self._connecting = False
         self._table = ""
         self._rows: IndexArray = np.empty(0, dtype=np.int64)
         self._heard: int | None = None  # row that another program chose: not told back
@@ -88,11 +91,15 @@ class SampView(pn.viewable.Viewer):
         actions[item["label"]]()
 
     def connect(self) -> None:
-        """Register with the hub."""
+        """Register with the hub, once."""
+        if self._connecting or self.connection is not None:
+            return
+        self._connecting = True
         self._say("looking for a hub …")
         self._working.submit(partial(_connected, self._receive), self._opened)
 
     def _opened(self, result: SampConnection | OSError) -> None:
+        self._connecting = False
         if isinstance(result, OSError):
             self._say(str(result))
             return
@@ -180,7 +187,7 @@ class SampView(pn.viewable.Viewer):
             return
         found = np.flatnonzero(subset[self._rows])[:MOST_SELECTED]
         params = {"table-id": table, "url": table, "row-list": [str(row) for row in found]}
-        self._working.submit(lambda: connection.tell(SELECT, **params), lambda _n: None)
+        self._selecting.submit(lambda: connection.tell(SELECT, **params), lambda _n: None)
 
     # What is heard.
 
@@ -201,7 +208,7 @@ class SampView(pn.viewable.Viewer):
             state.param.update(highlight=rows, highlight_label="selected in another program")
         elif mtype == POINT and (place := position_told(params)) is not None:
             text = f"{place[0]:.7f} {place[1]:+.7f}"
-            self._fetching.submit(
+            self._pointing.submit(
                 lambda: find(state.dataset, text).rows,
                 lambda rows: self._select(rows[0] if rows else None),
             )

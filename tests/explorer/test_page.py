@@ -28,7 +28,7 @@ from explorer.state.address import NAMES
 from explorer.state.state import ExplorerState
 from explorer.table import TableView, summary, table_frame
 from tests.fixtures.explorer import catalog_of, new_state, open_tiny
-from tests.fixtures.server import Browser, run
+from tests.fixtures.server import Browser, run, until
 
 pytestmark = [
     # Bokeh 3.9.2 makes tables with a keyword that pandas 3.1 deprecates.
@@ -190,6 +190,19 @@ def test_everything_offered_can_be_taken_away(tiny_atlas_path: Path) -> None:
             take.work(kind)()
     with pytest.raises(ValueError, match="no object is selected"):
         take.work("spectrum png")
+
+
+def test_of_two_things_saved_at_once_both_arrive(tiny_atlas_path: Path) -> None:
+    take, sent = TakeAway(new_state(tiny_atlas_path), lambda: None), []
+    take.download.send = sent.append
+
+    async def work(_document: Document, _browser: Browser) -> None:
+        for label in ("Selection as CSV", "Selection as FITS"):
+            take._on_click({"label": label})
+        await until(lambda: len(sent) == 2)
+
+    run(work)
+    assert [exported.name.rpartition(".")[2] for exported in sent] == ["csv", "fits"]
 
 
 def test_a_model_that_draws_nothing_is_told_about(tiny_atlas_path: Path) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from astropy.io import votable
+from bokeh.document import Document
 
 from explorer.guests.placing import Upload, place_uploads
 from explorer.samp.hub import SampConnection, is_local, local_hub, samp
@@ -25,6 +26,7 @@ from explorer.samp.view import SEND_SPECTRUM, SEND_TABLE, SampView
 from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState
 from tests.fixtures.explorer import open_tiny
+from tests.fixtures.server import Browser, run, until
 
 
 @pytest.fixture(scope="module")
@@ -186,3 +188,35 @@ def test_files_go_when_the_connection_does(hub: samp.SAMPHubServer) -> None:  # 
     assert connection.folder.exists()
     connection.close()
     assert not connection.folder.exists()
+
+
+def test_actions_follow_each_other_and_a_second_click_connects_no_second_time(
+    dataset: Dataset,
+    other: Topcat,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state, release = ExplorerState(dataset), threading.Event()
+
+    def slowly(*arguments: Any) -> SampConnection:
+        release.wait()
+        return SampConnection(*arguments)
+
+    monkeypatch.setattr("explorer.samp.view.SampConnection", slowly)
+
+    async def work(_document: Document, _browser: Browser) -> None:
+        n_client = len(other.client.get_registered_clients())
+        view = SampView(state, lambda _uploads: None)
+        view.connect()
+        view.connect()
+        release.set()
+        await until(lambda: view.connection is not None and not view._working._busy)
+        assert len(other.client.get_registered_clients()) == n_client + 1
+        state.selected = 4
+        view.send_table()
+        view.send_spectrum()
+        await until(lambda: "spectrum sent" in view.said.object)
+        assert view._table == other.wait(LOAD_TABLE)["url"]
+        view.leave()
+        await until(lambda: not view._working._busy)
+
+    run(work)
