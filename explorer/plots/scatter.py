@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
+import param
 from bokeh.events import Reset, SelectionGeometry, Tap
 from bokeh.models import ColumnDataSource, Range1d
 
@@ -162,11 +163,11 @@ class ScatterView(pn.viewable.Viewer):
         if self._filling or preset is None or (preset.x, preset.y) == self.columns:
             return
         try:
-            _calculate(self._state, preset)
+            with param.parameterized.batch_call_watchers(self._state):
+                _calculate(self._state, preset)
+                self._state.scatter = [preset.x, preset.y]
         except ValueError as error:
             report(error)
-        else:
-            self._state.scatter = [preset.x, preset.y]
 
     def _go_home(self) -> None:
         view = home_view(self.plane, aspect=None, tails=False)

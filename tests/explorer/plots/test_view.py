@@ -101,9 +101,22 @@ def test_presets_need_their_columns_and_bpt_calculates_its_ratios(
         view.plane.x, np.log10(lines["flux_nii"] / lines["flux_halpha"]), rtol=1e-5
     )
     assert len(view.marks["curve 1"].data["x"]) == 100
+    assert view.preset.value == "BPT"
     assert "Dashed: Kauffmann+2003" in view.words.object
     view.preset.value = "mass, sSFR"
     assert "Kauffmann" not in view.words.object
+
+
+def test_a_plane_chosen_is_in_the_menu_before_its_columns_are(
+    tiny_atlas_path: Path, rng: np.random.Generator
+) -> None:
+    lines = {f"flux_{it}": rng.uniform(1, 9, 120) for it in ("nii", "halpha", "oiii", "hbeta")}
+    state = new_state(tiny_atlas_path, **lines)
+    view = opened(state, "scatter")
+    menu: list[str] = []
+    view.preset.param.watch(lambda event: menu.append(event.new), "value")
+    view.preset.value = "BPT"
+    assert menu == ["BPT"]  # a browser would not take the first plane back
 
 
 def test_distance_is_that_of_kolmogorov_and_smirnov(rng: np.random.Generator) -> None:
