@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.models import PrintfTickFormatter
 
 from explorer.controls.compact import COMPACT
 from explorer.state.dataset import Dataset
@@ -40,7 +41,8 @@ class RangeFilter(pn.viewable.Viewer):
         n_missing = int(np.count_nonzero(np.isnan(dataset.numeric(column))))
         self.slider = pmui.EditableRangeSlider(
             label=dataset.label(column), start=low, end=high, step=(high - low) / 200 or 1.0,
-            value=(low, high), format=number_format(low, high), sx=_STACKED, **COMPACT,
+            value=(low, high), sx=_STACKED, **COMPACT,
+            format=number_format(low, high) or PrintfTickFormatter(format="%.4g"),
         )  # fmt: skip
         self.missing = pmui.Checkbox(
             label=f"no value  {n_missing:,}", value=bool(missing), visible=n_missing > 0,
@@ -83,8 +85,8 @@ def number_format(low: float, high: float) -> str | None:
     """Return how to write values between two ends: to a thousandth of their distance.
 
     Returns:
-        A numeral.js format with that many optional decimals; None = plain numbers, for those
-        that are too small or too large to be written without exponent.
+        A numeral.js format with that many optional decimals; None for those that are too
+        small or too large to be written without exponent, or too close to each other.
     """
     size = max(abs(low), abs(high))
     span = high - low

@@ -142,3 +142,16 @@ def test_a_column_that_is_not_offered_is_named(tiny_atlas_path: Path) -> None:
     view = FiltersView(state)
     assert view.left_out.visible
     assert "file (240 values)" in view.left_out.object
+
+
+@pytest.mark.parametrize("text", ["z * 0 + 1.5", "z * 1e-17", "z * 1e13"])
+def test_columns_of_one_tiny_or_huge_values_have_a_filter(tiny_atlas_path: Path, text: str) -> None:
+    state = new_state(tiny_atlas_path)
+    state.calculate_columns({"c": text})
+    view = FiltersView(state)
+    view.add.value = "c"
+    part = limits(view, "c")
+    part._tell(part.slider.value)
+    assert n_shown(state) == 120
+    again = FiltersView(state)  # as when the page is loaded with the filter
+    assert limits(again, "c").slider.value == part.slider.value
