@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 
 from data.arrays import FloatArray
 from explorer.state.dataset import Dataset
 from explorer.state.plane import AXES, LATENTS, Plane
 from model.latent_axes import principal_axes
+
+MOST_PAIRS = 32
+"""Planes of two columns that are kept for all sessions: with each is what finds its objects."""
 
 
 def plane_of(dataset: Dataset, key: Any) -> Plane:  # noqa: ANN401 - whatever an address holds
@@ -42,11 +47,16 @@ def _plane_of_columns(dataset: Dataset, x: str, y: str) -> Plane:
         if name not in dataset.numeric_columns:
             raise ValueError(f"there is no column of numbers {name[:40]!r}")
 
-    def make() -> Plane:
-        across, upwards = (dataset.numeric(name).astype(np.float32) for name in (x, y))
-        return Plane(f"{x} {y}", dataset.label(x), dataset.label(y), across, upwards, (x, y))
-
-    return dataset.keep(("columns",), make, columns=(x, y))
+    own = tuple(name for name in (x, y) if name in dataset.added)
+    pairs, lock = dataset.keep(("pairs",), lambda: (LRUCache(MOST_PAIRS), RLock()), columns=own)
+    with lock:
+        if (x, y) not in pairs:
+            across, upwards = (
+                dataset.numeric(name).astype(np.float32, copy=False) for name in (x, y)
+            )
+            titles = dataset.label(x), dataset.label(y)
+            pairs[x, y] = Plane(f"{x} {y}", *titles, across, upwards, (x, y))
+        return pairs[x, y]
 
 
 def axes_of(dataset: Dataset) -> tuple[FloatArray, FloatArray]:

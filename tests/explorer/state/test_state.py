@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from urllib.parse import parse_qsl
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from explorer.keys import Help, beside
 from explorer.state.address import NAMES, from_query, to_query
 from explorer.state.dataset import DENSITY
 from explorer.state.plane import AXES, LATENTS
-from explorer.state.planes import plane_of
+from explorer.state.planes import MOST_PAIRS, plane_of
 from explorer.state.state import ExplorerState
 from tests.fixtures.explorer import new_state, open_tiny
 
@@ -181,3 +182,17 @@ def test_escape_undoes_one_step_at_a_time(tiny_atlas_path: Path) -> None:
         ("off", False, 2, 3), ("off", True, 2, 3), ("off", True, 0, 3), ("off", True, 0, None),
         ("off", True, 0, None),
     ]  # fmt: skip
+
+
+def test_planes_of_columns_are_shared_copy_nothing_and_are_let_go(tiny_atlas_path: Path) -> None:
+    dataset = open_tiny(tiny_atlas_path, **{f"c{n}": np.arange(120.0) + n for n in range(10)})
+    first, second = dataset.for_session(), dataset.for_session()
+    plane = plane_of(first, ["c0", "c1"])
+    assert plane_of(second, ["c0", "c1"]) is plane
+    assert np.shares_memory(plane.x, first.numeric("c0"))
+    alive = [ref(plane_of(first, [f"c{x}", f"c{y}"])) for x in range(10) for y in range(10)]
+    assert sum(it() is not None for it in alive) <= MOST_PAIRS + 1  # `plane` is held here
+    first.add("own", np.arange(120.0), meaning="")
+    mine = plane_of(first, ["own", "c1"])
+    first.add("own", np.arange(120.0) * 2, meaning="")
+    np.testing.assert_array_equal(plane_of(first, ["own", "c1"]).x, mine.x * 2)
