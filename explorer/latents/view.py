@@ -28,6 +28,8 @@ from model.tracks.trends import measured_trends
 TAB = "Latents"
 SLIDERS, TRAVERSAL = "sliders", "traversal"
 STEPS = 200
+NEAREST = "nearest to the sliders"
+"""What the object marked on the map is."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ class LatentsView(pn.viewable.Viewer):
         state = self._state
         if state.tab != TAB:
             self._stale, state.slider_latents = True, None
+            self._unmark()
             return
         latents = state.dataset.atlas.latents
         chosen = state.chosen
@@ -212,9 +215,14 @@ class LatentsView(pn.viewable.Viewer):
     def _mark(self) -> None:
         state = self._state
         if state.tab == TAB and self.mark.value and self.probe is not None:
-            state.param.update(
-                highlight=[self.probe.nearest], highlight_label="nearest to the sliders"
-            )
+            state.param.update(highlight=[self.probe.nearest], highlight_label=NEAREST)
+        elif not self.mark.value:
+            self._unmark()
+
+    def _unmark(self) -> None:
+        """Take the mark of the nearest object off the map, if it is there."""
+        if self._state.highlight_label == NEAREST:
+            self._state.param.update(highlight=[], highlight_label="")
 
 
 def _middle(dataset: Dataset) -> FloatArray:

@@ -75,6 +75,22 @@ def test_without_a_selection_they_start_at_the_median(tiny_atlas_path: Path) -> 
     assert "the median of all objects" in str(view.where.object)
 
 
+def test_the_mark_of_the_nearest_object_goes_with_the_tab(tiny_atlas_path: Path) -> None:
+    view = opened(tiny_atlas_path, selected=7)
+    state = view._state
+    state.tab = "Inspect"
+    assert state.highlight == []
+    assert state.highlight_label == ""
+    state.tab = "Latents"
+    assert state.highlight == [7]
+    view.mark.value = False
+    assert state.highlight == []
+    view.mark.value = True
+    state.param.update(highlight=[1, 2], highlight_label="found")
+    state.tab = "Inspect"
+    assert state.highlight == [1, 2]  # not ours
+
+
 def test_a_slider_decodes_what_it_says(tiny_atlas_path: Path) -> None:
     view = opened(tiny_atlas_path, selected=7)
     model = view._state.dataset.atlas.model
