@@ -72,8 +72,8 @@ class CompareView(pn.viewable.Viewer):
         self._state = state
         self._comparing, self._stacking = Latest(), Latest()
         self._filling = False
-        self._populations: list[Population] = []
-        self._stacked: tuple[Groups, Scaling] | None = None
+        self._asked: tuple[Groups, Scaling] | None = None
+        self._stacked: tuple[Groups, Scaling, list[Population]] | None = None
         wide = SMALL | {"sizing_mode": "stretch_width"}
         self.first = pmui.Select(label="these", options=[], **wide)
         self.second = pmui.Select(label="against", options=[], **wide)
@@ -138,27 +138,30 @@ class CompareView(pn.viewable.Viewer):
         column = column or ("class" if "class" in of_words else (of_words or [""])[0])
         self.classes_of.param.update(options=of_words, value=column or None)
         self._filling = False
-        one = second == NOTHING
+        one = second in (NOTHING, first)
         masks = (group(state, first), group(state, first if one else second))
         groups = Groups((first, "" if one else second), masks)
         self.words.object = escape(groups.told())
         self._comparing.submit(lambda: tables(dataset, column, groups), self._show_tables)
         scaling = Scaling(str(self.scale.value), self.window.value or "")
-        before = self._stacked
+        before = self._asked
         if before is None or before[1] != scaling or not groups.same(before[0]):
-            self._stacked = groups, scaling
-            self._stacking.submit(lambda: stacks(dataset, groups, scaling), self._show_stacks)
+            self._asked = groups, scaling
+            self._stacking.submit(
+                lambda: stacks(dataset, groups, scaling),
+                lambda made: self._show_stacks(groups, scaling, made),
+            )
 
     def _rescale(self) -> None:
         self.window.visible = self.scale.value == WINDOW
         self.follow()
 
     def _save(self) -> None:
-        if not self._populations or self._stacked is None:
+        groups, _scaling, populations = self._stacked or (None, None, [])
+        if groups is None or not populations:
             warn("There is no stack to save; choose groups that hold objects.")
             return
-        names = [name for name in self._stacked[0].names if name]
-        self.download.send(stacks_csv(names, self._populations))
+        self.download.send(stacks_csv(list(groups.rows), populations))
 
     def _choose(self) -> None:
         pair = [self.first.value, self.second.value]
@@ -168,16 +171,18 @@ class CompareView(pn.viewable.Viewer):
     def _show_tables(self, made: tuple[str, str]) -> None:
         self.columns.object, self.classes.object = made
 
-    def _show_stacks(self, made: list[Population] | str) -> None:
+    def _show_stacks(self, groups: Groups, scaling: Scaling, made: list[Population] | str) -> None:
         if isinstance(made, str):
             self.words.object = escape(made)
-        self._populations = [] if isinstance(made, str) else made
-        lost = sum(item.n_left_out for item in self._populations)
+        populations = [] if isinstance(made, str) else made
+        self._stacked = groups, scaling, populations
+        lost = sum(item.n_left_out for item in populations)
         if lost:
             self.words.object += f" {lost} spectra do not show the window and are left out."
         self._draw()
 
     def _draw(self) -> None:
-        unit = UNITS[str(self.scale.value)]
-        names = self._stacked[0].names if self._stacked else ()
-        self.spectra.draw(self._populations, names=names, kind=str(self.kind.value), unit=unit)
+        if self._stacked is not None:
+            groups, scaling, populations = self._stacked
+            unit, kind = UNITS[scaling.kind], str(self.kind.value)
+            self.spectra.draw(populations, names=groups.names, kind=kind, unit=unit)

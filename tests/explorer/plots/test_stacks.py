@@ -9,7 +9,7 @@ import pytest
 
 from explorer.plots.compare import CompareView
 from explorer.plots.groups import OTHERS, SELECTED
-from explorer.plots.stacks import PHYSICAL, STORED, WHOLE, WINDOW, Scaling, stacks_csv
+from explorer.plots.stacks import PHYSICAL, STORED, WHOLE, WINDOW, Scaling
 from explorer.plots.view import PlotsView
 from tests.fixtures.explorer import new_state, open_tiny
 
@@ -41,7 +41,8 @@ def test_the_scale_changes_the_stacks_and_their_table(tiny_atlas_path: Path) -> 
     view.window.value = "9200-9300"
     assert "choose another" in view.words.object
     view.window.value = "4400-4600"
-    table = pd.read_csv(BytesIO(stacks_csv([SELECTED, OTHERS], view._populations).content))
+    view._save()
+    table = pd.read_csv(BytesIO(view.download.content))
     here = table["wave_rest"].between(4400, 4600)
     for name in (SELECTED, OTHERS):
         assert table[f"{name} median"][here].median() == pytest.approx(1, abs=0.03)

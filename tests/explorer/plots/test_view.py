@@ -1,11 +1,13 @@
 """Linked plots: what they show agrees with the catalogue, what is done in them selects."""
 
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from bokeh.document import Document
 from scipy.stats import ks_2samp
 
 from explorer.plots.compare import NOTHING, CompareView
@@ -15,9 +17,11 @@ from explorer.plots.groups import OTHERS, SELECTED, SHOWN
 from explorer.plots.histogram import HistogramView, histogram
 from explorer.plots.presets import available
 from explorer.plots.scatter import ScatterView
+from explorer.plots.stacks import PHYSICAL, STORED, UNITS, stacks
 from explorer.plots.view import PlotsView
 from explorer.state.state import ExplorerState
 from tests.fixtures.explorer import new_state, open_tiny
+from tests.fixtures.server import Browser, run, until
 
 HOSTILE = "<b>bold</b>"
 
@@ -185,6 +189,51 @@ def test_groups_are_compared_and_follow(tiny_atlas_path: Path) -> None:
 
 def key_of(view: CompareView) -> list[Any]:
     return [item.label.value for item in view.spectra.key.items if item.visible]
+
+
+def test_a_group_compared_with_itself_is_one(tiny_atlas_path: Path) -> None:
+    state = new_state(tiny_atlas_path)
+    state.compared = [SHOWN, SHOWN]
+    view = opened(state, "compare")
+    view._save()
+    header = view.download.content.decode().splitlines()[0]
+    assert header.count(" mean,") == 1
+    assert len(view.spectra.gap.data["flux"]) == 0
+
+
+def test_stacks_are_saved_and_drawn_as_what_they_are(
+    tiny_atlas_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while those of groups chosen since are being read."""
+    state, release = new_state(tiny_atlas_path), threading.Event()
+    for name, low in (("A", 0.0), ("B", 0.1), ("C", 0.2)):
+        named = {name: {"filters": {"z": (low, low + 0.1)}}}
+        state.name_selections({**state.selections, **named})
+    state.compared = ["A", "B"]
+    view = opened(state, "compare")
+    view._save()
+    before = view.download.content
+
+    def slowly(*arguments: Any) -> Any:
+        release.wait()
+        return stacks(*arguments)
+
+    monkeypatch.setattr("explorer.plots.compare.stacks", slowly)
+
+    async def work(_document: Document, _browser: Browser) -> None:
+        state.compared = ["C", "B"]
+        view.scale.value = PHYSICAL
+        view.kind.value = "median"
+        assert UNITS[STORED] in view.spectra.above.yaxis[0].axis_label
+        view._save()
+        assert view.download.content == before
+        release.set()
+        await until(lambda: not view._stacking._running)
+        assert UNITS[PHYSICAL] in view.spectra.above.yaxis[0].axis_label
+        view._save()
+        assert view.download.content.startswith(b"wave_rest,C mean,")
+
+    run(work)
 
 
 def test_only_the_open_plot_follows(tiny_atlas_path: Path) -> None:
