@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,18 @@ from astropy.units import Unit
 
 from data.arrays import IndexArray
 from data.columns import column
+from data.export.spreadsheet import as_text
 from explorer.state.dataset import Dataset
 from explorer.state.guest import Guest
 
 MAX_SPECTRA = 5000
 """More spectra than this are better read from the survey itself."""
-VO_UNITS = ("deg", "mag", "d", "Gyr", "km / s")
-"""Units that a VOTable may have as they are; the others go into the description."""
+VO_UNITS = {
+    **{unit: unit for unit in ("deg", "mag", "d", "Gyr")},
+    "km / s": "km.s**-1", "Angstrom": "0.1nm",
+    "1e-17 erg / (s cm2)": "10**-20W.m**-2", "1e-17 erg / (Angstrom s cm2)": "10**-10W.m**-3",
+}  # fmt: skip
+"""Units as VOUnit has them, which deprecates erg and Angstrom; others go into the description."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ def export_table(dataset: Dataset, rows: IndexArray, kind: str) -> Exported:
     table = as_table(dataset, rows)
     name = f"{stem_of(dataset)}_{len(rows)}_objects"
     if kind == "csv":
-        text = table.to_pandas().to_csv(index=False)
+        text = _without_formulas(dataset, table.to_pandas()).to_csv(index=False)
         return Exported(f"{name}.csv", "text/csv", text.encode())
     if kind == "ecsv":
         from io import StringIO
@@ -99,6 +105,14 @@ def export_table(dataset: Dataset, rows: IndexArray, kind: str) -> Exported:
         document.to_xml(out)
         return Exported(f"{name}.vot", "application/x-votable+xml", out.getvalue())
     raise ValueError(f"kind must be 'csv', 'fits', 'votable' or 'ecsv', got {kind!r}")
+
+
+def _without_formulas(dataset: Dataset, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table that spreadsheets do not compute; identifiers stay as they are."""
+    exact = {"object_id", *dataset.kinds.identifiers}
+    for name in frame.columns.difference([*exact, *frame.select_dtypes(["number", "bool"])]):
+        frame[name] = frame[name].map(as_text, na_action="ignore")
+    return frame.rename(columns=as_text)
 
 
 def export_guests(guests: Sequence[Guest]) -> Exported:
@@ -178,6 +192,7 @@ def _table_hdu(table: Any) -> fits.BinTableHDU:  # noqa: ANN401 - a Table
     """Return a FITS table: text as ASCII, no unit or comment that FITS does not know."""
     plain = table.copy()
     plain.meta.clear()
+    plain.rename_columns(plain.colnames, _fits_names(plain.colnames))
     for name in plain.colnames:
         values = plain[name]
         values.info.description = None
@@ -191,8 +206,18 @@ def _table_hdu(table: Any) -> fits.BinTableHDU:  # noqa: ANN401 - a Table
     return hdu
 
 
+def _fits_names(names: Sequence[str]) -> list[str]:
+    """Return names of columns in ASCII, different also where capitals do not count."""
+    found: dict[str, str] = {}
+    for name in (_ascii(name).replace("\\", "") for name in names):
+        numbered = (f"{name}_{number}" for number in count(2))
+        free = next(item for item in chain([name], numbered) if item.lower() not in found)
+        found[free.lower()] = free
+    return list(found.values())
+
+
 def _with_vo_units(table: Any) -> Any:  # noqa: ANN401 - a Table
-    """Return the table with units that VOUnit lacks or deprecates moved to the description."""
+    """Return the table with units as VOUnit has them, those that it lacks in the description."""
     plain = table.copy()
     for name in plain.colnames:
         if plain[name].dtype.kind == "U" and plain[name].dtype.itemsize <= np.dtype("U1").itemsize:
@@ -200,7 +225,9 @@ def _with_vo_units(table: Any) -> Any:  # noqa: ANN401 - a Table
             plain[name] = plain[name].astype("U2")  # a single letter has no length of its own
             plain[name].description = about
         unit = plain[name].unit
-        if unit is not None and str(unit) not in VO_UNITS:
+        if str(unit) in VO_UNITS:
+            plain[name].unit = Unit(VO_UNITS[str(unit)], format="vounit")
+        elif unit is not None:
             plain[name].unit = None
             plain[name].info.description += f" [{unit}]"
     return plain

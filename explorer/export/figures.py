@@ -63,7 +63,8 @@ def map_figure(
     pixels = image.pixels.view(np.uint8).reshape(*image.pixels.shape, 4)
     extent = (viewport.x0, viewport.x1, viewport.y0, viewport.y1)
     axes.imshow(pixels, origin="lower", extent=extent, aspect="auto", interpolation="antialiased")
-    axes.set(xlabel=request.plane.x_label, ylabel=request.plane.y_label)
+    axes.set_xlabel(request.plane.x_label, parse_math=False)
+    axes.set_ylabel(request.plane.y_label, parse_math=False)
     rings = [*marked]
     if selected is not None:
         rings.append((float(request.plane.x[selected]), float(request.plane.y[selected])))
@@ -85,7 +86,8 @@ def _add_key(
         )
         mappable = ScalarMappable(norm, ListedColormap(list(replace(request, dark=False).colours)))
         ticks = knots.value(np.linspace(0, 1, 5))
-        bar = figure.colorbar(mappable, ax=axes, label=title, fraction=0.05, aspect=30)
+        bar = figure.colorbar(mappable, ax=axes, fraction=0.05, aspect=30)
+        bar.set_label(title, parse_math=False)
         bar.set_ticks(list(ticks), labels=[f"{tick:.4g}" for tick in ticks])
         bar.minorticks_off()
     else:
@@ -126,7 +128,7 @@ def spectrum_figure(
     limit = residual_limit(drawn.residual)
     found = line_positions(lines, z=item.z, frame=frame)
     _mark_lines(above, [(line, x) for line, x in found if wave[0] <= x <= wave[-1]])
-    above.set_title(title.replace("$", r"\$"), fontsize=9, loc="left", parse_math=False)
+    above.set_title(title, fontsize=9, loc="left", parse_math=False)
     above.legend(loc="lower right", fontsize="small", ncols=2, framealpha=0.7)
     where = "observed" if frame == "observed" else "rest-frame"
     below.set(

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import EllipsisType
 from typing import Any
 
+from data.export.spreadsheet import as_text
 from explorer.labels.database import LabelDatabase
 from explorer.labels.label import Change, Label, OverruledError
 
@@ -151,9 +152,8 @@ class LabelStore:
         for label in self.all().values():
             if not label.empty:
                 grade = "" if label.grade is None else label.grade
-                writer.writerow(
-                    [label.object_id, grade, label.kind, label.note, label.who, label.at]
-                )
+                texts = map(as_text, (label.kind, label.note, label.who))
+                writer.writerow([label.object_id, grade, *texts, label.at])
         return text.getvalue()
 
 

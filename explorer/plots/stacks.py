@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from data.arrays import FloatArray
+from data.export.spreadsheet import as_text
 from explorer.export.export import Exported
 from explorer.plots.groups import Groups
 from explorer.state.dataset import Dataset
@@ -78,5 +79,6 @@ def stacks_csv(names: Sequence[str], populations: Sequence[Population]) -> Expor
             f"{name} median": middle, f"{name} median_err": item.median_error,
             f"{name} p16": low, f"{name} p84": high, f"{name} count": item.stack.count,
         }  # fmt: skip
-    text = pd.DataFrame(columns).to_csv(index=False, lineterminator="\n", float_format="%.7g")
+    table = pd.DataFrame(columns).rename(columns=as_text)
+    text = table.to_csv(index=False, lineterminator="\n", float_format="%.7g")
     return Exported("stacks.csv", "text/csv", text.encode())

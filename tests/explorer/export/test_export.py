@@ -12,6 +12,7 @@ import pytest
 from astropy import units
 from astropy.io import fits, votable
 from astropy.table import Table
+from matplotlib import rcParams
 from PIL import Image
 
 from data.columns import COLUMNS
@@ -111,6 +112,29 @@ def test_unknown_kind_is_refused(tiny_atlas_path: Path) -> None:
         export_table(open_tiny(tiny_atlas_path), ROWS, "xlsx")
 
 
+def test_fits_takes_names_that_are_not_ascii(tiny_atlas_path: Path) -> None:
+    dataset = open_tiny(tiny_atlas_path, Z=1.0, **{"\N{GREEK CAPITAL LETTER DELTA}z": 2.0})
+    for content in (
+        export_table(dataset, ROWS, "fits").content, export_spectra(dataset, ROWS).content
+    ):  # fmt: skip
+        table = Table.read(BytesIO(content), hdu="CATALOG")
+        np.testing.assert_allclose(table["z"], dataset.catalog["z"].iloc[ROWS])
+        np.testing.assert_array_equal(table["Z_2"], 1)
+        np.testing.assert_array_equal(table["u0394z"], 2)
+
+
+def test_a_spreadsheet_computes_nothing_of_a_csv(tiny_atlas_path: Path) -> None:
+    ids = [f"-{row}" for row in range(119)] + ["=id"]
+    words = ["=1+1", "-5", "@x", "plain"] * 30
+    dataset = open_tiny(tiny_atlas_path, object_id=ids, subclass=words, **{"=cmd": 1.0})
+    exported = export_table(dataset, np.array([0, 1, 2, 119]), "csv")
+    back = pd.read_csv(BytesIO(exported.content), dtype={"subclass": str})
+    assert list(back["object_id"]) == ["-0", "-1", "-2", "=id"]
+    assert list(back["subclass"]) == ["'=1+1", "-5", "'@x", "plain"]
+    assert "'=cmd" in back
+    assert back["log_mass"].dtype == float
+
+
 def test_votable_is_valid_by_astropy(tiny_atlas_path: Path) -> None:
     content = export_table(hostile(tiny_atlas_path), ROWS, "votable").content
     with warnings.catch_warnings():
@@ -119,7 +143,10 @@ def test_votable_is_valid_by_astropy(tiny_atlas_path: Path) -> None:
 
 
 def test_exported_columns_have_unit_ucd_and_meaning(tiny_atlas_path: Path) -> None:
-    dataset = open_tiny(tiny_atlas_path, vdisp=120.0, age=3.0, ew_halpha=9.0, r_mag=17.0)
+    dataset = open_tiny(
+        tiny_atlas_path, vdisp=120.0, age=3.0, ew_halpha=9.0, r_mag=17.0,
+        flux_halpha=3.0, chi2_worst_wave=5000.0,
+    )  # fmt: skip
     content = export_table(dataset, ROWS, "votable").content
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -129,7 +156,9 @@ def test_exported_columns_have_unit_ucd_and_meaning(tiny_atlas_path: Path) -> No
         assert fields[name].unit == units.Unit(unit)
         assert fields[name].description == COLUMNS[name].description
         assert fields[name].ucd == COLUMNS[name].ucd
-    assert "[Angstrom]" in fields["ew_halpha"].description  # VOUnit has deprecated this unit
+    for name in ("ew_halpha", "chi2_worst_wave", "flux_halpha", "norm"):
+        same = units.Unit(fields[name].unit).to(units.Unit(COLUMNS[name].unit))
+        assert same == pytest.approx(1, rel=1e-12)
     score = dataset.atlas.scores[0]
     assert fields[score.column].description == score.label
     assert fields["activity"].description == "activity"  # a column of the user's own
@@ -183,6 +212,23 @@ def test_map_figure_is_an_image(tiny_atlas_path: Path, colour: str) -> None:
     svg = map_figure(dataset, request, viewport, selected=None, kind="svg").content.decode()
     assert svg.lstrip().startswith("<?xml")
     assert "<script" not in svg
+
+
+def test_a_dollar_is_a_dollar_in_figures(
+    tiny_atlas_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(rcParams, "svg.fonttype", "none")
+    dataset = open_tiny(tiny_atlas_path, **{"$_$": np.arange(120.0)})
+    request = MapRequest(
+        plane=plane_of(dataset, "umap"), colour="$_$", colour_scale="linear", clip=(1, 99),
+        palette="magma", shown=None, subset=None, dark=False,
+    )  # fmt: skip
+    viewport = Viewport(x0=0, x1=1, y0=0, y1=1, width=50, height=40)
+    svg = map_figure(dataset, request, viewport, selected=None, kind="svg").content.decode()
+    assert ">$_$<" in svg
+    options = {"frame": "rest", "lines": "off", "smoothing": 0}
+    svg = spectrum_figure(inspect(dataset, 4), title="a$1", kind="svg", **options).content.decode()  # type: ignore[arg-type]
+    assert ">a$1<" in svg
 
 
 @pytest.mark.parametrize("frame", ["observed", "rest"])

@@ -129,6 +129,13 @@ def test_csv_has_the_labels_that_say_something(store):
     assert [(row["object_id"], row["grade"], row["who"]) for row in rows] == [("a", "0", "eva")]
 
 
+def test_a_spreadsheet_computes_nothing_of_labels(store):
+    store.put("-123", who="+eva", kind="@star", note="=1+1")
+    (row,) = csv.DictReader(io.StringIO(store.to_csv()))
+    texts = [row[name] for name in ("object_id", "who", "class", "note")]
+    assert texts == ["-123", "'+eva", "'@star", "'=1+1"]
+
+
 def test_classes_in_use_are_listed_by_frequency(store):
     for object_id, kind in zip("abcd", ["star", "blend", "blend", ""], strict=True):
         store.put(object_id, who="eva", kind=kind)
