@@ -10,7 +10,6 @@ import numpy as np
 from cachetools import LRUCache
 
 from data.arrays import FloatArray, IndexArray
-from data.parts import wave_range
 from explorer.state.dataset import Dataset
 
 WIDTH, HEIGHT, RESIDUAL_HEIGHT = 300, 100, 40
@@ -93,7 +92,7 @@ def wave_limits(dataset: Dataset, frame: str) -> tuple[float, float]:
     atlas = dataset.atlas
     if frame == "rest":
         return float(atlas.model.wave_rest[0]), float(atlas.model.wave_rest[-1])
-    return wave_range(atlas.source)
+    return dataset.wave_range
 
 
 def draw_thumbnail(

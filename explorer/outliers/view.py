@@ -232,8 +232,14 @@ class OutliersView(pn.viewable.Viewer):
 
 
 def legend_of(state: ExplorerState) -> str:
-    """Return what the pictures show: a column of theirs is the mean of several pixels."""
+    """Return what the pictures show: a column of theirs is the mean of several pixels.
+
+    Where the spectra are lost, it is why there are none.
+    """
     start, end = wave_limits(state.dataset, state.frame)
-    grid = state.dataset.atlas.source.parts[0].grid
+    try:
+        grid = state.dataset.atlas.source.parts[0].grid
+    except (ValueError, OSError) as error:
+        return escape(f"No spectra: {error}")
     step = (grid.wave[-1] - grid.wave[0]) / grid.n_pixel
     return _LEGEND.format(max(1, round((end - start) / N_COLUMN / step)))

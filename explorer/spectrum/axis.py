@@ -8,7 +8,6 @@ import numpy as np
 from bokeh.models import Range1d
 
 from data.arrays import FloatArray
-from data.parts import wave_range
 from explorer.state.state import ExplorerState
 from explorer.theme.theme import new_figure
 
@@ -26,7 +25,7 @@ class WavelengthAxis:
     def __init__(self, state: ExplorerState) -> None:
         """Cover the atlas's grids."""
         self._state = state
-        self._whole = wave_range(state.dataset.atlas.source)
+        self._whole = state.dataset.wave_range
         self.x_range: Any = Range1d(start=self._whole[0], end=self._whole[1])
 
     def strip(self, *, height: int | None, y_label: str, **options: Any) -> Any:  # noqa: ANN401

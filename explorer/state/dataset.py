@@ -175,12 +175,25 @@ class Dataset:
         return " ".join(filter(None, [score.explanation, CAVEATS.get(score.column)]))
 
     @cached_property
+    def wave_range(self) -> tuple[float, float]:
+        """First and last observed-frame wavelength, Angstrom.
+
+        Where the spectra are lost, which is told where they are shown, those that the model draws.
+        """
+        try:
+            return wave_range(self.atlas.source)
+        except (ValueError, OSError):
+            rest = self.atlas.model.wave_rest
+            near, far = np.nanpercentile(self.numeric("z"), [5, 95])
+            return float(rest[0]) * (1 + float(near)), float(rest[-1]) * (1 + float(far))
+
+    @cached_property
     def rest_range(self) -> tuple[float, float]:
         """Rest-frame wavelengths observed in at least 1 of 20 objects, Angstrom.
 
         Beyond it a decoder extrapolates from few or no data.
         """
-        wave, rest = wave_range(self.atlas.source), self.atlas.model.wave_rest
+        wave, rest = self.wave_range, self.atlas.model.wave_rest
         near, far = np.nanpercentile(self.numeric("z"), [5, 95])
         first = max(float(rest[0]), float(wave[0]) / (1 + float(far)))
         last = min(float(rest[-1]), float(wave[-1]) / (1 + float(near)))

@@ -10,6 +10,7 @@ import panel as pn
 import pytest
 from bokeh.document import Document
 
+from data.spectra import SpectrumSource
 from explorer.about import AboutView, judge
 from explorer.app import ServeOptions, read_arguments, serve_page
 from explorer.components.screen import beside_map
@@ -27,6 +28,7 @@ from explorer.start_page import error_page
 from explorer.state.address import NAMES
 from explorer.state.state import ExplorerState
 from explorer.table import TableView, summary, table_frame
+from model.atlas.atlas import Atlas
 from tests.fixtures.explorer import catalog_of, new_state, open_tiny
 from tests.fixtures.server import Browser, run, until
 
@@ -88,6 +90,21 @@ def test_every_tab_opens(tiny_atlas_path: Path) -> None:
         session.tabs.get_root()
     session.tabs.active = 0
     assert session.state.tab == "Inspect"
+
+
+def test_every_tab_opens_though_the_spectra_are_lost(
+    tiny_atlas_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(_atlas: Atlas) -> SpectrumSource:
+        raise ValueError("the survey <is> not where it was")
+
+    monkeypatch.setattr(Atlas, "source", property(lost))
+    session = Session(open_tiny(tiny_atlas_path))
+    session.start()
+    for title in session._titles:
+        session.state.tab = title
+        assert len(session._pages[session.tabs.active]) == 1
+    assert "&lt;is&gt; not where it was" in texts(session.tabs)
 
 
 def test_arguments_name_the_atlas_and_who_labels() -> None:
