@@ -26,7 +26,7 @@ from tqdm import tqdm
 from data.arrays import FloatArray
 from data.json_file import read_json, write_json
 from data.mock.objects import object_ids
-from data.mock.survey import MockSurvey
+from data.mock.survey import RECIPE, MockSurvey
 from model.atlas.atlas import SCHEMA_VERSION
 from model.atlas.embedding import EMBEDDINGS
 from model.atlas.encoding import latent_columns
@@ -56,7 +56,7 @@ FOLDER = Path(__file__).parent / "results" / "atlases"
 
 def timing_atlas(n_object: int) -> Path:
     """Return the folder of an atlas of `n_object` objects, made the first time."""
-    path = FOLDER / f"mock-{n_object}"
+    path = FOLDER / f"mock-{n_object}-recipe-{RECIPE}"
     if not (path / "atlas.json").exists():
         partial = path.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
