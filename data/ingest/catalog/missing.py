@@ -28,8 +28,7 @@ def no_value(values: FloatArray) -> BoolArray:
     """
     finite = np.isfinite(values)
     wrong = finite & (np.abs(values) >= HUGE)
-    sizes = np.abs(values[finite & (values != 0) & ~np.isin(values, SENTINELS)])
-    if np.unique(sizes).size > 1 and (sizes < LARGE_UNIT).mean() < FEW:
+    if wrong.any() and _of_large_unit(values[finite]):
         wrong[:] = False
     for sentinel in sorted(SENTINELS):
         hit = np.isclose(values, sentinel, rtol=1e-6) & ~wrong
@@ -38,6 +37,12 @@ def no_value(values: FloatArray) -> BoolArray:
         if hit.any() and lowest > sentinel / APART:
             wrong |= hit
     return wrong
+
+
+def _of_large_unit(values: FloatArray) -> bool:
+    """Return whether numbers are in a unit in which `HUGE` ones are usual."""
+    sizes = np.abs(values[(values != 0) & ~np.isin(values, SENTINELS)])
+    return np.unique(sizes).size > 1 and bool((sizes < LARGE_UNIT).mean() < FEW)
 
 
 def numbers(column: Any) -> FloatArray:  # noqa: ANN401 - a column of a table

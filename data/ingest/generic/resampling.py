@@ -48,8 +48,17 @@ def holes(wave: FloatArray) -> IndexArray:
     Args:
         wave: Increasing, shape (n,), n at least 2.
     """
+    return _holes(*_steps(wave))
+
+
+def _steps(wave: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the steps of wavelengths, and the usual one around each."""
     steps = np.diff(wave)
-    ratio = steps / median_filter(steps, size=AROUND, mode="nearest")
+    return steps, median_filter(steps, size=AROUND, mode="nearest")
+
+
+def _holes(steps: FloatArray, usual: FloatArray) -> IndexArray:
+    ratio = steps / usual
     found = ratio > HOLE
     if found.sum() > MOST_HOLES * len(steps):
         found = ratio > LARGE_HOLE
@@ -135,9 +144,9 @@ def _with_holes(
     wave: FloatArray, *arrays: NDArray[Any]
 ) -> tuple[FloatArray, list[NDArray[Any]], int]:
     """Return edges of pixels, and arrays, with a pixel of value 0 in each hole; how many holes."""
-    edges, steps = pixel_edges(wave), np.diff(wave)
-    before = holes(wave)
-    half = median_filter(steps, size=AROUND, mode="nearest")[before] / 2
+    edges, (steps, usual) = pixel_edges(wave), _steps(wave)
+    before = _holes(steps, usual)
+    half = usual[before] / 2
     edges[before + 1] = wave[before + 1] - half
     edges = np.insert(edges, before + 1, wave[before] + half)
     return edges, [np.insert(values, before + 1, 0) for values in arrays], len(before)

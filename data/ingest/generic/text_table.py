@@ -44,11 +44,11 @@ def text_table(path: Path) -> Iterator[Recorded]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)  # files that bend the standard
             kind = TEXT_FORMATS[path.suffix.lower()]
+            text: Any = path if kind == "votable" else _lines(path)
             more: dict[str, Any] = {}
             if kind == "ascii.csv":
-                more = {"comment": r"\s*#", "delimiter": _delimiter(path)}
-            text = kind != "votable"
-            table = Table.read(_lines(path) if text else path, format=kind, **more)
+                more = {"comment": r"\s*#", "delimiter": _delimiter(text)}
+            table = Table.read(text, format=kind, **more)
     except Exception as error:  # astropy raises many kinds
         raise ValueError(f"no table: {error}") from error
     columns = {str(name): _plain_column(table[name]) for name in table.colnames}
@@ -63,10 +63,10 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
 
 
-def _delimiter(path: Path) -> str:
+def _delimiter(lines: list[str]) -> str:
     """Return what stands between the names of a CSV file."""
-    lines = (line for line in _lines(path) if line.strip() and not line.lstrip().startswith("#"))
-    first = next(lines, "")
+    said = (line for line in lines if line.strip() and not line.lstrip().startswith("#"))
+    first = next(said, "")
     return next((mark for mark in (",", ";", "\t") if mark in first), ",")
 
 
