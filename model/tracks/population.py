@@ -85,23 +85,16 @@ def read_populations(
     Raises:
         ValueError: A group is empty, or no object of it shows the window.
     """
-    empty = [name for name, rows in groups.items() if not len(rows)]
-    if empty:
-        raise ValueError(f"{empty[0]} holds no object")
-    rng = np.random.default_rng(seed)
-    drawn = {
-        name: np.sort(rng.permutation(rows)[:most]).astype(np.int64)
-        for name, rows in groups.items()
-    }
-    unique = np.unique(np.concatenate(list(drawn.values())))
-    flux = torch.empty(len(unique), model.rest_grid.n_pixel)
+    drawn = _drawn(groups, most=most, seed=seed)
+    unique, wave = np.unique(np.concatenate(list(drawn.values()))), model.rest_grid.wave
+    flux = torch.empty(len(unique), len(wave))
     weight = torch.empty_like(flux)
     for places, spectra in read_parts(source, unique):
         flux[places], weight[places] = rest_frame(spectra, rest_grid=model.rest_grid)
     noise = noise_behind(weight)
     scale = torch.ones(len(unique)) if norms is None else torch.tensor(norms[unique])
     if window is not None:
-        median = window_median(flux, weight, model.rest_grid.wave, window)
+        median = window_median(flux, weight, wave, window)
         scale, weight = scale / median, weight * median[:, None] ** 2
     good = torch.isfinite(scale) & (scale > 0)
     flux, noise = flux * scale[:, None].float(), noise * scale[:, None]
@@ -112,14 +105,28 @@ def read_populations(
         if not len(these):
             raise ValueError(f"no object of {name!r} has flux to be scaled by; choose another")
         populations[name] = Population(
-            stack=stack_rest(
-                flux[these], weight[these], wave=model.rest_grid.wave, noise=noise[these]
-            ),
+            stack=stack_rest(flux[these], weight[these], wave=wave, noise=noise[these]),
             quantiles=quantiles(flux[these], weight[these]),
             n_object=len(groups[name]),
             n_left_out=len(rows) - len(these),
         )
     return populations
+
+
+def _drawn(groups: Mapping[str, IndexArray], *, most: int, seed: int) -> dict[str, IndexArray]:
+    """Return the rows of each group that are read, increasing.
+
+    Raises:
+        ValueError: A group is empty.
+    """
+    empty = [name for name, rows in groups.items() if not len(rows)]
+    if empty:
+        raise ValueError(f"{empty[0]} holds no object")
+    rng = np.random.default_rng(seed)
+    return {
+        name: np.sort(rng.permutation(rows)[:most]).astype(np.int64)
+        for name, rows in groups.items()
+    }
 
 
 def window_median(
