@@ -13,6 +13,7 @@ import panel_material_ui as pmui
 from bokeh.models import ScientificFormatter
 
 from data.columns import SUMMARY
+from explorer.components.pager import Pager
 from explorer.controls.filters import counts_text
 from explorer.server.latest import Latest
 from explorer.state.dataset import Dataset
@@ -51,6 +52,7 @@ class TableView(pn.viewable.Viewer):
         self._place = pn.Column(sizing_mode="stretch_width", margin=0)
         state.param.watch(lambda *_: self._fill(), ["shown", "subset", "colour", "tab", "added"])
         state.param.watch(lambda *_: self.more.param.update(options=others(state.dataset)), "added")
+        state.param.watch(lambda *_: self._turn_to_selected(), "selected")
 
     def __panel__(self) -> pn.viewable.Viewable:
         """Return the table under its summary."""
@@ -87,16 +89,35 @@ class TableView(pn.viewable.Viewer):
         look = self._look(frame)
         if self.table is not None:
             self.table.param.update(**look, selection=[], value=frame, page=1)
+            self._turn_to_selected()
             return
+        at = np.flatnonzero(frame["object_id"] == self._selected_id())
+        page = int(at[0]) // PAGE_SIZE + 1 if len(at) else 1
         self.table = pn.widgets.Tabulator(
             frame, **look,
-            pagination="remote", page_size=PAGE_SIZE, show_index=False, disabled=True,
+            pagination="remote", page_size=PAGE_SIZE, page=page, show_index=False, disabled=True,
             selectable=1, sizing_mode="stretch_width", margin=(2, 4), layout="fit_data_fill",
             theme="simple", stylesheets=[_STYLE],
             configuration={"rowHeight": ROW_HEIGHT},
         )  # fmt: skip
         self.table.on_click(self._clicked)
-        self._place[:] = [self.table]
+        self._place[:] = [self.table, Pager()]
+        self._turn_to_selected()  # marks its row: what is marked when it is made is the wrong one
+
+    def _selected_id(self) -> str | None:
+        state = self._state
+        return None if state.selected is None else str(state.dataset.ids[state.selected])
+
+    def _turn_to_selected(self) -> None:
+        """Mark the row of the selected object, and turn to the page that it is on."""
+        table = self.table
+        if table is None or self._state.tab != "Table":
+            return
+        own_id = self._selected_id()
+        table.selection = np.flatnonzero(table.value["object_id"] == own_id).tolist()
+        place = np.flatnonzero(table.current_view["object_id"] == own_id)  # as it is sorted
+        if len(place):
+            table.page = int(place[0]) // PAGE_SIZE + 1
 
     def _clicked(self, event: Any) -> None:  # noqa: ANN401 - Panel's event
         assert self.table is not None  # it was clicked

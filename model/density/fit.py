@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -18,6 +20,8 @@ from model.device import one_thread
 
 STEPS_OF_A_PASS = 20
 """A small survey takes smaller batches, so that a pass has this many steps."""
+STEPS_OF_A_CHECK = 50
+"""A large survey, whose passes have more steps, is checked about this often within a pass."""
 MOST_VALID = 50_000
 """Objects held out at most."""
 HALVINGS = 2
@@ -26,7 +30,7 @@ LEFT_OUT = 0.02
 """Share of the held-out objects, the least probable, that do not tell when to stop: a handful of
 outliers make the mean rise while the density of all others still improves."""
 GAIN = 0.005
-"""Nats by which the held-out loss must fall within `FlowConfig.patience` passes."""
+"""Nats by which the held-out loss must fall within `FlowConfig.patience` checks."""
 DECAY = 0.99
 """Of the running mean of the weights, which is what is kept: it is smoother than any one step."""
 TWO_SAMPLE_ROWS, TWO_SAMPLE_NEIGHBOURS = 5000, 5
@@ -141,9 +145,9 @@ def _train(
     mean = {key: value.clone() for key, value in flow.state_dict().items()}
     best, kept, since, halved, step = _loss(flow, valid), dict(mean), 0, 0, 0
     reference = best
-    with tqdm(desc="flow", unit="pass", disable=not progress) as bar:  # it ends when it is best
-        for _ in range(config.max_passes):
-            for batch in torch.randperm(len(train), generator=generator).split(size):
+    with tqdm(desc="flow", unit="check", disable=not progress) as bar:  # it ends when it is best
+        for batches in _until_check(len(train), size, config.max_passes, generator):
+            for batch in batches:
                 step += 1
                 _step(flow, train[batch], optimizer)
                 _average(mean, flow, min(DECAY, step / (step + 9)))
@@ -164,6 +168,17 @@ def _train(
                     group["lr"] /= 2
     flow.load_state_dict(kept)
     return step
+
+
+def _until_check(
+    n_object: int, size: int, n_pass: int, generator: torch.Generator
+) -> Iterator[tuple[Tensor, ...]]:
+    """Yield the batches (indices of objects) of each stretch of training that a check ends."""
+    for _ in range(n_pass):
+        batches = torch.randperm(n_object, generator=generator).split(size)
+        n_check = max(1, round(len(batches) / STEPS_OF_A_CHECK))
+        for first, last in pairwise(len(batches) * at // n_check for at in range(n_check + 1)):
+            yield batches[first:last]
 
 
 def _step(flow: Flow, batch: Tensor, optimizer: torch.optim.Optimizer) -> None:

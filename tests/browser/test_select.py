@@ -46,6 +46,15 @@ def test_expressions_filter_colour_and_stay_in_the_address(
     again.page.get_by_text(f"120 objects \N{MIDDLE DOT} {n_passing} shown", exact=True).wait_for()
 
 
+def test_the_table_opens_at_the_selected_object(visit: Any, catalog: pd.DataFrame) -> None:
+    first, second = (str(catalog["object_id"].iloc[row]) for row in (70, 5))
+    view = visit(f"tab=Table&id={first}")
+    view.page.locator(".tabulator-row.tabulator-selected", has_text=first).wait_for()
+    view.page.get_by_role("gridcell", name=second, exact=True).wait_for(state="detached")
+    view.page.goto(view.page.url.replace(first, second))
+    view.page.locator(".tabulator-row.tabulator-selected", has_text=second).wait_for()
+
+
 def drag_box(view: Watched, catalog: pd.DataFrame) -> None:
     """Select everything right of the middle of the map by the box tool."""
     view.page.locator(".bk-tool-icon-box-select").first.click()

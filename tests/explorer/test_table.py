@@ -51,3 +51,23 @@ def test_small_numbers_are_told(tiny_atlas_path: Path) -> None:
     assert view.table is not None
     columns = {column.field: column for column in view.table.get_root().columns}
     assert isinstance(columns["z_err"].formatter, ScientificFormatter)
+
+
+def test_the_table_turns_to_the_selected_object(tiny_atlas_path: Path) -> None:
+    state = new_state(tiny_atlas_path)
+    state.param.update(tab="Table", selected=70)
+    view = TableView(state)
+    view.__panel__()
+    table = view.table
+    assert table is not None
+    assert (table.page, table.selection) == (3, [70])  # 25 rows a page
+    state.selected = 4
+    assert (table.page, table.selection) == (1, [4])
+    table.sorters = [{"field": "z", "dir": "desc"}]
+    rank = int((state.dataset.numeric("z") > state.dataset.numeric("z")[90]).sum())
+    state.selected = 90
+    assert (table.page, table.selection) == (rank // 25 + 1, [90])
+    state.filters = {"z": (50, 60)}  # no object
+    assert table.selection == []
+    state.selected = None
+    assert table.selection == []

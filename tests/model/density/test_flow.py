@@ -4,7 +4,7 @@ import torch
 from scipy.stats import multivariate_normal
 from scipy.stats import t as student_t
 
-from model.density.fit import _loss, fit_flow, two_sample
+from model.density.fit import STEPS_OF_A_CHECK, _loss, _until_check, fit_flow, two_sample
 from model.density.flow import LatentFlow
 from model.density.network import FlowConfig, new_flow
 
@@ -100,6 +100,16 @@ def test_held_out_objects_stop_the_training():
     latents = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
     _, report = fit_flow(latents, FlowConfig(max_passes=400))
     assert report.steps < 400
+
+
+@pytest.mark.parametrize(("n_batch", "n_check"), [(3, 1), (60, 1), (80, 2), (1000, 20)])
+def test_long_passes_are_checked_on_the_way_and_see_every_object_once(n_batch, n_check):
+    stretches = list(_until_check(n_batch * 5 - 2, 5, 2, torch.Generator().manual_seed(1)))
+    assert len(stretches) == 2 * n_check
+    assert max(len(stretch) for stretch in stretches) <= 1.5 * STEPS_OF_A_CHECK
+    for stretch_of_pass in (stretches[:n_check], stretches[n_check:]):
+        seen = torch.cat([batch for stretch in stretch_of_pass for batch in stretch])
+        assert seen.sort().values.equal(torch.arange(n_batch * 5 - 2))
 
 
 def test_heavy_tails_are_followed():
