@@ -17,12 +17,16 @@ def read_json(path: Path, *, what: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
     except FileNotFoundError as error:
-        raise ValueError(f"{path.parent} is not a {what}: it has no {path.name}") from error
+        raise ValueError(f"{path.parent} is not {_a(what)}: it has no {path.name}") from error
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} can not be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} must hold a JSON object, got {type(content).__name__}")
     return content
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

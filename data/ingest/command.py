@@ -49,6 +49,8 @@ def ingest(config: IngestConfig) -> None:
         ValueError: Nothing was accepted, or the settings do not fit the files.
         OSError: A file of the survey can not be written.
     """
+    if config.out.exists() and not config.overwrite:
+        raise ValueError(f"{config.out} exists; choose another --out, or --overwrite it")
     found = find_files(config.path, leave_out=config.catalog)
     choice = config.catalog_choice
     catalog = open_catalog(choice) if choice else None

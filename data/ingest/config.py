@@ -22,10 +22,11 @@ from data.ingest.sample_cuts import SampleCuts, sample_cuts
 class IngestConfig:
     """Settings of `python -m data ingest`."""
 
-    path: tuple[Path, ...] = setting(help="FITS files, or folders of them", positional=True)
+    path: tuple[Path, ...] = setting(help="files of spectra, or folders of them", positional=True)
     out: Path = setting(help="survey folder to make")
     catalog: Path | None = setting(
-        default=None, help="table that fills what the files lack (CSV, Parquet, FITS, VOTable)"
+        default=None,
+        help="table that fills what the files lack (CSV, Parquet, FITS, VOTable, HDF5)",
     )
     match: Match = setting(
         default="id",

@@ -62,7 +62,7 @@ def find_files(paths: Sequence[Path], *, leave_out: Path | None = None) -> FileL
     left_out = _identity(os.stat(leave_out)) if leave_out and leave_out.exists() else None
     for path in paths:
         if not path.exists():
-            raise ValueError(f"{path} does not exist; give FITS files or folders of them")
+            raise ValueError(f"{path} does not exist; give files of spectra or folders of them")
         for name in _walk(path, found) if path.is_dir() else [str(path)]:
             try:
                 status = os.stat(name)

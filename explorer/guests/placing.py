@@ -33,7 +33,7 @@ MOST_TRIALS = 12
 """Redshifts tried of each object."""
 SECONDS = 60.0
 """How long the placing of a drop may take."""
-_HINT = re.compile(r"\s*\(--[^()]*\)|; --catalog can give it|; leave --instrument out")
+_HINT = re.compile(r"\s*\(--[^()]*\)")
 """What a reason says of options of the command line."""
 _ADVICE = {
     "no redshift": "type one above and press Enter: the file is placed again",

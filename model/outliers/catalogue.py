@@ -41,7 +41,7 @@ class OutliersConfig:
         default=False,
     )
     catalog: Path | None = setting(
-        help="table with object_id and kind, such as the explorer's labels as CSV: its classes "
+        help="table with object_id and kind, or class as the explorer's labels (CSV): its classes "
         "replace the suggested ones",
         default=None,
     )

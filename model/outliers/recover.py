@@ -31,7 +31,7 @@ class RecoverConfig:
     atlas: Path = setting(help="atlas folder, from `python -m model atlas`", positional=True)
     truth: str = setting(
         help="column of known classes, of the atlas or of the table (default: outlier_kind of "
-        "mocks, kind of the table)",
+        "mocks, kind or class of the table)",
         default="",
     )
     ordinary: str | None = setting(

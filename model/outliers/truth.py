@@ -44,7 +44,8 @@ def read_truth(
 
     Args:
         catalog: Of the atlas.
-        column: Column of the kinds; empty = `INJECTED`, or `kind` of the table.
+        column: Column of the kinds; empty = `INJECTED`, or `kind` of the table, or its `class`
+            (which the explorer's labels have).
         ordinary: The kind that is not looked for; None = nothing said (empty) if that occurs,
             else the commonest.
         table: Table with `object_id` and the column; objects that it lacks have no kind.
@@ -55,10 +56,14 @@ def read_truth(
     frame = catalog
     if table is not None:
         frame = _joined(catalog, read_table_file(table), str(table))
-    column = column or (INJECTED if table is None else "kind")
+    usual = INJECTED if table is None else "class" if "kind" not in frame else "kind"
+    column = column or usual
     if column not in frame:
         words = [name for name in frame if frame[name].dtype.kind not in "fc"]
-        raise ValueError(f"--truth must be one of {', '.join(map(str, words))}; got {column!r}")
+        raise ValueError(
+            f"{table or 'the atlas'} has no column {column!r} of kinds, it has "
+            + ", ".join(map(str, words))
+        )
     kinds = _as_text(pd.Series(frame[column]))
     names, counts = np.unique(kinds, return_counts=True)
     if len(names) > MOST_KINDS:
@@ -87,7 +92,7 @@ def _joined(catalog: pd.DataFrame, table: pd.DataFrame, name: str) -> pd.DataFra
     table = table.assign(object_id=table["object_id"].astype("string"))
     repeated = table.loc[table["object_id"].duplicated(), "object_id"]
     if len(repeated):
-        raise ValueError(f"--catalog {name} names {repeated.iloc[0]} twice")
+        raise ValueError(f"--catalog {name} names {repeated.iloc[0]} twice; keep one of the rows")
     ids = catalog["object_id"].astype("string")
     if not bool(table["object_id"].isin(ids).any()):
         raise ValueError(f"--catalog {name} has no object of the atlas, whose ids are as {ids[0]}")

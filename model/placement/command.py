@@ -75,7 +75,8 @@ def place(config: PlaceConfig) -> None:
         return
     found = read_spectra(config.file, encodable_grids(atlas), z=config.z, assumed=config.assumed)
     for item in found.rejected:
-        sys.stderr.write(f"left out {item.file} {item.object_id}: {item.reason}\n")
+        advice = "; give it by --z" if item.kind == "no redshift" else ""
+        sys.stderr.write(f"left out {item.file} {item.object_id}: {item.reason}{advice}\n")
     if not found.spectra:
         raise ValueError("no spectrum can be placed; the reasons stand above")
     placer = Placer(atlas, refined=config.refine)

@@ -6,8 +6,9 @@ found.catalog, found.spectra, found.rejected
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from model.atlas.atlas import Atlas
 from model.networks.spender import Spender
 
 ANY_CLASS = SampleCuts(classes=())
+_OF_INGEST = re.compile(r"; --catalog can give it( \([^()]*\))?|; leave --instrument out")
+"""What a reason says of options that only ingest has."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,11 @@ def read_spectra(
                 )
                 best[key] = measured, row, spectrum
         refused |= {(item.file, item.object_id): item for item in contents.rejected}
-    rejected = [item for key, item in refused.items() if key not in best]
+    rejected = [
+        replace(item, reason=_OF_INGEST.sub("", item.reason))
+        for key, item in refused.items()
+        if key not in best
+    ]
     return FoundSpectra(
         catalog=pd.DataFrame([row for _, row, _ in best.values()]),
         spectra=[spectrum for _, _, spectrum in best.values()],

@@ -118,7 +118,7 @@ def _state_dict(path: Path) -> dict[str, Tensor]:
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
         raise ValueError(
-            f"{path} can not be read as a checkpoint without running code from it: {error}"
+            f"{path} can not be read as a PyTorch checkpoint without running code from it"
         ) from error
     if isinstance(content, dict) and "model" in content:
         content = content["model"]

@@ -77,6 +77,8 @@ def _check_folder(config: TrainConfig) -> None:
         raise ValueError(f"{config.out} holds a finished model; choose another --out")
     if is_unfinished(config.out) and not config.resume:
         raise ValueError(f"{config.out} holds an unfinished training; add --resume to go on")
+    if (config.out / "__init__.py").exists():
+        raise ValueError(f"{config.out} holds the code of a program; choose another --out")
     if config.out.exists() and not config.out.is_dir():
         raise ValueError(f"{config.out} is not a folder; choose another --out")
 

@@ -65,7 +65,8 @@ class TrainConfig:
     survey: Path = setting(help="survey folder to learn from", positional=True)
     out: Path = setting(help="folder of the model to make")
     config: str | None = setting(
-        default=None, help="recipe: a TOML file, or fidelity, full, two-latent, ... (see README)"
+        default=None,
+        help="recipe: a TOML file, or fidelity, full, two-latent, ... (docs/tasks/train.md)",
     )
     model: str = setting(default="spender", choices=tuple(KINDS), help="kind of model")
     resume: bool = setting(default=False, help="go on where an interrupted training stopped")

@@ -11,7 +11,7 @@ def test_outliers_are_written_in_all_forms(tiny_atlas_path, tmp_path, capsys):
     atlas = Atlas(tiny_atlas_path)
     top = atlas.catalog["lof"].nlargest(7)
     labels = pd.DataFrame(
-        {"object_id": atlas.catalog["object_id"].iloc[top.index[:2]], "kind": ["Blends", "Star"]}
+        {"object_id": atlas.catalog["object_id"].iloc[top.index[:2]], "class": ["Blends", "Star"]}
     )
     labels.to_csv(tmp_path / "labels.csv", index=False)
     out = tmp_path / "out"

@@ -75,7 +75,7 @@ def test_what_a_file_does_not_say_is_told(tiny_atlas_path, files, tmp_path):
 @pytest.mark.parametrize(("arguments", "says"), [
     (["object-4.csv", "--wave-unit", "parsnips"], "unit"),
     (["none.csv"], "no spectrum can be placed"),
-    (["object-4.csv"], "no spectrum can be placed"),  # its redshift is not known
+    (["object-4.csv"], "got nan; give it by --z\n"),
     (["nowhere.fits"], "does not exist"),
     (["object-4.csv", "--out", "table.txt"], "must end in .csv or .parquet"),
 ])  # fmt: skip

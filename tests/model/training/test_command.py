@@ -335,6 +335,13 @@ def test_bad_setting_is_a_mistake_of_the_user(survey, tmp_path, capsys, options,
     assert not (tmp_path / "model" / "model.json").exists()
 
 
+def test_a_model_is_not_written_into_the_code_of_a_program(survey, tmp_path, capsys):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "__init__.py").touch()
+    assert _train(survey, tmp_path / "model", "--epochs", "1") == 2
+    assert "holds the code of a program" in capsys.readouterr().err
+
+
 def test_finished_and_unfinished_folders_are_protected(survey, tmp_path, capsys):
     out = tmp_path / "model"
     assert _train(survey, out, "--epochs", "1") == 0
