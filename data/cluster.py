@@ -40,8 +40,8 @@ def connect(address: str) -> Iterator[Cluster]:
         client = Client(address, timeout=TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ConnectionError(
-            f"no Dask scheduler answers at {address} ({error}); start one in the program's folder with"
-            " `python -m dask scheduler`"
+            f"no Dask scheduler answers at {address} ({error}); start one in the program's "
+            "folder with `python -m dask scheduler`"
         ) from error
     with client:
         try:
