@@ -90,7 +90,8 @@ class Cluster:
             killed: Takes the place of `make` for an item that has killed several workers.
 
         Raises:
-            ChildProcessError: An item kills the workers, and there is no `killed`.
+            ChildProcessError: An item kills the workers, and there is no `killed`; or they lack
+                the program.
             ConnectionError: The connection to the scheduler was lost.
         """
         name = f"make-{uuid4().hex}"
@@ -148,3 +149,10 @@ class _Awaited:
                     f"{self.item} killed the workers that tried it, perhaps for lack of memory"
                 ) from error
             return self.killed(self.item)
+        except RuntimeError as error:
+            if "deserialization" not in str(error):
+                raise
+            raise ChildProcessError(
+                "the Dask scheduler or its workers do not find the program's modules: start all "
+                "of them in the program's folder, with PYTHONPATH=. before their commands"
+            ) from error
