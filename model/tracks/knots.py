@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import KDTree
 
-from data.arrays import FloatArray, IntArray
+from data.arrays import FloatArray, IndexArray, IntArray
 
 ENOUGH = 5
 """A knot with fewer objects around it is an extrapolation."""
@@ -30,6 +30,22 @@ def even_knots(path: FloatArray, n_knot: int) -> FloatArray:
         raise ValueError("a path must have a length; draw from one point to another")
     wanted = np.linspace(0, along[-1], n_knot)
     return np.stack([np.interp(wanted, along, column) for column in path.T], axis=1)
+
+
+def bins_between(values: FloatArray, edges: FloatArray) -> list[IndexArray]:
+    """Return the rows in each bin of a quantity, increasing; each row is in one bin at most.
+
+    A bin holds its lower edge and not its upper one; the last holds both, as in `np.histogram`.
+    Where edges are equal, the bin between them is empty, unless it is the last.
+
+    Args:
+        values: The quantity, NaN for rows in no bin, shape (n_galaxy,).
+        edges: Of the bins, not decreasing, shape (n_bin + 1,).
+    """
+    n_bin = len(edges) - 1
+    bins = np.searchsorted(edges, values, side="right") - 1
+    bins[values == edges[-1]] = n_bin - 1
+    return [np.flatnonzero(bins == number) for number in range(n_bin)]
 
 
 def count_support(tree: KDTree, points: FloatArray) -> IntArray:

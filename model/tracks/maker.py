@@ -23,7 +23,7 @@ from data.arrays import BoolArray, FloatArray, IntArray
 from model.atlas.neighbours import Neighbours
 from model.latent_axes import middle, principal_axes, spread
 from model.store.identifiers import Identifiers
-from model.tracks.knots import ENOUGH, count_support, even_knots
+from model.tracks.knots import ENOUGH, bins_between, count_support, even_knots
 from model.tracks.neighbour_graph import NeighbourGraph
 from model.tracks.places import Places
 from model.tracks.track import Track
@@ -111,10 +111,7 @@ class TrackMaker:
         """
         edges = np.nanpercentile(values, np.asarray(percentiles, dtype=float))
         keep = np.isfinite(values) & (True if keep is None else keep)
-        bins = [
-            np.flatnonzero(keep & (values >= low) & ((values < high) | (high == edges[-1])))
-            for low, high in zip(edges[:-1], edges[1:], strict=True)
-        ]
+        bins = bins_between(np.where(keep, values, np.nan), edges)
         bins = [rows for rows in bins if len(rows)]
         if len(bins) < 2:
             raise ValueError(
@@ -164,7 +161,7 @@ class TrackMaker:
         The knots lie at evenly spaced percentiles: where the objects are, not out in a tail.
 
         Args:
-            latent: Which; with `rotated`, which principal axis of the latents.
+            latent: Which, from 0; with `rotated`, which principal axis of the latents.
             name: What to call it.
             start: Latents held, e.g. of a selected object; by default the medians of all.
             percentiles: Ends of the track.

@@ -145,7 +145,7 @@ def window_median(
     if not seen.shape[1]:
         return torch.full((len(flux),), torch.nan)
     enough = torch.isfinite(seen).sum(dim=1) >= LEAST_PIXELS
-    return torch.where(enough, torch.nanmedian(seen, dim=1).values, torch.nan)
+    return torch.where(enough, torch.nanquantile(seen, 0.5, dim=1), torch.nan)
 
 
 def quantiles(flux: Tensor, weight: Tensor) -> FloatArray:

@@ -30,6 +30,8 @@ class Stack:
             least two, from their noise where there is one; shape (n_rest,).
         count: Objects that show the pixel, shape (n_rest,).
         n_object: Objects stacked.
+        without_one: Means of all but one object each, for errors of what is measured on `flux`;
+            float32, shape (n_object, n_rest); None where they are not kept.
     """
 
     wave: FloatArray
@@ -37,6 +39,7 @@ class Stack:
     error: FloatArray
     count: FloatArray
     n_object: int
+    without_one: FloatArray | None = None
 
     @property
     def ivar(self) -> FloatArray:
@@ -71,6 +74,24 @@ def rest_frame(spectra: Spectra, *, rest_grid: WaveGrid) -> tuple[Tensor, Tensor
 def noise_behind(weight: Tensor) -> Tensor:
     """Return the noise of pixels, without its floor, from their weights of `rest_frame`."""
     return (1 / weight.double() - NOISE_FLOOR**2).clamp_min(0).sqrt()
+
+
+def means_without_one(flux: Tensor, weight: Tensor) -> FloatArray:
+    """Return the weighted means of all spectra but one, each left out in turn.
+
+    Args:
+        flux: Shape (n_galaxy, n_rest).
+        weight: Of each pixel, 0 where nothing was observed, same shape.
+
+    Returns:
+        float32, NaN where no other object shows the pixel, shape (n_galaxy, n_rest).
+    """
+    flux, weight = flux.double(), weight.double()
+    seen = weight > 0
+    part = torch.where(seen, weight * flux, 0)
+    others = seen.sum(dim=0) - seen.long() > 0
+    mean = (part.sum(dim=0) - part) / (weight.sum(dim=0) - weight)
+    return torch.where(others, mean, torch.nan).float().numpy()
 
 
 def stack_rest(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import torch
@@ -14,7 +16,7 @@ from data.lines.stellar import corrected, without_stars
 from data.parts import read_parts
 from data.spectra import SpectrumSource
 from model.interface import SpectrumModel
-from model.tracks.stack import Stack, noise_behind, rest_frame, stack_rest
+from model.tracks.stack import Stack, means_without_one, noise_behind, rest_frame, stack_rest
 
 WIDTHS = np.geomspace(50.0, 2000.0, 40)
 """Velocity dispersions tried for H-alpha, km/s."""
@@ -41,15 +43,49 @@ def measured_trends(wave: FloatArray, rest: FloatArray) -> pd.DataFrame:
         wave: Rest-frame wavelengths, Angstrom, shape (n_rest,).
         rest: Decoded spectra, shape (n_galaxy, n_rest).
     """
-    return _with_widths(wave, rest, measure(wave, rest))
+    return pd.DataFrame(_with_lines(measure(wave, rest)) | _widths(wave, rest))
 
 
 def observed_trends(stacks: list[Stack]) -> pd.DataFrame:
-    """Measure the observed stacks behind the knots; the columns of `trends`, and `*_err`."""
+    """Measure the observed stacks behind the knots; the columns of `trends`, and `*_err`.
+
+    Objects of a stack differ in many neighbouring pixels at once. So the errors are those of the
+    jackknife where stacks keep their means `without_one`, and two objects at least show a line;
+    else those of the noise, pixel by pixel. To both, `*_err` of lines adds what the stars under
+    them leave uncertain.
+    """
+    wave = stacks[0].wave
     flux = np.stack([item.flux for item in stacks])
     ivar = np.stack([item.ivar for item in stacks])
-    measured = measure(stacks[0].wave, flux, ivar)
-    return _with_widths(stacks[0].wave, flux, measured)
+    measured = measure(wave, flux, ivar)
+    exact = {name: np.zeros_like(v) if name.endswith("_err") else v for name, v in measured.items()}
+    found, stars = _with_lines(measured), _with_lines(exact)
+    for knot, stack in enumerate(stacks):
+        if stack.without_one is None:
+            continue
+        left = stack.without_one
+        without_one = _with_lines(measure(wave, left, np.isfinite(left).astype(np.float32)))
+        for name in [name for name in found if f"{name}_err" in found]:
+            error = _jackknife(found[name][knot], without_one[name])
+            if np.isfinite(error):
+                found[f"{name}_err"][knot] = np.hypot(error, stars[f"{name}_err"][knot])
+    return pd.DataFrame(found | _widths(wave, flux))
+
+
+def _jackknife(value: float, without_one: FloatArray) -> float:
+    """Return the standard error of a measurement of a stack, NaN where fewer than two objects tell.
+
+    It is the delete-one jackknife (Efron & Tibshirani 1993, chapter 11) of the objects that count:
+    those without which the value is another.
+
+    Args:
+        value: Measured on the mean of all objects.
+        without_one: Measured on the means of all but one, shape (n_object,).
+    """
+    counts = without_one[np.isfinite(without_one) & (without_one != value)]
+    if len(counts) < 2 or not np.isfinite(value):
+        return np.nan
+    return float(np.sqrt((len(counts) - 1) * counts.var()))
 
 
 def stack_members(
@@ -81,7 +117,8 @@ def stack_members(
         start += len(rows)
         seen, weights = flux[these], weight[these]
         noise = noise_behind(weights)
-        stacks.append(stack_rest(seen, weights, wave=model.rest_grid.wave, noise=noise))
+        stack = stack_rest(seen, weights, wave=model.rest_grid.wave, noise=noise)
+        stacks.append(replace(stack, without_one=means_without_one(seen, weights)))
     return stacks
 
 
@@ -184,13 +221,15 @@ def _three_lines(wave: FloatArray, sigma: float) -> FloatArray:
     return np.stack([line(6564.61), line(6585.27) + line(6549.86) / 2.96, slope**0, slope], axis=1)
 
 
-def _with_widths(
-    wave: FloatArray, flux: FloatArray, measured: dict[str, FloatArray]
-) -> pd.DataFrame:
-    widths = {
+def _widths(wave: FloatArray, flux: FloatArray) -> dict[str, FloatArray]:
+    return {
         "fwhm_halpha": halpha_width(wave, flux),
         "fwhm_oiii": line_width(wave, flux, find_line("[O III] 5007").wave),
     }
+
+
+def _with_lines(measured: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    """Return what was measured, with lines and ratios corrected for the stars."""
     lines = without_stars(measured)
     lines = {name: values for name, values in lines.items() if name in measured}
-    return pd.DataFrame(measured | lines | corrected(measured) | widths)
+    return measured | lines | corrected(measured)

@@ -127,6 +127,18 @@ def test_error_of_the_median_of_few_is_not_too_small(rng: np.random.Generator, n
     assert 0.95 < error / item.quantiles[1].std() < 1.35
 
 
+@pytest.mark.parametrize("n_pixel", [6, 7, 40])
+def test_median_of_a_window_is_the_usual_one(rng: np.random.Generator, n_pixel: int) -> None:
+    flux, weight = rng.normal(1, 0.3, (20, 50)), np.ones((20, 50))
+    weight[::2, 3] = 0
+    wave = np.arange(50.0)
+    found = window_median(
+        torch.tensor(flux), torch.tensor(weight), wave, (wave[0], wave[n_pixel - 1])
+    )
+    seen = np.where(weight > 0, flux, np.nan)[:, :n_pixel]
+    np.testing.assert_allclose(found, np.nanmedian(seen, axis=1), rtol=1e-12)
+
+
 def test_a_window_needs_enough_pixels() -> None:
     flux, weight = torch.ones(2, 10), torch.ones(2, 10)
     weight[1, 3:] = 0
