@@ -18,6 +18,11 @@ REACH = 5.0
 """Ends lie at most so many times as far from the median as 68 % of the objects do."""
 
 
+def first_number(name: str) -> int:
+    """Return the number of the first coordinate: latents count from 0, principal axes from 1."""
+    return 1 if name == ROTATED else 0
+
+
 @dataclass(frozen=True)
 class Basis:
     """Coordinates of latent space.
@@ -57,8 +62,7 @@ def basis(dataset: Dataset, name: str) -> Basis:
             origin, axes = np.zeros(n_latent), np.eye(n_latent)
         low, high = bulk((latents - origin) @ axes.T, percentiles=ENDS, reach=REACH)
         word = "axis" if name == ROTATED else "latent"
-        first = 1 if name == ROTATED else 0
-        names = tuple(f"{word} {number + first}" for number in range(n_latent))
+        names = tuple(f"{word} {number + first_number(name)}" for number in range(n_latent))
         return Basis(names=names, origin=origin, axes=axes, low=low, high=high)
 
     return dataset.keep(("basis", name), make)

@@ -35,8 +35,8 @@ class Smoothed:
 def smoothed(item: Inspection, width: int) -> Smoothed:
     """Smooth an object with a Gaussian; masked pixels neither count nor are filled.
 
-    The reconstruction is averaged with the weights of the data, so that a perfect fit stays one;
-    in masked gaps, where there are none, all its pixels count alike.
+    Reconstructions are averaged with the weights of the data, so that a perfect fit stays one;
+    in masked gaps, where there are none, all their pixels count alike.
 
     Args:
         item: The object.
@@ -49,16 +49,14 @@ def smoothed(item: Inspection, width: int) -> Smoothed:
             flux=flux, noise=item.noise, model=item.model, residual=item.residual,
             decoded=item.decoded, second=other,
         )  # fmt: skip
-    modelled = np.isfinite(item.model)
-    both = np.where(modelled, item.ivar, 0.0)
-    plain = smooth(item.model, modelled.astype(float), width)
+    both = np.where(np.isfinite(item.model), item.ivar, 0.0)
     return Smoothed(
         flux=smooth(item.flux, item.ivar, width),
         noise=smoothed_noise(item.ivar, width),
-        model=np.where(item.masked, plain, smooth(item.model, both, width)),
+        model=_smooth_model(item, item.model, width),
         residual=smooth(item.flux - item.model, both, width) / smoothed_noise(both, width),
         decoded=_smooth_decoded(item, width),
-        second=smooth(other, np.isfinite(other).astype(float), width),
+        second=_smooth_model(item, other, width),
     )
 
 
@@ -99,6 +97,13 @@ def _correlate(values: FloatArray, kernel: FloatArray) -> FloatArray:
 def _over(above: FloatArray, below: FloatArray, weight: FloatArray) -> FloatArray:
     here = (weight > 0) & (below > 0)
     return np.where(here, above / np.where(here, below, 1.0), np.nan)
+
+
+def _smooth_model(item: Inspection, model: FloatArray, width: int) -> FloatArray:
+    """Smooth a reconstruction (NaN outside the rest range) with the weights of the data."""
+    modelled = np.isfinite(model)
+    plain = smooth(model, modelled.astype(float), width)
+    return np.where(item.masked, plain, smooth(model, np.where(modelled, item.ivar, 0.0), width))
 
 
 def _smooth_decoded(item: Inspection, width: int) -> FloatArray:

@@ -9,6 +9,7 @@ import numpy as np
 from data.arrays import FloatArray, IndexArray
 from explorer.state.dataset import Dataset
 from explorer.tracks.presets import End
+from model.tracks.knots import bins_between
 
 
 def name_ends(
@@ -24,12 +25,10 @@ def name_ends(
     """
     if not np.isfinite(values).any():
         return ""
-    limits = np.nanpercentile(values, [edges[0], edges[1], edges[-2], edges[-1]])
+    bins = bins_between(values, np.nanpercentile(values, edges))
     said = []
-    for where, end, low, high in (
-        ("First bin", ends[0], limits[0], limits[1]), ("last bin", ends[1], limits[2], limits[3]),
-    ):  # fmt: skip
-        share, n = purity(dataset, end, np.flatnonzero((values >= low) & (values <= high)))
+    for where, end, rows in zip(("First bin", "last bin"), ends, (bins[0], bins[-1]), strict=True):
+        share, n = purity(dataset, end, rows)
         said.append(
             f"{where}: {100 * share:.0f} % {end.label} (of {n:,} measured)"
             if n

@@ -10,7 +10,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from explorer.components.wrapping import wrapping
-from explorer.latents.basis import RAW, ROTATED
+from explorer.latents.basis import RAW, ROTATED, first_number
 from explorer.state.state import ExplorerState
 from explorer.theme.text import SMALL
 from explorer.tracks.centroids import centroid_track
@@ -91,6 +91,8 @@ class TrackRecipes(pn.viewable.Viewer):
             given["ends"] = [
                 None if row is None else self._state.dataset.ids[row] for row in self._ends
             ]
+        if recipe == LATENT:
+            given["latent"] = self._latent
         self._state.track = {"recipe": recipe, **given}
 
     def follow(self, track: dict[str, Any]) -> None:
@@ -105,6 +107,8 @@ class TrackRecipes(pn.viewable.Viewer):
         if recipe == CENTROIDS:
             named = track.get("quantity")
             track = track | {"quantity": FORMER.get(str(named), named)}
+        if recipe == LATENT and isinstance(track.get("latent"), int):
+            track = track | {"latent": track["latent"] + first_number(str(track.get("axes")))}
         for name in _GIVEN[recipe]:
             widget, value = getattr(self, name), track.get(name)
             options = getattr(widget, "options", None)
@@ -216,18 +220,31 @@ class TrackRecipes(pn.viewable.Viewer):
         self.latent = pmui.IntInput(
             label="number", value=0, start=0, end=n_latent - 1, width=80, **SMALL
         )
+        self.axes.param.watch(self._renumber, "value")
         self.held = pmui.Checkbox(label="others from the selected object", **SMALL)
         self.go_latent = self._button("make", self.make_latent)
+
+    def _renumber(self, event: Any) -> None:  # noqa: ANN401 - param's event
+        """Keep the latent's place among the axes: latents count from 0, principal axes from 1."""
+        start = first_number(event.new)
+        place = int(self.latent.value) - first_number(event.old)
+        end = start + self._state.dataset.atlas.latents.shape[1] - 1
+        self.latent.param.update(start=start, end=end, value=start + place)
+
+    @property
+    def _latent(self) -> int:
+        """Which latent or principal axis is chosen, from 0, as addresses have it."""
+        return int(self.latent.value) - first_number(str(self.axes.value))
 
     def make_latent(self) -> None:
         """Make the track along one latent."""
         dataset, n_knot = self._state.dataset, self.n_knot.value
-        rotated, latent = self.axes.value == ROTATED, int(self.latent.value)
+        rotated, latent = self.axes.value == ROTATED, self._latent
         row = self._state.selected if self.held.value else None
         start = None if row is None else dataset.atlas.latents[row]
+        name = f"{'axis' if rotated else 'latent'} {self.latent.value}"
 
         def make() -> Track:
-            name = f"{'axis' if rotated else 'latent'} {latent}"
             return track_maker(dataset).one_latent(
                 latent, name=name, start=start, rotated=rotated, n_knot=n_knot
             )

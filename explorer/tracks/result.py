@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -95,7 +95,9 @@ def observe(dataset: Dataset, track: Track) -> Observed:
         for rows, n_around in zip(track_maker(dataset).rows(track), track.support, strict=True)
     ]
     stacks = stack_members(atlas.source, atlas.model, members, most=MOST_STACKED)
-    return Observed(track=track, stacks=stacks, trends=observed_trends(stacks))
+    measured = observed_trends(stacks)
+    light = [replace(stack, without_one=None) for stack in stacks]  # they take most of the memory
+    return Observed(track=track, stacks=light, trends=measured)
 
 
 def positions(dataset: Dataset, track: Track, plane: Plane) -> FloatArray:

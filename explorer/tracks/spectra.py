@@ -9,20 +9,47 @@ import panel as pn
 from bokeh.models import ColumnDataSource, Range1d
 from bokeh.palettes import Viridis256
 
+from data.arrays import FloatArray
 from data.lines.emission import LINES
 from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
 from explorer.theme.theme import new_figure
 from explorer.tracks.result import Decoded, Observed
 
-MOST_PIXELS = 1500
-"""Pixels of each spectrum of the offset stack; the single knot shows all."""
+MOST_GROUPS = 1500
+"""Groups of pixels of each spectrum of the offset stack, of which the lowest and the highest are
+drawn: all pixels would take three times as long to paint. The single knot shows all."""
 
 
 def shades(n_knot: int, *, dark: bool) -> list[str]:
     """Return the colours of the knots, from the first to the last, all readable on the paper."""
     first, last = (75, 255) if dark else (0, 225)
     return [Viridis256[round(at)] for at in np.linspace(first, last, n_knot)]
+
+
+def thinned(wave: FloatArray, spectra: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the lowest and the highest pixel of each group of neighbours, where they lie.
+
+    So that narrow lines, in emission and in absorption, keep their heights and wavelengths.
+
+    Args:
+        wave: Increasing, Angstrom, shape (n_pixel,).
+        spectra: Shape (n, n_pixel).
+
+    Returns:
+        Wavelengths and flux of the pixels kept, shape (n, n_kept) each; all of them where there
+        are few.
+    """
+    size = max(1, len(wave) // MOST_GROUPS)
+    if size <= 2:
+        return np.tile(wave, (len(spectra), 1)), spectra
+    n_grouped = len(wave) // size * size
+    groups = spectra[:, :n_grouped].reshape(len(spectra), -1, size)
+    ends = np.sort(np.stack([groups.argmin(axis=2), groups.argmax(axis=2)], axis=2), axis=2)
+    kept = (ends + np.arange(0, n_grouped, size)[:, None]).reshape(len(spectra), -1)
+    last = np.tile(np.arange(n_grouped, len(wave)), (len(spectra), 1))
+    kept = np.concatenate([kept, last], axis=1)
+    return wave[kept], np.take_along_axis(spectra, kept, axis=1)
 
 
 class TrackSpectra(pn.viewable.Viewer):
@@ -100,17 +127,13 @@ class TrackSpectra(pn.viewable.Viewer):
     def draw_stack(self, decoded: Decoded, knot: int) -> None:
         """Show all decoded spectra, the first at the bottom, one of them thicker."""
         wave = self._state.dataset.atlas.model.wave_rest
-        thin = max(1, len(wave) // MOST_PIXELS)
-        # The highest of neighbouring pixels, so that narrow lines keep their height.
-        n_pixel = len(wave) // thin * thin
-        flux = decoded.spectra[:, :n_pixel].reshape(len(decoded.spectra), -1, thin).max(axis=2)
-        shown = self._state.dataset.rest_observed[:n_pixel:thin]
+        flux, shown = decoded.spectra, self._state.dataset.rest_observed
         low_end, high_end = np.percentile(flux[:, shown], [1, 99], axis=1)
         offset = 0.6 * float(np.median(high_end - low_end)) or 1.0
         stacked = flux + offset * np.arange(len(flux))[:, None]
+        xs, ys = thinned(wave, stacked)
         self.stack.data = {
-            "xs": [wave[:n_pixel:thin].astype(np.float32)] * len(flux),
-            "ys": list(stacked.astype(np.float32)),
+            "xs": list(xs.astype(np.float32)), "ys": list(ys.astype(np.float32)),
             "colour": shades(len(flux), dark=self._state.dark),
             "width": self._widths(len(flux), knot),
         }  # fmt: skip

@@ -59,6 +59,12 @@ def test_a_perfect_fit_stays_one(item: Inspection, rng: np.random.Generator, wid
     np.testing.assert_allclose(drawn.flux[used], drawn.model[used], rtol=1e-4)
 
 
+@pytest.mark.parametrize("width", [0, 1, 6, 25])
+def test_a_second_model_is_smoothed_as_the_first(item: Inspection, width: int) -> None:
+    drawn = smoothed(replace(item, second=item.model), width)
+    np.testing.assert_array_equal(drawn.second, drawn.model)
+
+
 @pytest.mark.parametrize("width", [1, 6])
 def test_residuals_of_noise_scatter_by_one_sigma(
     item: Inspection, rng: np.random.Generator, width: int

@@ -68,7 +68,7 @@ def test_ends_say_their_purity() -> None:
     assert ends is not None
     values = np.where(np.isin(CLASSES, (QUIESCENT, EMISSION_LINE)), np.arange(12.0), np.nan)
     assert name_ends(dataset(), ends, values, [0, 50, 100]) == (
-        "First bin: 100 % quiescent (of 5 measured); last bin: 67 % emission-line (of 3 measured)."
+        "First bin: 100 % quiescent (of 4 measured); last bin: 67 % emission-line (of 3 measured)."
     )
 
 

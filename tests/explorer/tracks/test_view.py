@@ -13,6 +13,7 @@ import pytest
 from astropy.table import Table
 from scipy.stats import spearmanr
 
+from explorer.latents.basis import RAW, ROTATED, basis
 from explorer.state.address import NAMES, from_query, to_query
 from explorer.state.path import Path as MapPath
 from explorer.state.state import ExplorerState
@@ -20,9 +21,10 @@ from explorer.tracks.diagnostics import kauffmann, kewley
 from explorer.tracks.presets import OWN, percentiles_of, weights_of
 from explorer.tracks.recipes import CENTROIDS, LATENT, PATH
 from explorer.tracks.result import positions, track_maker
+from explorer.tracks.spectra import MOST_GROUPS, thinned
 from explorer.tracks.store import TrackStore
 from explorer.tracks.view import PLANES, TRENDS, TracksView
-from model.latent_axes import combine
+from model.latent_axes import combine, principal_axes
 from tests.fixtures.explorer import new_state
 
 pytestmark = pytest.mark.filterwarnings(
@@ -145,6 +147,43 @@ def test_observed_stack_behind_the_knot_is_shown_with_its_error(view: TracksView
     assert view.trends.now.data["x"] == [5]
 
 
+@pytest.mark.parametrize("n_pixel", [1400, 2900, 6974])
+def test_thinned_spectra_keep_lines_where_they_are(rng: np.random.Generator, n_pixel: int) -> None:
+    wave = np.linspace(2359.0, 9332.0, n_pixel)
+    spectra = 1 + 0.01 * rng.normal(size=(3, n_pixel))
+    lines = rng.choice(np.arange(20, n_pixel - 20, 12), 60, replace=False)
+    spectra[:, lines[:30]] += 5  # emission
+    spectra[:, lines[30:]] -= 0.7  # absorption
+    xs, ys = thinned(wave, spectra)
+    assert xs.shape[1] < 3 * MOST_GROUPS
+    assert (np.diff(xs, axis=1) >= 0).all()
+    for x, y, spectrum in zip(xs, ys, spectra, strict=True):
+        np.testing.assert_array_equal(np.interp(x, wave, spectrum), y)
+        assert set(wave[lines]) <= set(x)
+        assert (y.min(), y.max()) == (spectrum.min(), spectrum.max())
+        assert (x[0], x[-1]) == pytest.approx((wave[0], wave[-1]), abs=15)
+
+
+def test_stack_of_decoded_spectra_has_their_lines(
+    view: TracksView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.tracks.spectra.MOST_GROUPS", 300)
+    draw(view)
+    assert view.decoded is not None
+    wave, spectra = view._state.dataset.atlas.model.wave_rest, view.decoded.spectra
+    drawn = view.spectra.stack.data
+    step = (np.array(drawn["ys"][-1]).min() - spectra[-1].min()) / (len(spectra) - 1)
+    for knot, spectrum in enumerate(spectra):
+        x, y = np.array(drawn["xs"][knot]), np.array(drawn["ys"][knot]) - knot * step
+        assert len(x) < 0.6 * len(wave)
+        np.testing.assert_allclose(y, np.interp(x, wave, spectrum), atol=1e-2)
+        for low, high, most in ((6540, 6590, "argmax"), (3925, 3945, "argmin")):
+            there, seen = (wave > low) & (wave < high), (x > low) & (x < high)
+            at, found = (getattr(item, most)() for item in (spectrum[there], y[seen]))
+            assert x[seen][found] == pytest.approx(wave[there][at], abs=0.01)
+            assert y[seen][found] == pytest.approx(spectrum[there][at], abs=1e-4)
+
+
 def test_extrapolation_is_flagged(view: TracksView) -> None:
     plane = view._state.plane
     low, high = np.nanmin(plane.x), np.nanmax(plane.x)
@@ -197,6 +236,42 @@ def test_one_latent_varies_and_others_stay(view: TracksView) -> None:
     spread = np.ptp(view.decoded.track.latents, axis=0)
     assert spread[2] > 0
     np.testing.assert_allclose(np.delete(spread, 2), 0, atol=1e-5)
+
+
+def test_principal_axes_are_numbered_as_the_sliders_of_latents(view: TracksView) -> None:
+    recipes, state = view.recipes, view._state
+    n_latent = state.dataset.atlas.latents.shape[1]
+    names = basis(state.dataset, ROTATED).names
+    recipes.latent.value = 1
+    recipes.axes.value = ROTATED
+    for place in (1, 0, n_latent - 1):
+        if place != 1:  # the second latent became the second axis
+            recipes.latent.value = place + 1
+        recipes.make_latent()
+        assert view.decoded is not None
+        assert view.decoded.track.name == names[place] == f"axis {recipes.latent.value}"
+        moved = np.diff(view.decoded.track.latents[[0, -1]], axis=0)[0]
+        along = moved / np.linalg.norm(moved)
+        np.testing.assert_allclose(
+            along, principal_axes(state.dataset.atlas.latents)[place], atol=1e-4
+        )
+    assert (recipes.latent.start, recipes.latent.end) == (1, n_latent)
+    recipes.axes.value = RAW
+    assert (recipes.latent.start, recipes.latent.end) == (0, n_latent - 1)
+    assert recipes.latent.value == n_latent - 1
+
+
+@pytest.mark.parametrize("axes", [RAW, ROTATED])
+def test_numbers_of_axes_in_addresses_count_from_0(view: TracksView, axes: str) -> None:
+    address = {"recipe": LATENT, "axes": axes, "latent": 0, "held": False}
+    view.recipes.follow(address)
+    assert view.decoded is not None
+    assert view.decoded.track.name == ("axis 1" if axes == ROTATED else "latent 0")
+    assert view.decoded.track.recipe["latent"] == 0
+    assert view._state.track == address
+    last = address | {"latent": view._state.dataset.atlas.latents.shape[1] - 1}
+    view.recipes.follow(last)
+    assert view._state.track == last
 
 
 def test_centroids_can_be_of_one_class(view: TracksView) -> None:
