@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from data.arrays import BoolArray, FloatArray
 from data.atomic import partial_folder, replace_folder
 from data.grid import WaveGrid
 from data.json_file import read_json, write_json
+from data.partial.folder import empty, held
 from data.partial.journal import add_line, read_journal
 from data.partial.part import PartWriter, check_spectra, concatenated, finish_arrays
 from data.survey import SCHEMA_VERSION, SEVERAL_GRIDS
@@ -25,6 +25,8 @@ from data.survey import SCHEMA_VERSION, SEVERAL_GRIDS
 JOURNAL, PARTS, SPECTRA = "journal.jsonl", "rows", "spectra.zarr"
 """What a partial survey holds: a journal with one line for each `append`, a folder with one table
 of catalogue rows for each, and the spectra."""
+TELLING = (JOURNAL, "survey.json")
+"""Files that tell that a partial survey can be gone on with, or lacks only its last step."""
 
 
 class Block(NamedTuple):
@@ -68,9 +70,8 @@ class SurveyWriter:
             overwrite: Replace a survey that is there, once the new one is complete.
         """
         self.out = Path(out)
-        if self.out.exists() and not (overwrite and (self.out / "survey.json").is_file()):
-            what = "is not a survey" if overwrite else "exists"
-            raise ValueError(f"{self.out} {what}; choose another --out or remove it")
+        self._overwrite = overwrite
+        self._check_out()
         self.grids = {"": grid} if isinstance(grid, WaveGrid) else dict(grid)
         self.notes: list[dict[str, Any]] = []
         self.info = dict(info)
@@ -83,26 +84,25 @@ class SurveyWriter:
 
     def __enter__(self) -> SurveyWriter:
         """Make the partial folder, or open the one that was left."""
-        self._partial.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(self._partial, os.O_RDONLY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
-            raise ValueError(f"another process is writing {self.out}; wait for it") from error
-        try:
+        with ExitStack() as stack:
+            stack.enter_context(held(self._partial, out=self.out))
+            self._check_out()  # another process may have made it before this one held the folder
             self._open()
-        except BaseException:
-            os.close(self._lock)
-            raise
+            self._held = stack.pop_all()
         return self
+
+    def _check_out(self) -> None:
+        """Refuse to replace what shall not be replaced."""
+        if self.out.exists() and not (self._overwrite and (self.out / "survey.json").is_file()):
+            what = "is not a survey" if self._overwrite else "exists"
+            raise ValueError(f"{self.out} {what}; choose another --out or remove it")
 
     def _open(self) -> None:
         journal = self._partial / JOURNAL
         if not self._resume:
-            _empty(self._partial)
+            empty(self._partial, first=TELLING)
         if not journal.exists():
-            _empty(self._partial)
+            empty(self._partial, first=TELLING)
             zarr.open_group(str(self._partial / SPECTRA), mode="w")
             journal.touch()
         self._left, self.notes = read_journal(journal, only=next(iter(self.grids)))
@@ -131,7 +131,7 @@ class SurveyWriter:
 
     def restart(self) -> None:
         """Throw away what was appended, also by earlier runs."""
-        _empty(self._partial)
+        empty(self._partial, first=TELLING)
         self._parts, self.notes = {}, []
         self._open()
 
@@ -206,9 +206,11 @@ class SurveyWriter:
             if kind is None and self.n_row:
                 self._finish()
             elif kind is None or not self._resume:
-                shutil.rmtree(self._partial, ignore_errors=True)
+                with suppress(OSError):
+                    empty(self._partial, first=TELLING)
+                    self._partial.rmdir()
         finally:
-            os.close(self._lock)
+            self._held.close()
         if kind is None and not self.n_row:
             raise ValueError("a survey must hold at least one spectrum, got none")
 
@@ -242,8 +244,3 @@ def finish_interrupted(out: Path) -> bool:
     (partial / JOURNAL).unlink(missing_ok=True)
     replace_folder(partial, out)
     return True
-
-
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()

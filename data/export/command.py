@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,11 +11,11 @@ import numpy as np
 from tqdm import tqdm
 
 from data.arrays import IndexArray
-from data.atomic import partial_folder
 from data.commands import setting
 from data.export.hats import write_hats
 from data.export.mmu import write_mmu
 from data.export.records import GROUP_ROWS, Records, open_writer
+from data.partial.folder import made_beside
 from data.sky import known_positions
 from data.source import open_folder
 
@@ -62,10 +60,10 @@ def export(config: ExportConfig) -> None:
     records, name = Records(catalog, source), config.name or config.out.resolve().name
     if not name.replace("-", "_").isidentifier():
         raise ValueError(f"--name must be letters, digits, - and _, got {name!r}")
-    partial = partial_folder(config.out.resolve())
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    with tqdm(total=len(catalog), unit="spectra", disable=None) as bar:
+    with (
+        made_beside(config.out.resolve()) as partial,
+        tqdm(total=len(catalog), unit="spectra", disable=None) as bar,
+    ):
         if config.to == "parquet":
             _write_parquet(records, partial, rows=config.rows, told=bar.update)
         else:
@@ -77,7 +75,6 @@ def export(config: ExportConfig) -> None:
                 )  # fmt: skip
             else:
                 write_mmu(records, where, partial, name=name, told=bar.update)
-    os.rename(partial, config.out)
 
 
 def _placed(records: Records) -> IndexArray:

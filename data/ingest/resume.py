@@ -18,6 +18,7 @@ from data.atomic import partial_folder
 from data.ingest.batch import FileContents, Rejection
 from data.ingest.file_list import file_state
 from data.json_file import read_json
+from data.partial.folder import held
 from data.survey_writer import SurveyWriter, finish_interrupted
 
 
@@ -85,18 +86,19 @@ def finish_stopped(out: Path, *, settings: Mapping[str, Any], content: Mapping[s
     Raises:
         ValueError: It is of other settings, or of a catalogue that has changed since.
     """
-    info = partial_folder(out) / "survey.json"
-    if not info.is_file():
+    partial = partial_folder(out)
+    if not (partial / "survey.json").is_file():
         return False
-    known = read_json(info, what="survey").get("ingest", {})
-    now = {**settings, "content": dict(content)}
-    if known != now:
-        raise ValueError(
-            f"{partial_folder(out)} is a survey of other inputs or settings ("
-            f"{_difference(known, now)}) that lacks only its last "
-            "step; repeat those to complete it, or start anew with --no-resume"
-        )
-    return finish_interrupted(out)
+    with held(partial, out=out):
+        known = read_json(partial / "survey.json", what="survey").get("ingest", {})
+        now = {**settings, "content": dict(content)}
+        if known != now:
+            raise ValueError(
+                f"{partial} is a survey of other inputs or settings ("
+                f"{_difference(known, now)}) that lacks only its last "
+                "step; repeat those to complete it, or start anew with --no-resume"
+            )
+        return finish_interrupted(out)
 
 
 def note_of(contents: FileContents) -> dict[str, Any]:

@@ -201,6 +201,24 @@ def test_two_writers_of_one_survey_do_not_meet(tmp_path: Path, resume):
     check(Survey(tmp_path / "s"), 3)
 
 
+def test_a_survey_whose_removal_was_cut_short_is_not_gone_on_with(tmp_path: Path, monkeypatch):
+    out = tmp_path / "s"
+    with pytest.raises(Stop):
+        write_then_stop(out, [3], resume=True)
+
+    def stop(*_: object, **__: object) -> None:
+        raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", stop)
+        with pytest.raises(Stop), SurveyWriter(out, grid=GRID, info={}):
+            pass
+    with SurveyWriter(out, grid=GRID, info={}, resume=True) as writer:
+        assert writer.n_row == 0
+        writer.append(*objects(0, 3))
+    check(Survey(out), 3)
+
+
 def test_overwrite_replaces_a_survey_and_nothing_else(tmp_path: Path):
     out = tmp_path / "survey"
     write(out, [3])

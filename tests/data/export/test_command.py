@@ -11,6 +11,7 @@ import pytest
 
 from data.__main__ import main
 from data.grid import INSTRUMENTS
+from data.partial.folder import made_beside
 from data.parts import read_parts
 from data.survey import Survey
 from data.survey_writer import Block, SurveyWriter
@@ -179,3 +180,25 @@ def test_objects_without_position_are_left_out_and_told(tmp_path: Path, rng, cap
     assert "no ra and dec" in capsys.readouterr().err
     assert main([*command[:-1], str(out)]) == 2
     assert "exists" in capsys.readouterr().err
+
+
+def test_a_failed_export_leaves_nothing_behind(survey: Survey, tmp_path: Path, capsys, monkeypatch):
+    def full(records: object, folder: Path, **_: object) -> None:
+        (folder / "part-00000.parquet").write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("data.export.command._write_parquet", full)
+    words = ["export", str(survey.path), "--to", "parquet", "--out", str(tmp_path / "e")]
+    assert main(words) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_exports_of_one_folder_do_not_meet(survey: Survey, tmp_path: Path, capsys):
+    out = tmp_path / "e"
+    with made_beside(out) as partial:
+        (partial / "of the first").touch()
+        words = ["export", str(survey.path), "--to", "parquet", "--out", str(out)]
+        assert main(words) == 2
+        assert "another process is writing" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["of the first"]
