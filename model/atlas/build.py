@@ -19,7 +19,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from data.arrays import FloatArray
+from data.atomic import partial_folder
 from data.json_file import read_json, write_json
+from data.partial.folder import held
 from data.source import open_source
 from data.spectra import SpectrumSource
 from data.survey import Survey
@@ -40,7 +42,7 @@ from model.atlas.scores import SCORES
 from model.atlas.stage import kept
 from model.atlas.survey_reasons import explain_strangest
 from model.atlas.survey_scores import add_survey_scores
-from model.atlas.working_folder import copy_model, finish, working_folder
+from model.atlas.working_folder import begin, check_destination, copy_model, finish
 from model.atlas.writer import portable_reference, write_catalog, write_info
 from model.density.fit import fit_flow
 from model.density.flow import FlowReport, LatentFlow
@@ -77,15 +79,16 @@ def make_atlas(source: SpectrumSource, config: AtlasConfig, *, progress: bool = 
             spectra do not fit together.
     """
     out = config.out.resolve()
-    if out.exists():
-        raise ValueError(f"{config.out} exists; choose another --out or remove it")
     if len(source) < MIN_OBJECTS:
         raise ValueError(f"an atlas needs at least {MIN_OBJECTS} objects, got {len(source)}")
-    folder = working_folder(out, source, read_model_info(config.model), config)
-    copy_model(config.model, folder / "model", half=config.compact)
-    model = load_model(folder / "model", device=choose_device(config.device))
-    _Builder(source, model, read_model_info(folder / "model"), config, folder, progress).run()
-    finish(folder, out)
+    folder = partial_folder(out)
+    with held(folder, out=out):
+        check_destination(out)
+        begin(folder, source, read_model_info(config.model), config)
+        copy_model(config.model, folder / "model", half=config.compact)
+        model = load_model(folder / "model", device=choose_device(config.device))
+        _Builder(source, model, read_model_info(folder / "model"), config, folder, progress).run()
+        finish(folder, out)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from data.source import open_source
 from data.spectra import SpectrumSource
 from model.atlas.line_columns import line_columns
 from model.atlas.scores import spectrum_scores
+from model.atlas.stage import left_by_stage
 from model.device import one_thread
 from model.interface import SpectrumModel, StoredModel
 from model.kinds import KINDS
@@ -97,7 +98,7 @@ def encode_source(
     folder.mkdir(parents=True, exist_ok=True)
     blocks = list(_blocks(source))
     files = [folder / f"{start:09d}.parquet" for start, _ in blocks]
-    left = [place for place, file in enumerate(files) if not file.exists()]
+    left = [place for place, file in enumerate(files) if not _is_done(file)]
     make = BlockEncoder(source, model, support)
     facts = source.catalog[[name for name in FACTS if name in source.catalog]]
     work = (Block(*blocks[place], facts.iloc[slice(*blocks[place])]) for place in left)
@@ -134,9 +135,18 @@ def _make_all(
         yield from map_in_threads(make, work, jobs=1 if on_gpu else most)
 
 
+def _is_done(file: Path) -> bool:
+    """Return whether both files of a block are there, told by its table."""
+    return file.exists() and _windows_of(file).exists()
+
+
+def _windows_of(file: Path) -> Path:
+    return file.with_suffix(".windows.npz")
+
+
 def _keep(file: Path, frame: pd.DataFrame, windows: Windows) -> None:
     """Write the two files of a block; the table, which tells that it is done, last."""
-    windows.save(file.with_suffix(".windows.npz"))
+    windows.save(_windows_of(file))
     with replacing(file) as partial:
         frame.to_parquet(partial, index=False)
 
@@ -146,7 +156,8 @@ def _gathered(files: list[Path], blocks: list[tuple[int, int]], n_galaxy: int) -
     numbers: dict[str, NDArray[Any]] = {}
     texts: dict[str, list[pd.Series]] = {}
     for file, (start, stop) in zip(files, blocks, strict=True):
-        block = pd.read_parquet(file)
+        with left_by_stage(file):
+            block = pd.read_parquet(file)
         for name in map(str, block):
             if not pd.api.types.is_numeric_dtype(block[name]):
                 texts.setdefault(name, []).append(pd.Series(block[name]))

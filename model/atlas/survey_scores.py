@@ -13,6 +13,7 @@ from data.arrays import FloatArray
 from model.atlas.atlas import FOREST
 from model.atlas.latent_scores import LOF_NEIGHBOURS, local_outlier_factor, neighbour_distance
 from model.atlas.neighbours import Neighbours
+from model.atlas.stage import left_by_stage
 from model.atlas.strangeness import fit_strangeness
 from model.isolation import fit_forest
 from model.residuals.patterns import MOST_ROWS
@@ -57,10 +58,10 @@ def _strangeness(
     double = encoded["double_peaks"].to_numpy()
     every = -(-len(encoded) // MOST_ROWS)
     edges = [*(int(path.name.partition(".")[0]) for path in paths), len(encoded)]
-    parts = [
-        Windows.load(path, slice(-start % every, None, every))
-        for path, start in zip(paths, edges, strict=False)
-    ]
+    parts = []
+    for path, start in zip(paths, edges, strict=False):
+        with left_by_stage(path):
+            parts.append(Windows.load(path, slice(-start % every, None, every)))
     usual = fit_strangeness(
         Windows.concatenate(parts), lof=lof[::every], snr=snr[::every], rest_range=rest_range
     )

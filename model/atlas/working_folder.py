@@ -13,8 +13,8 @@ from typing import Any, cast
 
 import pandas as pd
 
-from data.atomic import partial_folder
 from data.json_file import read_json, write_json
+from data.partial.folder import empty
 from data.source import content_hash
 from data.spectra import SpectrumSource
 from model.atlas.atlas import SCHEMA_VERSION
@@ -28,12 +28,20 @@ MODEL_FILES = ("model.safetensors", "model.json", "history.csv", "README.md")
 """What the atlas copies of a model: all but its checkpoints."""
 
 
-def working_folder(
-    out: Path, source: SpectrumSource, model_info: dict[str, Any], config: AtlasConfig
-) -> Path:
-    """Return the folder of the stages; one left by the same job is gone on with.
+WORK = "work"
+"""Folder of what the stages need of each other, not kept in the finished atlas."""
+JOB = f"{WORK}/job.json"
 
-    One left by another job, or by this one of a survey that has changed since, is removed.
+
+def begin(
+    folder: Path, source: SpectrumSource, model_info: dict[str, Any], config: AtlasConfig
+) -> None:
+    """Make a folder ready for the stages; one left by the same job is gone on with.
+
+    One left by another job, or by this one of a survey that has changed since, is emptied.
+
+    Raises:
+        ValueError: What tells of the job is damaged.
     """
     job = {
         "ids_sha256": _digest(pd.Series(source.catalog["object_id"])),
@@ -49,25 +57,38 @@ def working_folder(
         "measures": "lines",
         "schema_version": SCHEMA_VERSION,
     }
-    folder = partial_folder(out)
-    job_file = folder / "work" / "job.json"
+    job_file = folder / JOB
     if job_file.exists():
-        left, asked = read_json(job_file, what="stopped atlas"), json.loads(json.dumps(job))
+        left, asked = _read_job(folder), json.loads(json.dumps(job))
         changed = [name for name in asked if left.get(name) != asked[name]]
         if not changed:
-            return folder
+            return
         sys.stderr.write(f"starts anew: {', '.join(_told(changed))} changed since it was stopped\n")
-    if folder.exists():
-        shutil.rmtree(folder)
-    job_file.parent.mkdir(parents=True)
+    empty(folder, first=[JOB])
+    job_file.parent.mkdir()
     write_json(job_file, job)
-    return folder
 
 
 def finish(folder: Path, out: Path) -> None:
-    """Give a finished atlas the name of its destination, without what its stages left."""
-    shutil.rmtree(folder / "work")
+    """Give a finished atlas the name of its destination, then remove what its stages left.
+
+    In this order: stopped in between, the atlas is whole and has a folder too much, which the next
+    command with this destination removes.
+    """
     os.rename(folder, out)
+    shutil.rmtree(out / WORK, ignore_errors=True)
+
+
+def check_destination(out: Path) -> None:
+    """Refuse a destination that exists; remove what the stages of an atlas there have left.
+
+    Raises:
+        ValueError: It exists.
+    """
+    if (out / "atlas.json").is_file():
+        shutil.rmtree(out / WORK, ignore_errors=True)
+    if out.exists():
+        raise ValueError(f"{out} exists; choose another --out or remove it")
 
 
 def copy_model(model: Path, target: Path, *, half: bool) -> None:
@@ -82,6 +103,13 @@ def copy_model(model: Path, target: Path, *, half: bool) -> None:
             cast("StoredModel", loaded), target, half=True,
             training=info["training"], metrics=info["metrics"],
         )  # fmt: skip
+
+
+def _read_job(folder: Path) -> dict[str, Any]:
+    try:
+        return read_json(folder / JOB, what="stopped atlas")
+    except ValueError as error:
+        raise ValueError(f"{error}; remove {folder} to start anew") from error
 
 
 def _told(changed: list[str]) -> list[str]:

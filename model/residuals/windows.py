@@ -56,7 +56,7 @@ class Windows:
     @classmethod
     def load(cls, path: Path, rows: slice = slice(None)) -> Windows:
         """Read some objects of what `save` wrote."""
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return cls(*(arrays[item.name][rows].astype(np.float32) for item in fields(cls)))
 
     @staticmethod

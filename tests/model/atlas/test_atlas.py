@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -340,6 +341,99 @@ def test_a_stopped_atlas_starts_anew_where_the_spectra_changed(own, monkeypatch,
     atlas = Atlas(own / "new")
     latents = atlas.model.encode(atlas.source.read(slice(0, 120)))
     np.testing.assert_allclose(atlas.latents, latents, rtol=1e-5, atol=1e-5)
+
+
+def test_an_atlas_stopped_in_its_last_step_is_whole(own, monkeypatch):
+    out = own / "new"
+    config = AtlasConfig(survey=own / "survey", model=own / "pca", out=out, maps=("pca",))
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(working_folder.shutil, "rmtree", stop)
+        with pytest.raises(KeyboardInterrupt):
+            make_atlas(Survey(own / "survey"), config, progress=False)
+    assert (out / "work").is_dir()
+    atlas = Atlas(out)
+    latents = atlas.model.encode(atlas.source.read(slice(0, 120)))
+    np.testing.assert_allclose(atlas.latents, latents, rtol=1e-5, atol=1e-5)
+    assert run(own / "survey", own / "pca", "--out", out) == 2
+    assert not (out / "work").exists()
+    assert len(Atlas(out)) == 120
+
+
+@pytest.fixture
+def stopped(own, monkeypatch):
+    """Settings of an atlas that was stopped after its neighbours were found."""
+    config = AtlasConfig(survey=own / "survey", model=own / "pca", out=own / "new", maps=("pca",))
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atlas_build, "fit_flow", stop)
+        with pytest.raises(KeyboardInterrupt):
+            make_atlas(Survey(own / "survey"), config, progress=False)
+    return config
+
+
+def test_a_block_that_lacks_a_file_is_made_again(stopped, own):
+    next((own / ".new.partial" / "work" / "encode").glob("*.windows.npz")).unlink()
+    make_atlas(Survey(own / "survey"), stopped, progress=False)
+    ours, whole = Atlas(own / "new").catalog, Atlas(own / "atlas").catalog
+    for name in ("latent_0", "strangeness"):
+        np.testing.assert_array_equal(ours[name], whole[name])
+
+
+def test_a_stopped_atlas_whose_removal_was_cut_short_is_not_gone_on_with(stopped, own, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", stop)
+        with pytest.raises(KeyboardInterrupt):
+            make_atlas(Survey(own / "survey"), replace(stopped, seed=7), progress=False)
+    flow = own / ".new.partial" / "flow.safetensors"
+    flow.write_bytes(b"half removed")
+    make_atlas(Survey(own / "survey"), stopped, progress=False)
+    assert np.isfinite(Atlas(own / "new").catalog["neg_log_p"]).all()
+
+
+@pytest.mark.parametrize("name", ["job.json", "neighbours.npz", "encode/*.npz", "encode/*.parquet"])
+def test_damage_to_what_a_stopped_atlas_left_says_what_to_remove(stopped, own, capsys, name):
+    path = next((own / ".new.partial" / "work").glob(name))
+    path.write_bytes(path.read_bytes()[:100] if name != "job.json" else b"")
+    assert run(own / "survey", own / "pca", "--out", own / "new", "--maps", "pca") == 2
+    told = capsys.readouterr().err
+    assert str(path) in told
+    if name == "job.json":
+        path = own / ".new.partial"
+        assert f"remove {path} to start anew" in told
+        shutil.rmtree(path)
+    else:
+        assert "remove it to start its stage anew" in told
+        path.unlink()
+    assert run(own / "survey", own / "pca", "--out", own / "new", "--maps", "pca") == 0
+
+
+@pytest.mark.parametrize("seed", [1, 7])
+def test_two_makers_of_one_atlas_do_not_meet(own, monkeypatch, seed):
+    config = AtlasConfig(survey=own / "survey", model=own / "pca", out=own / "new", maps=("pca",))
+    fit, refused = atlas_build.fit_flow, []
+
+    def fit_while_another_begins(*arguments, **settings):
+        with pytest.raises(ValueError, match="another process is writing") as error:
+            make_atlas(Survey(own / "survey"), replace(config, seed=seed), progress=False)
+        refused.append(error)
+        return fit(*arguments, **settings)
+
+    monkeypatch.setattr(atlas_build, "fit_flow", fit_while_another_begins)
+    make_atlas(Survey(own / "survey"), config, progress=False)
+    assert len(refused) == 1
+    np.testing.assert_array_equal(
+        Atlas(own / "new").catalog["neg_log_p"], Atlas(own / "atlas").catalog["neg_log_p"]
+    )
 
 
 def test_identifiers_are_hashed_as_one_text_though_some_at_a_time(monkeypatch):
