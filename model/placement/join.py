@@ -15,15 +15,15 @@ import numpy as np
 import pandas as pd
 
 from data.arrays import FloatArray
-from data.atomic import partial_folder
 from data.joined import JoinedSource, join_catalogs
 from data.json_file import write_json
+from data.partial.folder import made_beside
 from data.spectra import SpectrumSource
 from model.atlas.atlas import Atlas
 from model.atlas.encoding import encode_source, latent_columns, residual_windows
 from model.atlas.neighbours import find_neighbours
 from model.atlas.survey_reasons import MOST_EXPLAINED
-from model.atlas.working_folder import finish
+from model.atlas.working_folder import WORK
 from model.atlas.writer import portable_reference, save_catalog
 from model.placement.placer import N_NEIGHBOUR, Placer
 from model.residuals.reasons import reason_columns
@@ -32,7 +32,7 @@ from model.residuals.windows import Windows
 SURVEY = "survey"
 """Column that tells of which survey an object is."""
 ROWS_AT_ONCE = 16_384
-REMADE = ("catalog.parquet", "atlas.json", "neighbours.npz")
+REMADE = ("catalog.parquet", "atlas.json", "neighbours.npz", WORK)
 """Files of the joined atlas that are not copied from the first."""
 PERSONAL = ("recovery", "tracks", "labels*")
 
@@ -54,29 +54,27 @@ def join_survey(
             survey's spectra.
     """
     out = out.resolve()
-    if out.exists():
-        raise ValueError(f"{out} exists; choose another folder or remove it")
     source = JoinedSource([atlas.source, survey])
-    folder = partial_folder(out)
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(atlas.path, folder, ignore=shutil.ignore_patterns(*REMADE, *PERSONAL))
-    rows = _Joined(atlas, survey, folder / "work", progress).rows()
-    names = atlas.catalog[SURVEY] if SURVEY in atlas.catalog else atlas.name
-    catalog = join_catalogs([atlas.catalog.assign(**{SURVEY: names}), rows.assign(survey=name)])
-    save_catalog(catalog, folder / "catalog.parquet")
-    latents = catalog[latent_columns(atlas.latents.shape[1])].to_numpy(np.float32)
-    find_neighbours(latents, k=atlas.neighbours.k, progress=progress).save(
-        folder / "neighbours.npz"
-    )
-    note = (
-        f"The {len(rows)} objects of {name} were placed in the atlas {atlas.name}, whose maps, "
-        "densities and thresholds these are."
-    )
-    write_json(folder / "atlas.json", atlas.info | {
-        "name": out.name, "n_object": len(catalog), "source": portable_reference(source, out),
-        "notes": [*atlas.info.get("notes", []), note],
-    })  # fmt: skip
-    finish(folder, out)
+    with made_beside(out) as folder:
+        left_out = shutil.ignore_patterns(*REMADE, *PERSONAL)
+        shutil.copytree(atlas.path, folder, ignore=left_out, dirs_exist_ok=True)
+        rows = _Joined(atlas, survey, folder / WORK, progress).rows()
+        shutil.rmtree(folder / WORK)
+        names = atlas.catalog[SURVEY] if SURVEY in atlas.catalog else atlas.name
+        catalog = join_catalogs([atlas.catalog.assign(**{SURVEY: names}), rows.assign(survey=name)])
+        save_catalog(catalog, folder / "catalog.parquet")
+        latents = catalog[latent_columns(atlas.latents.shape[1])].to_numpy(np.float32)
+        find_neighbours(latents, k=atlas.neighbours.k, progress=progress).save(
+            folder / "neighbours.npz"
+        )
+        note = (
+            f"The {len(rows)} objects of {name} were placed in the atlas {atlas.name}, whose maps, "
+            "densities and thresholds these are."
+        )
+        write_json(folder / "atlas.json", atlas.info | {
+            "name": out.name, "n_object": len(catalog), "source": portable_reference(source, out),
+            "notes": [*atlas.info.get("notes", []), note],
+        })  # fmt: skip
 
 
 @dataclass(frozen=True)

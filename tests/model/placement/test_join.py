@@ -6,6 +6,7 @@ import pytest
 
 from data.grid import WaveGrid
 from data.joined import join_catalogs
+from data.partial.folder import made_beside
 from data.survey import Survey
 from model.__main__ import main
 from model.atlas.atlas import Atlas
@@ -111,3 +112,29 @@ def test_what_one_catalogue_lacks_is_nan_or_empty():
     np.testing.assert_array_equal(both["good"], [1, np.nan])
     np.testing.assert_array_equal(both["plate"], [3, np.nan])
     assert both["z"].dtype == float
+
+
+def test_what_the_stages_of_the_first_atlas_left_is_not_taken(
+    joined, tiny_atlas_path, second, tmp_path
+):
+    """As of an atlas whose making was stopped in its last step: blocks of its own objects."""
+    atlas, out = tmp_path / "tiny" / "atlas", tmp_path / "both"
+    copy_without_labels(tiny_atlas_path.parent, tmp_path / "tiny")
+    blocks = atlas / "work" / "encode"
+    blocks.mkdir(parents=True)
+    columns = list(joined.catalog)
+    wrong = joined.catalog.iloc[:N_NEW][columns].assign(latent_0=np.float32(99))
+    wrong.to_parquet(blocks / "000000000.parquet")
+    (blocks / "000000000.windows.npz").write_bytes(b"of another survey")
+    assert main(["place", str(atlas), str(second), "--join", str(out)]) == 0
+    pd.testing.assert_frame_equal(Atlas(out).catalog, joined.catalog)
+    assert not (out / "work").exists()
+
+
+def test_two_joins_of_one_folder_do_not_meet(tiny_atlas_path, second, tmp_path, capsys):
+    words = ["place", str(tiny_atlas_path), str(second), "--join", str(tmp_path / "both")]
+    with made_beside(tmp_path / "both") as partial:
+        (partial / "of the first").touch()
+        assert main(words) == 2
+        assert "another process is writing" in capsys.readouterr().err
+        assert (partial / "of the first").exists()
