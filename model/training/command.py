@@ -10,12 +10,14 @@ from importlib.metadata import version
 from typing import Any
 
 from data.grid import WaveGrid
+from data.source import content_hash
 from data.survey import Survey
 from model.dense.config import DENSE_KINDS
 from model.splits import SPLIT_RULE, Splits, split_source
 from model.store.card import write_card
 from model.store.storage import read_model_info, save_model
-from model.training.config import STAGES, TrainConfig, ignored, is_unfinished
+from model.training.config import STAGES, TrainConfig, ignored
+from model.training.course.folder import check_unsaved, training_folder
 from model.training.dense import choose_preparation, train_dense
 from model.training.linear import train_linear
 from model.training.search import search
@@ -38,10 +40,15 @@ def train(config: TrainConfig) -> None:
     Raises:
         ValueError: The survey or a setting does not suit, or the training failed.
     """
-    if config.search:
-        search(config, train)
-        return
-    _check_folder(config)
+    with training_folder(config):
+        if config.search:
+            search(config, train)
+        else:
+            _train(config)
+
+
+def _train(config: TrainConfig) -> None:
+    """Learn one model, and save it."""
     if names := ignored(config):
         sys.stderr.write(f"WARNING: --model {config.model} does not use {', '.join(names)}\n")
     source = Survey(config.survey)
@@ -55,6 +62,7 @@ def train(config: TrainConfig) -> None:
     seconds = trained.seconds or time.monotonic() - start
     training = _record(config, source, splits, trained, seconds)
     metrics = fidelities(trained.model, source, splits, limit=config.reading.valid_max)
+    check_unsaved(config.out)
     save_model(trained.model, config.out, training=training, metrics=metrics)
     shutil.rmtree(config.out / STAGES, ignore_errors=True)
     write_card(config.out)
@@ -69,18 +77,6 @@ def rest_frame(config: TrainConfig, source: Survey) -> WaveGrid:
     if config.model in DENSE_KINDS:
         return choose_preparation(config, source.grid).rest_grid
     return config.network.rest_grid(source.grid)
-
-
-def _check_folder(config: TrainConfig) -> None:
-    """Refuse to overwrite a model or an unfinished training."""
-    if (config.out / "model.json").exists():
-        raise ValueError(f"{config.out} holds a finished model; choose another --out")
-    if is_unfinished(config.out) and not config.resume:
-        raise ValueError(f"{config.out} holds an unfinished training; add --resume to go on")
-    if (config.out / "__init__.py").exists():
-        raise ValueError(f"{config.out} holds the code of a program; choose another --out")
-    if config.out.exists() and not config.out.is_dir():
-        raise ValueError(f"{config.out} is not a folder; choose another --out")
 
 
 def _check_splits(splits: Splits, n_object: int) -> None:
@@ -101,6 +97,7 @@ def _record(
         "config": config.to_dict(),
         "seed": config.seed,
         "survey": source.reference(),
+        "content": content_hash(source.reference()),
         "provenance": source.info.get("provenance", {}),
         "normalisation": source.info.get("normalisation", {}),
         "started_from": _started_from(config.start_from),

@@ -6,8 +6,16 @@ from typing import cast
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast, reduce
+from accelerate.utils import broadcast, get_int_from_env, reduce
 from torch import Tensor
+
+RANKS = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
+"""Where those that start several processes tell each its number, as accelerate reads it."""
+
+
+def is_first_process() -> bool:
+    """Return whether this is the only or first process, before they are connected."""
+    return get_int_from_env(RANKS, 0) == 0
 
 
 def agree(accelerator: Accelerator, progress: float, stop: bool) -> tuple[float, bool]:

@@ -18,9 +18,12 @@ import numpy as np
 
 from data.atomic import replacing
 from data.json_file import write_json
+from data.source import content_hash
+from data.survey import Survey
 from model.dense.config import preset
 from model.store.storage import read_model_info
 from model.training.config import SEARCH, SEARCH_CONFIG, TrainConfig, is_unfinished
+from model.training.course.state import check_content
 
 SEARCHED = ("infovae",)
 FIRST, SECOND, MMD = (400.0, 2000.0), (30.0, 150.0), (1.0, 30.0)
@@ -39,19 +42,20 @@ def search(config: TrainConfig, train: Callable[[TrainConfig], None]) -> None:
         train: What trains one.
 
     Raises:
-        ValueError: The kind of model has nothing to search, or the folder is in use.
+        ValueError: The kind of model has nothing to search, or the survey is another one than
+            that of a trial.
     """
     if config.model not in SEARCHED:
         raise ValueError(f"--search is for --model {', '.join(SEARCHED)}, got {config.model}")
-    if (config.out / SEARCH).exists() and not config.resume:
-        raise ValueError(f"{config.out} holds a search; add --resume to go on with it")
-    if (config.out / "model.json").exists() and not (config.out / SEARCH_CONFIG).exists():
-        raise ValueError(f"{config.out} holds a finished model; choose another --out")
     (config.out / SEARCH).mkdir(parents=True, exist_ok=True)
     write_json(config.out / SEARCH_CONFIG, config.to_dict())
+    content = content_hash(Survey(config.survey).reference())
     for number in range(config.search):
         folder = _folder(config, number)
-        if not (folder / "model.json").exists():
+        if (folder / "model.json").exists():
+            told = read_model_info(folder)["training"]
+            check_content(folder, told.get("content"), content)
+        else:
             chosen = trial(config, number)
             sys.stderr.write(
                 f"trial {number + 1} of {config.search}: layers {chosen.network.layers}, "

@@ -17,12 +17,14 @@ from accelerate import PartialState
 
 from data.json_file import write_json
 from data.parts import OnePart
+from data.source import content_hash
 from data.spectra import Part, SpectrumSource
 from model.device import choose_device
 from model.networks.spender import Spender
 from model.splits import Splits
 from model.store.storage import load_model, read_model_info, save_model
 from model.training.config import CHECKPOINT, STAGES, STAGES_CONFIG, TrainConfig
+from model.training.course.state import check_content
 from model.training.instruments import add_instrument
 from model.training.spender import train_spender
 from model.training.trained import Trained
@@ -45,6 +47,7 @@ def train_instruments(
         (config.out / STAGES).mkdir(parents=True, exist_ok=True)
         write_json(config.out / STAGES_CONFIG, config.to_dict())
     previous, facts = config.start_from, {}
+    content = content_hash(source.reference())
     seconds = 0.0
     for part in order:
         stage = _stage(config, part, order[0], previous, share=counts[part] / sum(counts.values()))
@@ -53,6 +56,7 @@ def train_instruments(
             _train_stage(stage, source, _within(splits, part), part, main=main)
         processes.wait_for_everyone()
         told = read_model_info(stage.out)["training"]
+        check_content(stage.out, told.get("content"), content)
         seconds += told["seconds"]
         facts[part.name] = told["facts"]
         previous = str(stage.out)
@@ -108,7 +112,8 @@ def _train_stage(
             return
         trained, facts = result, {"n_train": len(splits.train), **result.facts}
     if main:
-        training = {"seconds": trained.seconds, "facts": facts}
+        content = content_hash(source.reference())
+        training = {"seconds": trained.seconds, "facts": facts, "content": content}
         save_model(trained.model, config.out, training=training)
 
 

@@ -76,11 +76,7 @@ class TrainingState:
                 f"{self.path} was made from other objects than this survey holds; resume "
                 "with the same survey, or choose another --out"
             )
-        if state.get("content", self.facts["content"]) != self.facts["content"]:
-            raise ValueError(
-                f"the spectra or the catalogue of the survey have changed since {self.path} was "
-                "written; put them back, or choose another --out"
-            )
+        check_content(self.path, state.get("content"), self.facts["content"])
         if state.get("guided", False) != self.facts["guided"]:
             raise ValueError(
                 f"the guide beside {self.path} is missing, or not its own; put "
@@ -99,3 +95,21 @@ class TrainingState:
         if not self.position.counts:  # checkpoints of older versions do not hold them
             self.position.sums = {}
         return state["scaler"]
+
+
+def check_content(path: Path, before: str | None, now: str) -> None:
+    """Refuse to go on with what was learnt from a survey that has changed since.
+
+    Args:
+        path: What was learnt then.
+        before: Hash of the survey's content then; None of versions that did not keep it.
+        now: Hash of the survey's content.
+
+    Raises:
+        ValueError: They differ.
+    """
+    if before not in (None, now):
+        raise ValueError(
+            f"the spectra or the catalogue of the survey have changed since {path} was written; "
+            "put them back, or choose another --out"
+        )

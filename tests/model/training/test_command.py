@@ -21,7 +21,7 @@ from model.splits import split_source
 from model.store.checkpoints import read_checkpoint, write_checkpoint
 from model.store.storage import load_model
 from model.training.config import RECIPES, TrainConfig, read_recipe
-from model.training.course.history import read_history
+from model.training.course.history import History, read_history
 from model.training.course.schedule import Clock, one_cycle
 from model.training.objective import Objective
 from model.training.trainer import Trainer
@@ -335,11 +335,68 @@ def test_bad_setting_is_a_mistake_of_the_user(survey, tmp_path, capsys, options,
     assert not (tmp_path / "model" / "model.json").exists()
 
 
-def test_a_model_is_not_written_into_the_code_of_a_program(survey, tmp_path, capsys):
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "__init__.py").touch()
-    assert _train(survey, tmp_path / "model", "--epochs", "1") == 2
-    assert "holds the code of a program" in capsys.readouterr().err
+def test_a_model_is_not_written_into_a_folder_that_holds_something_else(survey, tmp_path, capsys):
+    own = tmp_path / "model"
+    own.mkdir()
+    (own / "README.md").write_text("my notes")
+    before = sorted(survey.iterdir())
+    for out in (own, survey):
+        for options in ((), ("--resume",), ("--model", "infovae", "--search", "2")):
+            assert _train(survey, out, "--epochs", "1", *options) == 2
+            assert "holds something else than a training" in capsys.readouterr().err
+    assert [path.read_text() for path in own.iterdir()] == ["my notes"]
+    assert sorted(survey.iterdir()) == before
+
+
+def test_what_a_training_leaves_before_its_first_checkpoint_is_written_over(
+    survey, tmp_path, monkeypatch
+):
+    out = tmp_path / "model"
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_loop", stop)
+        assert _train(survey, out, "--epochs", "1", "--warm-start", "--tensorboard") == 130
+    assert {path.name for path in out.iterdir()} == {"history.csv", "tensorboard", "checkpoints"}
+    assert _train(survey, out, "--epochs", "1", "--warm-start") == 0
+
+
+def test_two_trainings_of_one_folder_do_not_meet(survey, tmp_path, monkeypatch, capsys):
+    """The second is tried whenever the first validates."""
+    out, codes, add = tmp_path / "model", [], History.add
+
+    def tried(self, row):
+        add(self, row)
+        other = command(survey, out, "--epochs", "3", "--resume")
+        codes.append(subprocess.run(other, env=environment(), cwd=ROOT, capture_output=True))
+
+    monkeypatch.setattr(History, "add", tried)
+    assert _train(survey, out, "--epochs", "3", "--valid-every", "6") == 0
+    rows = [row["step"] for row in read_history(out / "history.csv")]
+    assert len(codes) == len(rows) == len(set(rows)) >= 2
+    for done in codes:
+        assert done.returncode == 2
+        assert f"another process is writing {out}" in done.stderr.decode()
+
+
+def test_a_model_saved_meanwhile_is_not_replaced(survey, tmp_path, monkeypatch, capsys):
+    """On a file system without locks."""
+    out, train = tmp_path / "model", Trainer.train
+
+    def train_then_see_another(self):
+        best = train(self)
+        (out / "model.json").write_text("of another process")
+        return best
+
+    monkeypatch.setattr(Trainer, "train", train_then_see_another)
+    assert _train(survey, out, "--epochs", "1") == 2
+    assert "another command has saved a model" in capsys.readouterr().err
+    assert (out / "model.json").read_text() == "of another process"
+    monkeypatch.undo()
+    (out / "model.json").unlink()
+    assert _train(survey, out, "--epochs", "1", "--resume") == 0
 
 
 def test_finished_and_unfinished_folders_are_protected(survey, tmp_path, capsys):

@@ -1,9 +1,12 @@
 """Random search: every trial once, the best of them becomes the model."""
 
 import csv
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+import zarr
 
 from data.survey import Survey
 from model.__main__ import main
@@ -93,3 +96,33 @@ def test_a_finished_model_is_not_searched_over(
         assert "holds a finished model" in capsys.readouterr().err
     assert read_model_info(out) == before
     assert not (out / "search").exists()
+
+
+def test_finished_trials_of_a_changed_survey_are_not_ranked(
+    survey: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, out = tmp_path / "survey", tmp_path / "model"
+    shutil.copytree(survey, own)
+    assert search(own, out, 1) == 0
+    flux = zarr.open_group(str(own / "spectra.zarr"), mode="r+")["flux"]
+    flux[:] = flux[:][::-1]
+    assert search(own, out, 2, "--resume") == 2
+    assert "the survey have changed since" in capsys.readouterr().err
+    flux[:] = flux[:][::-1]
+    assert search(own, out, 2, "--resume") == 0
+
+
+def test_two_searches_in_one_folder_do_not_meet(
+    survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    save, codes = command.save_model, []
+
+    def save_while_another_begins(*arguments: Any, **settings: Any) -> None:
+        codes.append(search(survey, tmp_path / "model", 2, "--resume"))
+        save(*arguments, **settings)
+
+    monkeypatch.setattr(command, "save_model", save_while_another_begins)
+    assert search(survey, tmp_path / "model", 2) == 0
+    assert codes == [2, 2]
+    assert "another process is writing" in capsys.readouterr().err

@@ -1,11 +1,13 @@
 """One survey of several grids: trained, measured, and every spectrum told on its own grid."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 
 from data.grid import WaveGrid, linear_grid
 from data.parts import read_parts
@@ -112,3 +114,24 @@ def test_a_stopped_training_goes_on_with_the_next_instrument(
         assert main([*words, "--resume"]) == 0
     assert first.read_bytes() == before
     assert set(json.loads((out / "model.json").read_text())["config"]["grids"]) == set(GRIDS)
+
+
+def test_a_finished_instrument_of_a_changed_survey_is_not_taken(
+    survey: Survey, tmp_path: Path, monkeypatch, capsys
+):
+    own, out = tmp_path / "survey", tmp_path / "model"
+    shutil.copytree(survey.path, own)
+    words = ["train", str(own), "--out", str(out)]
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("model.training.spender.start_from_model", stop)
+        assert main([*words, *TINY, "--epochs", "2"]) == 130
+    flux = zarr.open_group(str(own / "spectra.zarr"), mode="r+")["first/flux"]
+    flux[:] = flux[:][::-1]
+    assert main([*words, "--resume"]) == 2
+    assert "the survey have changed since" in capsys.readouterr().err
+    flux[:] = flux[:][::-1]
+    assert main([*words, "--resume"]) == 0
