@@ -7,10 +7,12 @@ same machine.
 
 from __future__ import annotations
 
+import atexit
 import ipaddress
 import shutil
 import socket
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,8 +30,15 @@ NAME = "Latent-space explorer"
 POOL = 4
 """Connections to the hub."""
 
+HUB_STOPS, TOLD_TO_LEAVE = "samp.hub.event.shutdown", "samp.hub.disconnect"
+"""The hub ends, or has thrown this client out."""
+
 Heard = Callable[[str, Mapping[str, Any]], None]
 """Hears of a message: its type and parameters. Called in a thread of the client."""
+
+
+class HubGoneError(OSError):
+    """The hub has stopped, or knows this client no more: nothing can be sent until one connects."""
 
 
 class SampConnection:
@@ -55,12 +64,18 @@ class SampConnection:
                 self._client.connect(hub_params=local_hub(), pool_size=POOL)
             except (samp.SAMPHubError, OSError) as error:
                 raise OSError(f"no SAMP hub to connect to: {error}") from error
-        for mtype in mtypes:
+        for mtype in (*mtypes, HUB_STOPS, TOLD_TO_LEAVE):
             self._client.bind_receive_notification(mtype, self._hear)
             self._client.bind_receive_call(mtype, self._answer)
         self.folder = Path(tempfile.mkdtemp(prefix="latent-space-samp-"))
+        self._n_file = 0
+        self._leaving, self._left, self._hub_runs = threading.Lock(), False, True
+        # Of a client that ends without leaving the hub keeps telling others, who fail to reach it.
+        atexit.register(self.close)
 
     def _hear(self, _key: str, _sender: str, mtype: str, params: Any, _extra: Any) -> None:  # noqa: ANN401
+        if mtype in (HUB_STOPS, TOLD_TO_LEAVE):
+            self._hub_runs = False
         self._on_message(mtype, params)
 
     def _answer(self, _key: str, _sender: str, call: str, *message: Any) -> None:  # noqa: ANN401
@@ -69,8 +84,10 @@ class SampConnection:
         self._client.reply(call, {"samp.status": "samp.ok", "samp.result": {}})
 
     def write(self, name: str, content: bytes) -> str:
-        """Keep a file for as long as the connection lasts; return its address."""
-        path = self.folder / name
+        """Keep a file for as long as the connection lasts; return its address, like no other's."""
+        self._n_file += 1
+        path = self.folder / str(self._n_file) / name
+        path.parent.mkdir()
         path.write_bytes(content)
         return path.as_uri()
 
@@ -78,22 +95,31 @@ class SampConnection:
         """Send a message to all who listen; return how many do.
 
         Raises:
-            OSError: The hub has gone.
+            HubGoneError: The hub has gone.
         """
         try:
             listeners = self._client.get_subscribed_clients(mtype)
             self._client.notify_all({"samp.mtype": mtype, "samp.params": params})
         except Exception as error:  # xmlrpc and http raise many kinds
-            raise OSError(f"the SAMP hub does not answer: {error}") from error
+            raise HubGoneError(f"the SAMP hub does not answer: {error}") from error
         return len(listeners)
 
     def close(self) -> None:
-        """Leave the hub and delete the files."""
+        """Leave the hub and delete the files; nothing happens the second time."""
+        with self._leaving:
+            if self._left:
+                return
+            self._left = True
+        atexit.unregister(self.close)
         shutil.rmtree(self.folder, ignore_errors=True)
         try:
-            self._client.disconnect()
-        except Exception:  # noqa: BLE001 - a hub that has gone can not be left
-            self._client.hub.disconnect()
+            if self._hub_runs:
+                self._client.disconnect()
+            else:  # one that stops may let a goodbye wait for ever
+                self._client.client.stop()
+        except Exception:  # noqa: BLE001, S110 - a hub that has gone can not be left
+            pass
+        self._client.hub.disconnect()
 
 
 def local_hub() -> dict[str, str]:

@@ -28,24 +28,32 @@ SECONDS = 20.0
 """How long a file that a message names may take to come."""
 
 
-def row_told(params: Mapping[str, Any], table: str, rows: IndexArray) -> int | None:
+Tables = Mapping[str, IndexArray]
+"""The tables sent: their addresses, which are also their identifiers, and their rows."""
+
+
+def row_told(params: Mapping[str, Any], tables: Tables) -> int | None:
     """Return the row of the catalogue that `table.highlight.row` is about; None if it is not ours.
 
     Args:
         params: Of the message.
-        table: Identifier of the table that was sent last.
-        rows: Its rows in the catalogue.
+        tables: Those sent, with their rows in the catalogue.
     """
-    chosen = rows_told({**params, "row-list": [params.get("row")]}, table, rows)
+    chosen = rows_told({**params, "row-list": [params.get("row")]}, tables)
     return chosen[0] if chosen else None
 
 
-def rows_told(params: Mapping[str, Any], table: str, rows: IndexArray) -> list[int]:
+def rows_told(params: Mapping[str, Any], tables: Tables) -> list[int]:
     """Return the rows of the catalogue that `table.select.rowList` is about; none if not ours."""
-    if not table or params.get("table-id") != table:
-        return []
+    name = params.get("table-id")
+    if name is None:  # either may be left out; Java writes file:/ where others write file:///
+        address = urlsplit(str(params.get("url", "")))
+        name = address._replace(netloc="").geturl() if address.scheme == "file" else ""
+    rows = tables.get(str(name))
     wanted = params.get("row-list")
-    numbers = [str(item) for item in wanted] if isinstance(wanted, list) else []
+    if rows is None or not isinstance(wanted, list):
+        return []
+    numbers = [str(item) for item in wanted]
     return [int(rows[int(item)]) for item in numbers if item.isdecimal() and int(item) < len(rows)]
 
 

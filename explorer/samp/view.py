@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from html import escape
@@ -14,10 +15,11 @@ import panel_material_ui as pmui
 from bokeh.document import Document
 
 from data.arrays import IndexArray
+from data.sky import separation
 from explorer.controls.search import find
 from explorer.export.export import export_table
 from explorer.guests.placing import Upload
-from explorer.samp.hub import SampConnection
+from explorer.samp.hub import HUB_STOPS, TOLD_TO_LEAVE, HubGoneError, SampConnection
 from explorer.samp.messages import (
     HEARD,
     HIGHLIGHT,
@@ -43,6 +45,8 @@ CONNECT, LEAVE = "Connect", "Disconnect"
 SEND_TABLE, SEND_SPECTRUM = "Send selection as table", "Send spectrum"
 MOST_SELECTED = 100_000
 """Rows of a selection that are told of."""
+SAME_PLACE = 1 / 3600
+"""Degrees within which two spectra are taken for those of one object."""
 
 
 class SampView(pn.viewable.Viewer):
@@ -64,8 +68,9 @@ class SampView(pn.viewable.Viewer):
         self._telling, self._selecting, self._pointing = Latest(), Latest(), Latest()
         self.connection: SampConnection | None = None
         self._connecting = False
-        self._table = ""
-        self._rows: IndexArray = np.empty(0, dtype=np.int64)
+        self._registered: SampConnection | None = None  # set by the thread that connects
+        self._page_closed = False
+        self._tables: dict[str, IndexArray] = {}  # those sent, by address: their rows
         self._heard: int | None = None  # row that another program chose: not told back
         self.menu = pmui.MenuButton(
             label="SAMP", icon="hub", size="small", variant="outlined", items=[{"label": CONNECT}],
@@ -96,7 +101,17 @@ class SampView(pn.viewable.Viewer):
             return
         self._connecting = True
         self._say("looking for a hub …")
-        self._working.submit(partial(_connected, self._receive), self._opened)
+        self._working.submit(self._register, self._opened)
+
+    def _register(self) -> SampConnection | OSError:
+        """Register with the hub, in a thread; a page that was closed meanwhile leaves again."""
+        try:
+            self._registered = SampConnection(self._receive, HEARD)
+        except OSError as error:
+            return error
+        if self._page_closed:
+            self._registered.close()
+        return self._registered
 
     def _opened(self, result: SampConnection | OSError) -> None:
         self._connecting = False
@@ -107,17 +122,35 @@ class SampView(pn.viewable.Viewer):
         self.menu.items = [{"label": name} for name in (SEND_TABLE, SEND_SPECTRUM, LEAVE)]
         self._say("connected: the object selected is told to other programs")
 
-    def leave(self) -> None:
-        """Leave the hub."""
+    def leave(self, why: str = "") -> None:
+        """Leave the hub, and say why where it was not asked for."""
         connection, self.connection = self.connection, None
-        self._table, self.menu.items = "", [{"label": CONNECT}]
-        self._say("")
+        self._tables, self.menu.items = {}, [{"label": CONNECT}]
+        self._say(why)
         if connection is not None:
             self._working.submit(connection.close, lambda _done: None)
 
     def _left(self, _context: object) -> None:
-        if self.connection is not None:
-            self.connection.close()
+        self._page_closed = True
+        if self._registered is not None:  # a hub may be slow to answer: nobody waits for it
+            threading.Thread(target=self._registered.close).start()
+
+    def _when_told(
+        self, connection: SampConnection, deliver: Callable[[Any], None]
+    ) -> Callable[[Any], None]:
+        """Return what takes the result of `_or_error`: says it, leaves a hub that went."""
+
+        def take(result: Any) -> None:  # noqa: ANN401 - what was worked for
+            if self.connection is not connection:
+                return
+            if isinstance(result, HubGoneError):
+                self.leave(f"{result}; connect again once one runs")
+            elif isinstance(result, OSError):
+                self._say(str(result))
+            else:
+                deliver(result)
+
+        return take
 
     # What is told.
 
@@ -127,6 +160,8 @@ class SampView(pn.viewable.Viewer):
         if connection is None:
             return
 
+        self._say(f"sending {len(rows):,} objects …")
+
         def work() -> tuple[str, int]:
             exported = export_table(dataset, rows, "votable")
             url = connection.write(exported.name, exported.content)
@@ -134,10 +169,10 @@ class SampView(pn.viewable.Viewer):
             return url, connection.tell(LOAD_TABLE, **params)
 
         def sent(result: tuple[str, int]) -> None:
-            self._table, self._rows = result[0], rows
+            self._tables[result[0]] = rows
             self._say(f"{len(rows):,} objects sent to {_programs(result[1])}")
 
-        self._working.submit(work, sent)
+        self._working.submit(_or_error(work), self._when_told(connection, sent))
 
     def send_spectrum(self) -> None:
         """Send the spectrum inspected as a FITS table."""
@@ -161,33 +196,43 @@ class SampView(pn.viewable.Viewer):
             told = {"url": url, "spectrum-id": url, "name": name, "meta": meta}
             return connection.tell(LOAD_SPECTRUM, **told)
 
-        self._working.submit(work, lambda n: self._say(f"spectrum sent to {_programs(n)}"))
+        def sent(number: int) -> None:
+            self._say(f"spectrum sent to {_programs(number)}")
+
+        self._working.submit(_or_error(work), self._when_told(connection, sent))
 
     def _tell_object(self) -> None:
-        """Point at the object selected, and highlight its row where it is in the table sent."""
+        """Point at the object selected, and highlight its row in the newest table that has it."""
         row, connection = self._state.selected, self.connection
         heard, self._heard = self._heard, None
         if connection is None or row is None or row == heard:
             return
         ra, dec = position(self._state.dataset, row)
-        table, at = self._table, np.flatnonzero(self._rows == row)
+        tables = list(self._tables.items())[::-1]
 
         def work() -> None:
-            if table and len(at):
-                connection.tell(HIGHLIGHT, **{"table-id": table, "url": table, "row": str(at[0])})
+            for table, rows in tables:
+                if len(at := np.flatnonzero(rows == row)):
+                    named = {"table-id": table, "url": table}
+                    connection.tell(HIGHLIGHT, **named, row=str(at[0]))
+                    break
             if np.isfinite([ra, dec]).all():
                 connection.tell(POINT, ra=f"{ra:.7f}", dec=f"{dec:.7f}")
 
-        self._telling.submit(work, lambda _done: None)
+        self._telling.submit(_or_error(work), self._when_told(connection, lambda _none: None))
 
     def _tell_selection(self) -> None:
-        """Select in other programs what is selected here, of the table sent."""
-        subset, table, connection = self._state.subset, self._table, self.connection
-        if connection is None or subset is None or not table:
+        """Select in other programs what is selected here, of the newest table sent."""
+        subset, connection = self._state.subset, self.connection
+        if connection is None or subset is None or not self._tables:
             return
-        found = np.flatnonzero(subset[self._rows])[:MOST_SELECTED]
+        table, rows = list(self._tables.items())[-1]
+        found = np.flatnonzero(subset[rows])[:MOST_SELECTED]
         params = {"table-id": table, "url": table, "row-list": [str(row) for row in found]}
-        self._selecting.submit(lambda: connection.tell(SELECT, **params), lambda _n: None)
+        self._selecting.submit(
+            _or_error(lambda: connection.tell(SELECT, **params)),
+            self._when_told(connection, lambda _n: None),
+        )
 
     # What is heard.
 
@@ -201,21 +246,34 @@ class SampView(pn.viewable.Viewer):
     def hear(self, mtype: str, params: Mapping[str, Any]) -> None:
         """Follow what another program says; what makes no sense is left alone."""
         state = self._state
-        if mtype == HIGHLIGHT:
-            self._select(row_told(params, self._table, self._rows))
+        if mtype in (HUB_STOPS, TOLD_TO_LEAVE):
+            if self.connection is not None:
+                self.leave("the SAMP hub has ended the connection; connect again once one runs")
+        elif mtype == HIGHLIGHT:
+            self._select(row_told(params, self._tables))
         elif mtype == SELECT:
-            rows = rows_told(params, self._table, self._rows)
+            rows = rows_told(params, self._tables)
             state.param.update(highlight=rows, highlight_label="selected in another program")
         elif mtype == POINT and (place := position_told(params)) is not None:
             text = f"{place[0]:.7f} {place[1]:+.7f}"
-            self._pointing.submit(
-                lambda: find(state.dataset, text).rows,
-                lambda rows: self._select(rows[0] if rows else None),
-            )
+            self._pointing.submit(lambda: find(state.dataset, text).rows, self._select_nearest)
         elif mtype == LOAD_SPECTRUM:
             self._fetching.submit(
                 partial(spectrum_told, params), lambda upload: self._on_spectra([upload])
             )
+
+    def _select_nearest(self, rows: list[int]) -> None:
+        """Select the first of the objects found, unless the one selected is at the same place.
+
+        TOPCAT tells the row of an object and then its place: of two spectra of it, that of the row
+        is meant.
+        """
+        now, catalog = self._state.selected, self._state.dataset.catalog
+        if now in rows:
+            ra, dec = (catalog[name].iloc[[rows[0], now]].to_numpy(float) for name in ("ra", "dec"))
+            if separation(ra[:1], dec[:1], ra[1], dec[1])[0] <= SAME_PLACE:
+                return
+        self._select(rows[0] if rows else None)
 
     def _select(self, row: int | None) -> None:
         if row is not None and row != self._state.selected:
@@ -230,11 +288,16 @@ def _programs(number: int) -> str:
     return f"{number} program{'' if number == 1 else 's'}"
 
 
-def _connected(receive: Callable[[str, Mapping[str, Any]], None]) -> SampConnection | OSError:
-    try:
-        return SampConnection(receive, HEARD)
-    except OSError as error:
-        return error
+def _or_error(work: Callable[[], Any]) -> Callable[[], Any]:
+    """Return work that returns its `OSError` instead of raising it."""
+
+    def attempt() -> Any:  # noqa: ANN401 - what is worked for
+        try:
+            return work()
+        except OSError as error:
+            return error
+
+    return attempt
 
 
 def on_this_machine(document: Document | None) -> bool:

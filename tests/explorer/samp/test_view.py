@@ -1,5 +1,8 @@
 """The page and other programs talk over a real SAMP hub: astropy's."""
 
+import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +29,7 @@ from explorer.samp.view import SEND_SPECTRUM, SEND_TABLE, SampView
 from explorer.state.dataset import Dataset
 from explorer.state.state import ExplorerState
 from tests.fixtures.explorer import open_tiny
+from tests.fixtures.paths import ROOT
 from tests.fixtures.server import Browser, run, until
 
 
@@ -215,7 +219,143 @@ def test_actions_follow_each_other_and_a_second_click_connects_no_second_time(
         view.send_table()
         view.send_spectrum()
         await until(lambda: "spectrum sent" in view.said.object)
-        assert view._table == other.wait(LOAD_TABLE)["url"]
+        assert list(view._tables) == [other.wait(LOAD_TABLE)["url"]]
+        view.leave()
+        await until(lambda: not view._working._busy)
+
+    run(work)
+
+
+def test_tables_of_as_many_objects_are_told_apart(
+    view: SampView, other: Topcat, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = np.array([3, 4]), np.array([7, 8])
+    tables = []
+    for rows in (first, second):
+        monkeypatch.setattr(view._state, "rows", lambda rows=rows: rows)
+        view.send_table()
+        tables.append(other.wait(LOAD_TABLE))
+        other.heard.clear()
+    for told, rows in zip(tables, (first, second), strict=True):
+        table = votable.parse_single_table(urlsplit(told["url"]).path).to_table()
+        assert list(table["object_id"]) == dataset.ids[rows].tolist()
+        view.hear(HIGHLIGHT, {"table-id": told["table-id"], "row": "1"})
+        assert view._state.selected == rows[1]
+    view._state.selected = 3
+    assert other.wait(HIGHLIGHT)["table-id"] == tables[0]["table-id"]
+    assert other.wait(HIGHLIGHT)["row"] == "0"
+
+
+def test_a_table_may_be_named_by_its_address_alone(view: SampView, other: Topcat) -> None:
+    view.send_table()
+    url = other.wait(LOAD_TABLE)["url"]
+    for n, address in enumerate((url, url.replace("file:///", "file:/"))):  # the latter is Java's
+        view.hear(HIGHLIGHT, {"url": address, "row": str(5 + n)})
+        assert view._state.selected == 5 + n
+
+
+def test_the_place_of_two_spectra_leaves_the_one_selected(tiny_atlas_path: Path) -> None:
+    catalog = open_tiny(tiny_atlas_path).catalog
+    ra, dec = np.linspace(10, 20, len(catalog)), np.linspace(-5, 5, len(catalog))
+    ra[4], dec[4] = ra[2], dec[2]
+    view = SampView(ExplorerState(open_tiny(tiny_atlas_path, ra=ra, dec=dec)), lambda _: None)
+    here = {"ra": str(ra[2]), "dec": str(dec[2])}
+    for row in (2, 4):
+        view._state.selected = row
+        view.hear(POINT, here)
+        assert view._state.selected == row
+    view._state.selected = 6
+    view.hear(POINT, here)
+    assert view._state.selected in (2, 4)
+
+
+def test_a_hub_that_stops_is_left_and_the_next_one_found(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAMP_HUB", f"std-lockurl:{(tmp_path / 'samp').as_uri()}")
+
+    async def work(_document: Document, _browser: Browser) -> None:
+        view = SampView(ExplorerState(dataset), lambda _uploads: None)
+        for _ in range(2):
+            with samp.conf.set_temp("use_internet", False):
+                server = samp.SAMPHubServer(addr="127.0.0.1", web_profile=False)
+                server.start()
+            view.connect()
+            await until(lambda: view.connection is not None)
+            await asyncio.to_thread(server.stop)
+            await until(lambda: view.connection is None and not view._working._busy)
+            assert "connect again" in view.said.object
+            assert view.menu.items == [{"label": "Connect"}]
+
+    run(work)
+
+
+def test_a_hub_that_knows_the_page_no_more_is_left(view: SampView, dataset: Dataset) -> None:
+    assert view.connection is not None
+    client = view.connection._client
+    client.hub.unregister(client.client.get_private_key())
+    folder = view.connection.folder
+    view.send_table()
+    assert view.connection is None
+    assert "does not answer" in view.said.object
+    assert view.menu.items == [{"label": "Connect"}]
+    assert not folder.exists()
+    view._state.selected = len(dataset) - 1  # nobody is told, and nothing fails
+    view.connect()
+    assert view.connection is not None
+
+
+def test_a_page_closed_while_it_connects_leaves_nobody_at_the_hub(
+    dataset: Dataset, other: Topcat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, release, made = threading.Event(), threading.Event(), []
+
+    def slowly(*arguments: Any) -> SampConnection:
+        begun.set()
+        release.wait()
+        made.append(SampConnection(*arguments))
+        return made[0]
+
+    monkeypatch.setattr("explorer.samp.view.SampConnection", slowly)
+
+    async def work(document: Document, _browser: Browser) -> None:
+        n_client = len(other.client.get_registered_clients())
+        view = SampView(ExplorerState(dataset), lambda _uploads: None)
+        view.connect()
+        await until(begun.is_set)
+        for closed in document.callbacks.session_destroyed_callbacks:
+            closed(document.session_context)
+        release.set()
+        await until(lambda: bool(made) and not made[0].folder.exists())
+        await until(lambda: len(other.client.get_registered_clients()) == n_client)
+
+    run(work)
+
+
+def test_a_server_that_stops_leaves_nobody_at_the_hub_and_no_files(other: Topcat) -> None:
+    script = """
+from explorer.samp.hub import SampConnection
+connection = SampConnection(print, ())
+connection.write("a.vot", b"x")
+print(connection.folder)
+"""
+    n_client = len(other.client.get_registered_clients())
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not Path(done.stdout.strip()).exists()
+    assert len(other.client.get_registered_clients()) == n_client
+
+
+def test_that_a_table_is_on_its_way_is_said(dataset: Dataset, other: Topcat) -> None:
+    async def work(_document: Document, _browser: Browser) -> None:
+        view = SampView(ExplorerState(dataset), lambda _uploads: None)
+        view.connect()
+        await until(lambda: view.connection is not None)
+        view.send_table()
+        assert view.said.object == f"sending {len(dataset):,} objects …"
+        await until(lambda: "sent to 1" in view.said.object)
+        other.wait(LOAD_TABLE)
         view.leave()
         await until(lambda: not view._working._busy)
 
