@@ -19,6 +19,8 @@ N_COMPONENT = 10
 N_ITERATION = 20
 CONVERGED = 1e-3
 """Root mean square change of the filled pixels, over that of the spectra, that ends the fit."""
+_FREE = 1e-9
+"""`ridge` of a coefficient that may have any value."""
 _ROWS = 512
 
 
@@ -28,7 +30,8 @@ class Infill:
 
     Attributes:
         mean: Mean spectrum, float32, shape (n_rest,).
-        components: Orthonormal vectors, float32, shape (n_component, n_rest).
+        components: The mean, then principal components, each of norm 1, float32, shape
+            (n_component, n_rest).
         ridge: Variance of a pixel that the components leave, over that of each coefficient,
             shape (n_component,).
         changes: Root mean square change of the filled pixels in each iteration of the fit, over
@@ -72,15 +75,20 @@ class Infill:
         """Return filled spectra, float64; `products` are those of the components."""
         known = observed.astype(float)
         values, mean = np.where(observed, flux, 0).astype(float), self.mean.astype(float)
-        size, usual = np.sqrt((values**2).sum(axis=1)), np.sqrt(known @ mean**2)
-        both = (size > 0) & (usual > 0)
-        scale = (np.where(both, size, 1.0) / np.where(both, usual, 1.0))[:, None]
-        n = len(self.components)
+        scale, n = _scales(flux, observed, mean), len(self.components)
         normal = (known @ products).reshape(-1, n, n) + np.diag(self.ridge)
         right = (values / scale - known * mean) @ self.components.T.astype(float)
         coefficients = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
         predicted = scale * (mean + coefficients @ self.components.astype(float))
         return np.where(observed, flux, predicted)
+
+
+def _scales(flux: FloatArray, observed: BoolArray, mean: FloatArray) -> FloatArray:
+    """Return the size of the known pixels over that of the mean's, shape (n_galaxy, 1)."""
+    size = np.sqrt((np.where(observed, flux, 0).astype(float) ** 2).sum(axis=1))
+    usual = np.sqrt(observed.astype(float) @ mean.astype(float) ** 2)
+    both = (size > 0) & (usual > 0)
+    return (np.where(both, size, 1.0) / np.where(both, usual, 1.0))[:, None]
 
 
 def _products(components: FloatArray) -> FloatArray:
@@ -99,9 +107,10 @@ def fit_infill(
     """Fit the vectors to spectra with missing pixels.
 
     Args:
-        flux: Spectra of comparable scale, shape (n_galaxy, n_rest); more than `n_component`.
+        flux: Spectra of comparable scale, shape (n_galaxy, n_rest); more than `n_component`. Each
+            is scaled to the mean.
         observed: Which pixels are known, same shape.
-        n_component: Components beside the mean.
+        n_component: Components, the mean counted among them (Yip+2004); 2 at least.
         n_iteration: Rounds at most; see `CONVERGED`.
 
     Raises:
@@ -119,27 +128,36 @@ def fit_infill(
             "choose a narrower rest-frame range or other redshifts"
         )
     mean = np.where(observed, flux, 0).sum(axis=0) / count
-    filled = np.where(observed, flux, mean)
-    scale = float(np.sqrt((filled**2).mean()))
+    filled = np.where(observed, flux, _scales(flux, observed, mean) * mean)
+    size = float(np.sqrt((filled**2).mean()))
     changes: list[float] = []
-    infill = _components(filled, n_component)
+    infill = _components(filled, mean, n_component)
     for _ in range(n_iteration):
         last, filled = filled, infill.fill_together(flux, observed)
         changed = (filled - last)[~observed]
-        changes.append(float(np.sqrt((changed**2).mean())) / scale if changed.size else 0.0)
-        infill = _components(filled, n_component)
+        changes.append(float(np.sqrt((changed**2).mean())) / size if changed.size else 0.0)
+        infill = _components(filled, infill.mean, n_component)
         if changes[-1] < CONVERGED:
             break
     return replace(infill, changes=tuple(changes))
 
 
-def _components(filled: FloatArray, n_component: int) -> Infill:
-    """Return the principal components of complete spectra, and how sure their coefficients are."""
-    values, axes = np.linalg.eigh(np.cov(filled.astype(float), rowvar=False, bias=True))
-    left = float(values[:-n_component].mean())
-    signal = (values[::-1][:n_component] - left).clip(min=1e-12 * values[-1])
+def _components(filled: FloatArray, mean: FloatArray, n_component: int) -> Infill:
+    """Return the mean and the principal components of complete spectra scaled to a mean.
+
+    What is observed of a spectrum scales it imperfectly: the mean itself, of any coefficient, comes
+    before the components.
+    """
+    n_other = n_component - 1
+    scaled = filled / _scales(filled, np.ones(filled.shape, bool), mean)
+    values, axes = np.linalg.eigh(np.cov(scaled.astype(float), rowvar=False, bias=True))
+    left = float(values[:-n_other].mean())
+    signal = (values[::-1][:n_other] - left).clip(min=1e-12 * values[-1])
+    mean = scaled.mean(axis=0)
     return Infill(
-        mean=filled.mean(axis=0).astype(np.float32),
-        components=axes.T[::-1][:n_component].astype(np.float32),
-        ridge=(left / signal).clip(1e-9, 1e9).astype(np.float32),
+        mean=mean.astype(np.float32),
+        components=np.vstack([mean / np.linalg.norm(mean), axes.T[::-1][:n_other]]).astype(
+            np.float32
+        ),
+        ridge=np.append(_FREE, (left / signal).clip(_FREE, 1e9)).astype(np.float32),
     )

@@ -82,18 +82,45 @@ def two_vectors(n: int, n_rest: int) -> np.ndarray:
     return RNG.normal([5, 1, 1], [1, 0.5, 0.5], (n, 3)) @ vectors
 
 
-def test_gaps_are_filled_within_the_noise() -> None:
+@pytest.mark.parametrize("n_component", [3, 4])
+def test_gaps_are_filled_within_the_noise(n_component: int) -> None:
     truth, noise = two_vectors(300, 120), 0.02
     flux = truth + RNG.normal(0, noise, truth.shape)
     seen = RNG.random(truth.shape) > 0.1
     seen[:40, 50:70] = False
-    infill = fit_infill(flux[:200], seen[:200], n_component=3)
+    infill = fit_infill(flux[:200], seen[:200], n_component=n_component)
     assert infill.changes[-1] < CONVERGED
     for rows in (slice(0, 40), slice(200, 300)):  # learnt from, and never seen
         filled = infill.fill(np.where(seen, flux, 1e9), seen)[rows]
         np.testing.assert_array_equal(filled[seen[rows]], flux[rows][seen[rows]].astype("f4"))
         error = (filled - truth[rows])[~seen[rows]]
         assert np.sqrt((error**2).mean()) < noise
+
+
+def family_of_two_vectors() -> tuple[np.ndarray, np.ndarray]:
+    """Return spectra of rank 2 without noise, and what is seen of them."""
+    rng, wave = np.random.default_rng(0), np.linspace(0, 1, 200)
+    truth = 1 + rng.normal(0, 0.3, (400, 1)) * (np.sin(7 * wave) + 0.5)
+    seen = np.ones(truth.shape, bool)
+    for row, start in enumerate(rng.integers(0, 170, 400)):
+        seen[row, start : start + 30] = False
+    return truth, seen
+
+
+@pytest.mark.parametrize("n_component", [2, 3, 5, 11])
+def test_gaps_of_two_vectors_of_any_scale_are_filled_with_any_components(n_component: int) -> None:
+    truth, seen = family_of_two_vectors()
+    truth *= np.linspace(0.5, 2, 400)[:, None]
+    infill = fit_infill(truth, seen, n_component=n_component)
+    assert infill.changes[-1] < CONVERGED
+    error = (infill.fill(truth, seen) - truth)[~seen]
+    assert np.sqrt((error**2).mean()) < 5 * CONVERGED * np.sqrt((truth**2).mean())
+
+
+def test_filling_converges_where_spectra_differ_by_their_shape_alone() -> None:
+    truth, seen = family_of_two_vectors()
+    infill = fit_infill(truth, seen, n_component=2, n_iteration=200)
+    np.testing.assert_allclose(infill.fill(truth, seen), truth, atol=0.01)
 
 
 def test_filling_does_not_depend_on_scale_or_company() -> None:
