@@ -209,8 +209,11 @@ def _correlate(spectra: NDArray[np.complex128], template: FloatArray, size: int)
 
 
 def _ratio(amplitude: FloatArray, norm: FloatArray) -> FloatArray:
-    """Return amplitude over the root of its norm, 0 where there is next to no overlap."""
-    enough = norm > 1e-3 * norm.max(initial=1e-30)
+    """Return amplitude over the root of its norm, 0 where there is next to no overlap.
+
+    Each row is one object: what is next to none does not depend on how bright others are.
+    """
+    enough = norm > 1e-3 * norm.max(axis=1, keepdims=True, initial=1e-30)
     return np.where(enough, amplitude / np.sqrt(np.where(enough, norm, 1)), 0)
 
 

@@ -162,6 +162,17 @@ def test_reasons_of_one_object_do_not_depend_on_others(plain, templates):
     assert as_text(alone[0]) == as_text(together[2])
 
 
+def test_a_scan_of_a_faint_object_is_the_same_beside_a_bright_one(plain, templates):
+    spectra, _ = plain
+    ivar = spectra.ivar.copy()
+    ivar[1:] *= 1e4
+    alone = scan(features_of(GRID, spectra.flux[:1], ivar[:1]), templates)
+    beside = scan(features_of(GRID, spectra.flux, ivar), templates)
+    np.testing.assert_allclose(beside.significance[0], alone.significance[0], atol=1e-9)
+    np.testing.assert_allclose(beside.star[0], alone.star[0], atol=1e-9)
+    assert beside.star_type[0] == alone.star_type[0]
+
+
 @pytest.mark.parametrize(
     ("rest", "words", "strong"),
     [
