@@ -2,7 +2,7 @@
 
 Decoder(n_latent=6, n_rest=7000, hidden=(256, 512, 1024), activation="leaky_relu")
 decoder(latents) -> rest
-LineSpread(size=5)(flux) -> flux        a learnt line-spread function, flux-conserving
+LineSpread(size=5)(flux, valid) -> flux        a learnt line-spread function of integral 1
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Decoder(nn.Module):
 
 
 class LineSpread(nn.Module):
-    """A learnt kernel on the observed grid; the flux of a spectrum is conserved.
+    """A learnt kernel on the observed grid, of integral 1: a continuum keeps its level.
 
     Melchior+2022, section 4.2: it lets a decoder of doubled resolution learn the spectrum before
     the instrument blurred it.
@@ -88,7 +88,19 @@ class LineSpread(nn.Module):
         offset = torch.arange(size) - size // 2
         self.kernel = nn.Parameter(torch.exp(-0.5 * offset.float() ** 2))
 
-    def forward(self, flux: Tensor) -> Tensor:
-        """Return the blurred flux, shape of `flux`: (n_galaxy, n_pixel)."""
-        kernel = (self.kernel / self.kernel.sum()).to(flux.dtype)
-        return functional.conv1d(flux[:, None], kernel[None, None], padding="same")[:, 0]
+    def forward(self, flux: Tensor, valid: Tensor) -> Tensor:
+        """Return blurred spectra: where the kernel reaches no flux, the rest of it counts for all.
+
+        Args:
+            flux: 0 where not `valid`, shape (n_galaxy, n_pixel).
+            valid: Which pixels have a flux, boolean, same shape.
+
+        Returns:
+            The mean flux of the valid pixels, weighted by the kernel; 0 where not `valid`.
+        """
+        share = torch.where(valid, self._sum(valid.to(flux.dtype)), 1)
+        return self._sum(flux) / share * valid
+
+    def _sum(self, values: Tensor) -> Tensor:
+        kernel = (self.kernel / self.kernel.sum()).to(values.dtype)
+        return functional.conv1d(values[:, None], kernel[None, None], padding="same")[:, 0]

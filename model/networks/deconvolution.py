@@ -46,7 +46,8 @@ def blurring(rest_grid: WaveGrid, *, grid: WaveGrid, z: float, kernel: FloatArra
         rest_grid: Rest-frame grid.
         grid: Observed-frame grid, on which the kernel acts.
         z: Redshift.
-        kernel: Line-spread kernel, of an odd number of pixels.
+        kernel: Line-spread kernel, of an odd number of pixels; what of it reaches beyond the rest
+            range does not count, as in `model.networks.decoder.LineSpread`.
 
     Returns:
         Shape (n_rest, n_rest); rows sum to 1.
@@ -55,14 +56,16 @@ def blurring(rest_grid: WaveGrid, *, grid: WaveGrid, z: float, kernel: FloatArra
     pixel = grid.pixel(rest_grid.wave * (1 + z))
     rows = np.arange(n_rest)
     blur = csr_array((n_rest, n_rest))
-    for offset, share in zip(range(-half, half + 1), kernel / kernel.sum(), strict=True):
+    for offset, weight in zip(range(-half, half + 1), kernel, strict=True):
         uniform = grid.start + grid.step * (pixel + offset)
         wave = (10.0**uniform if grid.scale == "log" else uniform) / (1 + z)
-        at = rest_grid.pixel(wave).clip(0, n_rest - 1)
+        at = rest_grid.pixel(wave)
+        share = weight * ((at > -1e-6) & (at < n_rest - 1 + 1e-6))
+        at = at.clip(0, n_rest - 1)
         low = np.floor(at).astype(int).clip(max=n_rest - 2)
-        for column, weight in ((low, 1 - (at - low)), (low + 1, at - low)):
-            blur = blur + csr_array((share * weight, (rows, column)), shape=blur.shape)
-    return blur
+        for column, part in ((low, 1 - (at - low)), (low + 1, at - low)):
+            blur = blur + csr_array((share * part, (rows, column)), shape=blur.shape)
+    return diags_array(1 / blur.sum(axis=1)) @ blur
 
 
 def deconvolved(spectra: FloatArray, blur: csr_array) -> FloatArray:

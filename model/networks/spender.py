@@ -131,7 +131,7 @@ class Spender(nn.Module):
         flux, valid = redshift(rest.float(), z, source=self.rest_grid, target=grid)
         for name, line_spread in self.line_spreads.items():
             if self.config.grids[name].matches(grid):
-                flux = line_spread(flux) * valid
+                flux = line_spread(flux, valid)
         return flux, valid
 
     def instrument(self, grid: WaveGrid | None = None) -> str:

@@ -233,16 +233,51 @@ def test_speculator_is_its_formula(rng):
     np.testing.assert_allclose(act(x).detach(), x, rtol=1e-6)
 
 
-def test_line_spread_keeps_the_flux(rng):
-    blur = LineSpread(5)
-    flux = torch.zeros(1, 50)
-    flux[0, 25] = 3.0
+def test_line_spread_is_a_weighted_mean_of_the_pixels_there_are(rng):
+    blur, kernel = LineSpread(5), np.array([0.1, 0.5, 2.0, 0.7, 0.2])
+    flux = torch.tensor(rng.uniform(1, 2, (3, 50)))
+    valid = torch.ones(3, 50, dtype=torch.bool)
+    valid[1, :7] = valid[2, 40:] = False
+    flux = flux * valid
     with torch.no_grad():
-        blur.kernel.copy_(torch.tensor([0.1, 0.5, 2.0, 0.7, 0.2]))
-        np.testing.assert_allclose(blur(flux).sum(), 3.0, rtol=1e-6)
-        np.testing.assert_allclose(blur(torch.ones(1, 50))[:, 2:-2], 1, rtol=1e-6)
+        blur.kernel.copy_(torch.tensor(kernel))
+        seen, level = blur(flux, valid), blur(2.0 * valid, valid)
+    np.testing.assert_allclose(level, 2.0 * valid, rtol=1e-6)
+    for row, pixel in np.ndindex(3, 50):
+        near = [(pixel + k - 2, kernel[k]) for k in range(5) if 0 <= pixel + k - 2 < 50]
+        used = [(flux[row, at].item(), weight) for at, weight in near if valid[row, at]]
+        total = sum(value * weight for value, weight in used)
+        expected = total / sum(weight for _, weight in used) if valid[row, pixel] else 0
+        assert seen[row, pixel].item() == pytest.approx(expected, rel=1e-5)
+    line = torch.zeros(1, 50)
+    line[0, 25] = 3.0
+    assert blur(line, valid[:1]).sum().item() == pytest.approx(3.0, rel=1e-6)
     with pytest.raises(ValueError, match="must be odd"):
         LineSpread(4)
+
+
+def test_gradients_of_a_line_spread_are_those_of_differences(rng):
+    blur = LineSpread(3).double()
+    flux = torch.tensor(rng.uniform(1, 2, (2, 9)))
+    valid = torch.ones(2, 9, dtype=torch.bool)
+    valid[0, :3] = valid[1, 4:] = False  # and pixels that the kernel of no valid one reaches
+
+    def blurred(flux, kernel):
+        return torch.func.functional_call(blur, {"kernel": kernel}, (flux * valid, valid))
+
+    kernel = blur.kernel.detach().clone().requires_grad_(True)
+    assert torch.autograd.gradcheck(blurred, (flux.requires_grad_(True), kernel))
+
+
+def test_a_line_spread_keeps_the_continuum_to_the_ends_of_the_grid_and_of_the_model():
+    config = SpenderConfig(
+        n_latent=2, rest_grid=linear_grid(3900.0, 8000.0, 1000), hidden=(8,), lsf_size=5
+    )
+    z = torch.tensor([0.0, 0.3])
+    flux, valid = _model(config).observe_tensor(torch.ones(2, 1000), z, SDSS)
+    assert not valid[:, 0].any()
+    assert not valid[0, -1]
+    np.testing.assert_allclose(flux.detach(), valid, atol=1e-6)
 
 
 def test_line_spread_is_learnt_and_works_on_the_observed_grid_only(rng):
