@@ -1,7 +1,6 @@
 """The losses of SPENDER, all batch means (Liang+2023, arXiv:2302.02496, equations 1-5).
 
     fidelity_loss(flux, ivar, model_flux, valid) -> scalar
-    limited_ivar(flux, ivar, max_snr) -> ivar
     similarity_loss(latents, rest, weight, k0, k1, scale_free=False) -> scalar
     consistency_loss(latents, latents_aug, sigma=0.1, scale_free=False) -> scalar
     slope_schedule(progress, k1_max=5.0, n_cycle=10) -> k1
@@ -43,15 +42,6 @@ def fidelity_each(flux: Tensor, ivar: Tensor, model_flux: Tensor, valid: Tensor)
     """Return the fidelity loss of each spectrum, shape (n_galaxy,)."""
     residual = flux.float() - model_flux.float()
     return 0.5 * (ivar.float() * valid * residual.square()).mean(dim=1)
-
-
-def limited_ivar(flux: Tensor, ivar: Tensor, max_snr: float) -> Tensor:
-    """Return inverse variances at which no pixel's S/N is above `max_snr`; 0 leaves them as is.
-
-    The brightest lines of a survey have thousands of times the weight of its continua, and rule a
-    mean over spectra; no calibration is as good as their S/N (Portillo+2020, section 2: 50).
-    """
-    return torch.minimum(ivar, (max_snr / flux).square()) if max_snr else ivar
 
 
 def similarity_loss(

@@ -14,6 +14,7 @@ import numpy as np
 from data.arrays import BoolArray, FloatArray
 from data.grid import WaveGrid, linear_grid, log_grid_of
 from data.rest_frame.infill import Infill
+from data.rest_frame.limited_ivar import limited_ivar
 from data.rest_frame.rebin import overlaps, rebin
 from data.spectra import Spectra
 
@@ -100,8 +101,7 @@ def prepare(spectra: Spectra, preparation: Preparation, infill: Infill | None = 
     """
     over = overlaps(spectra.z, grid=spectra.grid, rest_grid=preparation.rest_grid)
     flux, ivar, observed = rebin(spectra.flux, spectra.ivar, over)
-    if preparation.max_snr:
-        ivar = ivar / (1 + ivar * flux**2 / preparation.max_snr**2)
+    ivar = limited_ivar(flux, ivar, preparation.max_snr)
     full = flux if infill is None else infill.fill(flux, observed)
     used = observed if infill is None else np.ones_like(observed)
     scale = _scale(full, used, preparation.norm)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from data.grid import REST_RANGE, WaveGrid, log_grid
+from data.rest_frame.limited_ivar import limited_ivar
 from data.spectra import Spectra
 from model.interface import Weights
 from model.networks.redshift import to_rest_frame
@@ -32,11 +33,14 @@ class PCAConfig:
         rest_grid: Rest-frame grid of the components; by default SDSS's step.
         max_snr: Cap of the signal-to-noise of a pixel, so that the brightest lines do not
             rule alone (Portillo+2020, section 3: 50).
+        hard_cap: Whether pixels below the cap keep their weight. In models made before this setting
+            was there, the error of the cap is added to that of each pixel.
     """
 
     n_latent: int = 10
     rest_grid: WaveGrid = field(default_factory=lambda: log_grid(*REST_RANGE))
     max_snr: float = 50.0
+    hard_cap: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what no PCA can be built from."""
@@ -56,7 +60,7 @@ class PCAConfig:
         unknown = set(values) - {item.name for item in fields(cls)}
         if unknown:
             raise ValueError(f"unknown settings of a PCA: {', '.join(sorted(unknown))}")
-        values = dict(values)
+        values = {"hard_cap": False, **values}
         if "rest_grid" in values:
             values["rest_grid"] = WaveGrid(**values["rest_grid"])
         return cls(**values)
@@ -128,7 +132,10 @@ class PCA(RestFrameModel, nn.Module):
             Flux, and weights (0 where nothing was observed), shape (n_galaxy, n_rest).
         """
         flux = torch.where(ivar > 0, flux, 0)  # a value under a mask may overflow
-        weight = ivar / (1 + ivar * flux**2 / self.config.max_snr**2)
+        if self.config.hard_cap:
+            weight = limited_ivar(flux, ivar, self.config.max_snr)
+        else:
+            weight = ivar / (1 + ivar * flux**2 / self.config.max_snr**2)
         return to_rest_frame(flux, weight, z, grid=grid, rest_grid=self.rest_grid)
 
     def coefficients(self, rest: Tensor, weight: Tensor) -> Tensor:

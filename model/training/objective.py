@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from data.grid import WaveGrid
+from data.rest_frame.limited_ivar import limited_ivar
 from model.augment import augment
 from model.batches.batch import Batch
 from model.losses import (
     consistency_loss,
     fidelity_each,
-    limited_ivar,
     rest_weight,
     similarity_loss,
 )

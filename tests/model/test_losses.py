@@ -10,7 +10,6 @@ from model.losses import (
     fidelity_each,
     fidelity_loss,
     fit_amplitude,
-    limited_ivar,
     normalise_rest,
     rest_weight,
     similarity_loss,
@@ -54,14 +53,6 @@ def test_masked_pixels_do_not_count_in_the_fidelity(rng):
     ivar[0, 3] = 4.0
     each = fidelity_each(flux, ivar, torch.zeros(2, 10), torch.ones(2, 10, dtype=torch.bool))
     np.testing.assert_allclose(each, [0.5 * 4 * flux[0, 3] ** 2 / 10, 0], rtol=1e-6)
-
-
-def test_no_pixel_weighs_more_than_its_limited_signal_to_noise():
-    flux = torch.tensor([0.0, 1.0, 100.0, -100.0, 5.0])
-    ivar = torch.tensor([4.0, 25.0, 25.0, 25.0, 0.0])
-    limited = limited_ivar(flux, ivar, 50.0)
-    torch.testing.assert_close(limited, torch.tensor([4.0, 25.0, 0.25, 0.25, 0.0]))
-    assert limited_ivar(flux, ivar, 0.0) is ivar
 
 
 @pytest.mark.parametrize("scale_free", [False, True])

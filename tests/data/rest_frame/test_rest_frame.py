@@ -151,7 +151,7 @@ def test_prepared_spectra_have_the_norm_of_the_paper(name: str) -> None:
     assert (prepared.ivar == 0).tolist() == (~prepared.observed).tolist()
     snr = prepared.flux * np.sqrt(prepared.ivar)
     if preparation.max_snr:
-        assert snr.max() <= preparation.max_snr
+        assert snr.max() <= preparation.max_snr * (1 + 1e-5)
     alone = prepare(spectra.take(slice(3, 4)), preparation, infill)
     np.testing.assert_array_equal(alone.flux[0], prepared.flux[3])
     assert alone.missing[0] > 0.05
