@@ -148,11 +148,14 @@ def _recovery(
 def _auroc(strangeness: FloatArray, wanted: NDArray[Any], usual: NDArray[Any]) -> Proportion:
     """Return the area under the receiver operating characteristic; ties count half.
 
-    It is a mean over the wanted objects of a share of ordinary ones, whose variance is at most
-    that of a share of all or nothing: Wilson's interval with their number is an upper bound.
+    Its variance is at most that of a share of as many trials as there are objects of the rarer
+    sort, wanted or ordinary, whatever their distributions (Birnbaum & Klose 1957, Annals of
+    Mathematical Statistics 28, 933): Wilson's interval with that number is an upper bound.
     """
     lowest = np.where(np.isfinite(strangeness), strangeness, -np.inf)
     values, others = lowest[wanted], np.sort(lowest[usual])
     below = np.searchsorted(others, values, side="left")
     not_above = np.searchsorted(others, values, side="right")
-    return wilson(float((below + not_above).sum()) / (2 * len(others)), len(values))
+    area = float((below + not_above).mean()) / (2 * len(others)) if len(values) else 0.0
+    trials = min(len(values), len(others))
+    return wilson(area * trials, trials)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 from sklearn.metrics import roc_auc_score
 
 from model.outliers.recovery import ALL, FIRST, TOPS, measure_recovery, ranked_rows, wilson
@@ -27,6 +27,20 @@ def test_auroc_is_that_of_scikit_learn_with_ties_and_other_kinds_left_out(rng):
         expected = roc_auc_score(kinds[use] == name, score[use])
         assert found[name].auroc.value == pytest.approx(expected)
     assert found[ALL].auroc.value == pytest.approx(roc_auc_score(kinds != "", score))
+
+
+@pytest.mark.parametrize(("n_wanted", "n_ordinary"), [(20, 2000), (200, 20), (500, 50)])
+@pytest.mark.parametrize("width", [0.3, 1.0])
+def test_interval_of_auroc_holds_the_truth_whichever_sort_is_rare(n_wanted, n_ordinary, width):
+    rng, n_trial = np.random.default_rng(0), 200
+    truth = norm.cdf(1 / np.hypot(1, width))
+    kinds = np.repeat(["star", ""], [n_wanted, n_ordinary])
+    held = 0
+    for _ in range(n_trial):
+        score = rng.normal(np.where(kinds == "star", 1, 0), np.where(kinds == "star", width, 1))
+        area = measure_recovery(score, kinds, ordinary="")["star"].auroc
+        held += area.low <= truth <= area.high
+    assert held / n_trial > 0.95 - 3 * np.sqrt(0.95 * 0.05 / n_trial)
 
 
 def test_recall_precision_and_enrichment_are_counts_of_the_list():
