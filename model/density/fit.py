@@ -123,16 +123,19 @@ def two_sample(first: FloatArray, second: FloatArray, *, seed: int) -> tuple[flo
         seed: Of the choice.
 
     Returns:
-        The share, 0.5 for samples of one distribution, and its standard error in that case
-        (that of independent neighbours).
+        The share, 0.5 for samples of one distribution, and its standard error in that case. Two
+        points that are neighbours of each other count twice, together: they add to the variance.
     """
     rng, n = np.random.default_rng(seed), min(len(first), len(second), TWO_SAMPLE_ROWS)
     points = np.concatenate([part[rng.permutation(len(part))[:n]] for part in (first, second)])
     k = min(TWO_SAMPLE_NEIGHBOURS, 2 * n - 1)
     _, near = KDTree(points).query(points, k=k + 1)
-    same = (np.asarray(near)[:, 1:] < n) == (np.arange(2 * n) < n)[:, None]
+    near, of = np.asarray(near, dtype=np.int64)[:, 1:], np.arange(2 * n)[:, None]
+    same = (near < n) == (of < n)
+    mutual = np.isin(2 * n * of + near, 2 * n * near + of)
     expected = (n - 1) / (2 * n - 1)
-    return float(same.mean() - expected + 0.5), float(0.5 / np.sqrt(2 * n * k))
+    error = 0.5 * np.sqrt(same.size + mutual.sum()) / same.size
+    return float(same.mean() - expected + 0.5), float(error)
 
 
 def _train(

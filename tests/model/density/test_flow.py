@@ -162,6 +162,16 @@ def test_a_few_outliers_do_not_tell_when_to_stop(rng):
     assert -flow.log_prob(moved).mean() > -flow.log_prob(values).mean() + 10
 
 
+@pytest.mark.parametrize("n_latent", [2, 10])
+def test_error_of_the_two_sample_test_is_its_scatter(n_latent):
+    rng, n_trial = np.random.default_rng(0), 200
+    drawn = rng.normal(size=(n_trial, 2, 150, n_latent))
+    shares, errors = np.array([two_sample(*pair, seed=0) for pair in drawn]).T
+    scatter = np.std(shares, ddof=1)
+    assert np.mean(errors) == pytest.approx(scatter, rel=3.5 / np.sqrt(2 * n_trial))
+    assert np.mean(shares) == pytest.approx(0.5, abs=4 * scatter / np.sqrt(n_trial))
+
+
 def test_two_samples_of_one_distribution_can_not_be_told_apart(rng):
     first, second = rng.normal(size=(2, 2000, 3))
     same, error = two_sample(first, second, seed=0)
