@@ -84,7 +84,8 @@ def corrected(
     Returns:
         `log_nii_halpha` and `log_oiii_hbeta` (dex; NaN unless both lines are well above the
         scatter of the correction), their `*_err` where the fluxes have errors, and `hdelta_a`
-        (Angstrom, positive in absorption).
+        (Angstrom, positive in absorption), with `hdelta_a_err` where `measured` has it: of the
+        index and of the emission that H-alpha and H-beta imply.
     """
     lines = without_stars(measured, d4000)
     flux, error = {}, {}
@@ -98,16 +99,35 @@ def corrected(
         above, below = RATIOS[ratio]
         result[ratio] = np.log10(flux[above] / flux[below])
         result[f"{ratio}_err"] = np.hypot(error[above], error[below]) / np.log(10)
-    result["hdelta_a"] = measured["hdelta_a"] + _filling(measured, flux["halpha"], flux["hbeta"])
+    filling, filling_error = _filling(measured, flux, error)
+    result["hdelta_a"] = measured["hdelta_a"] + filling
+    if "hdelta_a_err" in measured:
+        result["hdelta_a_err"] = np.hypot(measured["hdelta_a_err"], filling_error)
     return result
 
 
 def _filling(
-    measured: Mapping[str, FloatArray], halpha: FloatArray, hbeta: FloatArray
-) -> FloatArray:
-    """Return the equivalent width of H-delta in emission that H-beta implies, Angstrom."""
+    measured: Mapping[str, FloatArray],
+    flux: Mapping[str, FloatArray],
+    error: Mapping[str, FloatArray],
+) -> tuple[FloatArray, FloatArray]:
+    """Return the equivalent width of H-delta in emission that H-beta implies, and its error.
+
+    Args:
+        measured: As for `corrected`.
+        flux: Of H-alpha and H-beta without the stars, NaN where too weak.
+        error: Theirs, relative to the flux.
+
+    Returns:
+        Angstrom, 0 where nothing is known.
+    """
+    halpha, hbeta = flux["halpha"], flux["hbeta"]
     with np.errstate(divide="ignore", invalid="ignore"):
         continuum = measured["flux_hdelta"] / measured["ew_hdelta"]
-        dust = np.maximum(np.nan_to_num(halpha / hbeta, nan=BALMER_ALPHA) / BALMER_ALPHA, 1.0)
-        width = BALMER_DELTA * dust**DUST_POWER * hbeta / continuum
-    return np.where(np.isfinite(width) & (continuum > 0), width, 0.0)
+        reddened = np.nan_to_num(halpha / hbeta, nan=BALMER_ALPHA) / BALMER_ALPHA
+        power = np.where(reddened > 1, DUST_POWER, 0.0)
+        width = BALMER_DELTA * reddened**power * hbeta / continuum
+        of_halpha = power * np.nan_to_num(error["halpha"])
+        relative = np.hypot((1 - power) * error["hbeta"], of_halpha)
+    known = np.isfinite(width) & (continuum > 0)
+    return np.where(known, width, 0.0), np.where(known, width * relative, 0.0)

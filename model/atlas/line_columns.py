@@ -126,7 +126,8 @@ def _numbers(
             result[f"ew_{name}{ending}"] = lines[f"ew_{name}{ending}"]
     for name in ("d4000", "hdelta_a"):
         result[name] = other.get(name, measured[name])
-        result[f"{name}_err"] = measured.get(f"{name}_err", np.full(len(stars), np.nan))
+        known = measured.get(f"{name}_err", np.full(len(stars), np.nan))
+        result[f"{name}_err"] = other.get(f"{name}_err", known)
     for name in RATIOS:
         result |= {name: other[name], f"{name}_err": other[f"{name}_err"]}
     wings = [f"ew_halpha_{side}_wing" for side in ("blue", "red")]

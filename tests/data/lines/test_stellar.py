@@ -5,7 +5,7 @@ import pytest
 
 from data.arrays import FloatArray
 from data.lines.indices import measure
-from data.lines.stellar import corrected, without_stars
+from data.lines.stellar import SCATTER, corrected, without_stars
 from data.mock.templates import GRID, OLD_EDGES, load_templates
 
 WAVE = GRID.wave
@@ -67,6 +67,35 @@ def test_hdelta_index_is_that_of_the_stars(formed_since: float) -> None:
     measured = measure(WAVE, with_lines(light, put)[None])
     assert measured["hdelta_a"][0] < truth - 3
     assert corrected(measured)["hdelta_a"][0] == pytest.approx(truth, abs=0.7)
+
+
+@pytest.mark.parametrize("decrement", [2.0, 5.7, None])  # below that of gas, dusty, unknown
+def test_error_of_hdelta_is_its_scatter(decrement: float | None) -> None:
+    rng, n_trial = np.random.default_rng(0), 2000
+    light = stars(1e9)
+    put = {HBETA: 60.0}
+    put[HALPHA] = (decrement or 2.0) * 60.0 * continuum(light, HBETA) / continuum(light, HALPHA)
+    measured = {
+        name: np.repeat(values, n_trial)
+        for name, values in measure(WAVE, with_lines(light, put)[None]).items()
+    }
+    measured["hdelta_a_err"] = np.full(n_trial, 0.2)
+    measured["hdelta_a"] += 0.2 * rng.normal(size=n_trial)
+    for name, relative in (("hbeta", 0.05), ("halpha", 0.1)):
+        level = measured[f"flux_{name}"] / measured[f"ew_{name}"]
+        error = measured[f"flux_{name}_err"] = relative * measured[f"flux_{name}"]
+        error = np.hypot(error, SCATTER[name] * level)  # stars differ at one D4000
+        measured[f"flux_{name}"] = measured[f"flux_{name}"] + error * rng.normal(size=n_trial)
+        measured[f"ew_{name}"] = measured[f"flux_{name}"] / level
+    for name in ("nii", "oiii"):
+        measured[f"flux_{name}_err"] = np.zeros(n_trial)
+    if decrement is None:
+        measured["flux_halpha"] = measured["ew_halpha"] = np.full(n_trial, np.nan)
+    found = corrected(measured)
+    scatter = found["hdelta_a"].std(ddof=1)
+    assert scatter > 1.5 * 0.2
+    within = 4 / np.sqrt(2 * n_trial)
+    assert np.median(found["hdelta_a_err"]) == pytest.approx(scatter, rel=within)
 
 
 def test_stars_alone_have_no_ratios() -> None:

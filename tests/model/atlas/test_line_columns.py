@@ -6,6 +6,7 @@ import pytest
 
 from data.columns import COLUMNS, column
 from data.lines.classes import BROAD_AGN, CLASSES, EMISSION_LINE, QUIESCENT
+from data.lines.indices import measure
 from data.mock.survey import MockSurvey
 from model.atlas.line_columns import line_columns
 from model.store.storage import load_model
@@ -37,6 +38,15 @@ def test_the_break_of_data_and_model_is_that_of_the_mocks(measured: pd.DataFrame
     for where in ("data", "model"):
         error = measured[f"d4000_{where}"] - measured["d4000"]
         assert error.abs().median() < 0.06
+
+
+def test_error_of_hdelta_has_that_of_the_emission_taken_out(measured: pd.DataFrame) -> None:
+    rows = np.flatnonzero(measured["ew_hbeta_data"] > 10)
+    spectra = MockSurvey(n=200, seed=5, outliers=0).read(rows)
+    raw = measure(spectra.wave / (1 + spectra.z)[:, None], spectra.flux, spectra.ivar)
+    ratio = measured["hdelta_a_data_err"].to_numpy()[rows] / raw["hdelta_a_err"]
+    assert np.isfinite(ratio).sum() > 5
+    assert (ratio[np.isfinite(ratio)] > 1.001).all()  # the catalogue has four digits
 
 
 def test_classes_are_those_of_the_mocks(measured: pd.DataFrame) -> None:
