@@ -59,7 +59,8 @@ def similarity_loss(
     Args:
         latents: Shape (n_galaxy, n_latent).
         rest: Rest-frame models x', shape (n_galaxy, n_rest).
-        weight: Weight w' of the rest-frame pixels in `|x'_i - x'_j|^2`, shape (n_rest,).
+        weight: Weight w' of the squared differences of rest-frame pixels, as in the authors' code;
+            equation 4 has it inside the square. Shape (n_rest,).
         k0: Contrast.
         k1: Slope.
         scale_free: Divide either distance by its mean over the pairs of the batch first, so that
