@@ -12,7 +12,7 @@ import gc
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -134,6 +134,18 @@ def run_commands(
         sys.stderr.write("stopped\n")
         return 130
     return 0
+
+
+def keep_inputs(*, outputs: Iterable[Path], inputs: Iterable[Path | None]) -> None:
+    """Refuse to write to a file or folder that the command reads.
+
+    Raises:
+        ValueError: An output is one of the inputs.
+    """
+    read = [path for path in inputs if path is not None and path.exists()]
+    for path in outputs:
+        if path.exists() and any(path.samefile(other) for other in read):
+            raise ValueError(f"{path} is read by this command; choose another --out")
 
 
 def _imported(name: str) -> types.ModuleType:

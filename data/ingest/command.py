@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from data.commands import keep_inputs
 from data.ingest.batch import FileContents, Rejection, open_catalog
 from data.ingest.catalog.external_catalog import Catalog
 from data.ingest.config import IngestConfig
@@ -51,6 +52,9 @@ def ingest(config: IngestConfig) -> None:
     """
     if config.out.exists() and not config.overwrite:
         raise ValueError(f"{config.out} exists; choose another --out, or --overwrite it")
+    inputs = [path for path in (*config.path, config.catalog) if path is not None]
+    folders = [folder for path in inputs for folder in path.resolve().parents]
+    keep_inputs(outputs=[config.out], inputs=[*inputs, *folders])
     found = find_files(config.path, leave_out=config.catalog)
     choice = config.catalog_choice
     catalog = open_catalog(choice) if choice else None

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from data.atomic import replacing
-from data.commands import setting
+from data.commands import keep_inputs, setting
 from data.json_file import write_json
 from data.rest_frame.preparation import PREPARATIONS
 from data.source import open_source
@@ -79,8 +79,10 @@ def compare(config: CompareConfig) -> None:
     """Measure models, print the table, save table, numbers and figures.
 
     Raises:
-        ValueError: Models and survey do not fit together.
+        ValueError: Models and survey do not fit together, or results would be written into one.
     """
+    written = [config.out, *(_folder(config, name) for name in _names(config.model))]
+    keep_inputs(outputs=written, inputs=[config.survey, *config.model])
     source = open_source({"kind": "survey", "path": str(config.survey)})
     device = choose_device(config.device)
     models = {name: load_model(path, device=device) for name, path in _names(config.model).items()}
@@ -114,6 +116,11 @@ def _names(paths: tuple[Path, ...]) -> dict[str, Path]:
     return {"/".join(path.parts[-depth:]): path for path in resolved}
 
 
+def _folder(config: CompareConfig, name: str) -> Path:
+    """Return where what was measured of a model is kept."""
+    return config.out / "models" / name.replace("/", "_")
+
+
 def _common_range(models: Mapping[str, SpectrumModel]) -> tuple[float, float]:
     """Return the rest-frame wavelengths that all models have, Angstrom."""
     first = max(float(model.wave_rest[0]) for model in models.values())
@@ -133,7 +140,7 @@ def _measured(
         "noise_draws": config.noise_draws,
         "seed": config.seed,
     } | ({} if config.pixels == OBSERVED else {"pixels": config.pixels})
-    folder = config.out / "models" / name.replace("/", "_")
+    folder = _folder(config, name)
     kept = Measures.load(folder, job)
     if kept is None:
         kept = measure_model(

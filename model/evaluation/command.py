@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from data.arrays import IndexArray
-from data.commands import setting
+from data.commands import keep_inputs, setting
 from data.json_file import write_json
 from data.source import open_source
 from data.spectra import SpectrumSource
@@ -102,6 +102,7 @@ def evaluate(config: EvaluateConfig) -> None:
         ValueError: Model and survey do not fit, or there is no place for the results.
     """
     out = _output_folder(config)
+    keep_inputs(outputs=[out], inputs=[config.survey, config.model])
     source = open_source({"kind": "survey", "path": str(config.survey)})
     info = read_model_info(config.model)
     model = load_model(config.model, device=choose_device(config.device))

@@ -16,7 +16,7 @@ from astropy.table import Column, Table
 from data.arrays import IndexArray
 from data.atomic import replacing
 from data.columns import column
-from data.commands import setting
+from data.commands import keep_inputs, setting
 from model.atlas.atlas import Atlas
 from model.atlas.cuts import paper_cuts
 from model.outliers import figures
@@ -26,6 +26,7 @@ from model.outliers.truth import read_truth
 
 FACTS = ("object_id", "ra", "dec", "z", "snr")
 UNKNOWN = "Unknown"
+CSV, VOTABLE, LATEX = TABLES = ("outliers.csv", "outliers.vot", "outliers.tex")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +57,9 @@ def write_outliers(config: OutliersConfig) -> None:
     """Write the tables and the figures, print the counts.
 
     Raises:
-        ValueError: The atlas has no such score.
+        ValueError: The atlas has no such score, or a table would replace the one of classes.
     """
+    keep_inputs(outputs=[config.out / name for name in TABLES], inputs=[config.catalog])
     atlas = Atlas(config.atlas)
     rows, table = strangest(
         atlas, score=config.score, n=config.n, cuts=config.cuts, labels=config.catalog
@@ -65,9 +67,9 @@ def write_outliers(config: OutliersConfig) -> None:
     families = find_families(atlas, rows)
     table["family"] = _family_names(rows, families)
     config.out.mkdir(parents=True, exist_ok=True)
-    with replacing(config.out / "outliers.csv") as partial:
+    with replacing(config.out / CSV) as partial:
         table.to_csv(partial, index=False)
-    for name, form in (("outliers.vot", "votable"), ("outliers.tex", "ascii.latex")):
+    for name, form in ((VOTABLE, "votable"), (LATEX, "ascii.latex")):
         with replacing(config.out / name) as partial:
             _as_astropy(table, short=form == "ascii.latex").write(
                 str(partial), format=form, overwrite=True

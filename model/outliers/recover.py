@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from data.atomic import replacing
-from data.commands import setting
+from data.commands import keep_inputs, setting
 from data.json_file import write_json
 from model.atlas.atlas import Atlas
 from model.atlas.cuts import paper_cuts
@@ -63,8 +63,12 @@ def recover(config: RecoverConfig) -> None:
     """Measure every score, print the tables, save them as JSON and CSV and a figure.
 
     Raises:
-        ValueError: The atlas can not be read, or nothing is known of its objects.
+        ValueError: The atlas can not be read, nothing is known of its objects, or the results
+            would replace the table of classes.
     """
+    out = config.out or config.atlas / "recovery"
+    tables = [out / "recovery.json", out / "recovery.csv"]
+    keep_inputs(outputs=tables, inputs=[config.catalog])
     atlas = Atlas(config.atlas)
     truth = read_truth(
         atlas.catalog, column=config.truth, ordinary=config.ordinary, table=config.catalog
@@ -74,11 +78,10 @@ def recover(config: RecoverConfig) -> None:
         for name, values in rankings(atlas).items()
     }
     naming = name_causes(atlas, truth, most=config.explain) if config.explain else {}
-    out = config.out or config.atlas / "recovery"
     out.mkdir(parents=True, exist_ok=True)
     named = {kind: one.to_dict() for kind, one in naming.items()}
-    write_json(out / "recovery.json", _as_dict(atlas, truth, found) | {"reasons": named})
-    with replacing(out / "recovery.csv") as partial:
+    write_json(tables[0], _as_dict(atlas, truth, found) | {"reasons": named})
+    with replacing(tables[1]) as partial:
         _as_frame(found).to_csv(partial, index=False)
     draw_recovery(found, out / "recovery.png", title=f"{atlas.name}: {truth.column}")
     sys.stdout.write(_as_text(found, truth) + "\n")

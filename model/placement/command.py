@@ -64,8 +64,10 @@ def place(config: PlaceConfig) -> None:
     """Place spectra, tell where they are, and write the table if asked for.
 
     Raises:
-        ValueError: No spectrum can be placed, or the atlas is damaged.
+        ValueError: The table exists, no spectrum can be placed, or the atlas is damaged.
     """
+    if config.out is not None and config.out.exists():
+        raise ValueError(f"{config.out} exists; choose another --out or remove it")
     atlas = Atlas(config.atlas)
     if config.join is not None:
         from model.placement.join import join_survey  # takes a while, and few join surveys

@@ -43,6 +43,16 @@ def test_places_files_and_writes_a_table(tiny_atlas_path, files, tmp_path, capsy
     assert table["log_mass_near_low"][0] < table["log_mass_near"][0]
 
 
+def test_a_table_that_is_there_stays(tiny_atlas_path, files, tmp_path, capsys):
+    """Even the spectrum to place: it was replaced by the table."""
+    path = tmp_path / "mine.csv"
+    path.write_bytes((files / "object-4.csv").read_bytes())
+    command = ["place", tiny_atlas_path, path, "--z", 0.1, "--out", path]
+    assert main([*map(str, command)]) == 2
+    assert "mine.csv exists; choose another --out or remove it" in capsys.readouterr().err
+    assert path.read_bytes() == (files / "object-4.csv").read_bytes()
+
+
 def test_snr_is_that_of_a_survey(tiny_atlas_path, files, tmp_path):
     """Of all pixels, those under sky lines too, which are many in the red; the scores' is not."""
     path, out = tmp_path / "object-4.csv", tmp_path / "placed.csv"
