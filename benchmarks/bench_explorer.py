@@ -81,7 +81,10 @@ def main(argv: list[str] | None = None) -> None:
         print(table({name: times[name] for name in peer}, targets, peer))
         RESULTS.mkdir(exist_ok=True)
         path = RESULTS / f"explorer-{options.objects}.json"
-        path.write_text(json.dumps({"ours": times, "plain": peer, "targets": targets}, indent=1))
+        path.write_text(
+            json.dumps({"ours": times, "plain": peer, "targets": targets}, indent=1),
+            encoding="utf-8",
+        )
         print(f"written: {path}")
 
 

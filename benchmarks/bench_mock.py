@@ -113,7 +113,9 @@ def _family() -> set[int]:
     parents = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it ended meanwhile
-            parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")")[1].split()[1])
+            parents[int(folder.name)] = int(
+                (folder / "stat").read_text(encoding="utf-8").rsplit(")")[1].split()[1]
+            )
     family = {os.getpid()}
     for _ in range(4):
         family |= {child for child, parent in parents.items() if parent in family}
@@ -123,7 +125,7 @@ def _family() -> set[int]:
 def _cpu(process: int) -> float:
     """Return the seconds of processor time a process has used, 0 if it is gone."""
     with contextlib.suppress(OSError):
-        fields = Path(f"/proc/{process}/stat").read_text().rsplit(")")[1].split()
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rsplit(")")[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return 0.0
 
@@ -131,7 +133,7 @@ def _cpu(process: int) -> float:
 def _rss(process: int) -> float:
     """Return the memory a process holds, MB, 0 if it is gone; shared pages count in each."""
     with contextlib.suppress(OSError):
-        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{process}/statm").read_text(encoding="utf-8").split()[1])
         return pages * resource.getpagesize() / 1e6
     return 0.0
 

@@ -57,8 +57,10 @@ def main(argv: Sequence[str] = ()) -> None:
             _run(model_main, "train", learn, "--out", model, *options, "--resume")
         if not (model / "evaluation" / "evaluation.json").exists():
             _run(model_main, "evaluate", unseen, model, "--part", "all", "--most", given.most)
-        measured = json.loads((model / "evaluation" / "evaluation.json").read_text())
-        training = json.loads((model / "model.json").read_text())["training"]
+        measured = json.loads(
+            (model / "evaluation" / "evaluation.json").read_text(encoding="utf-8")
+        )
+        training = json.loads((model / "model.json").read_text(encoding="utf-8"))["training"]
         print(_row(name, measured, seconds=training.get("seconds")), flush=True)
 
 

@@ -23,7 +23,7 @@ def replacing(path: Path, *, flush: bool = False) -> Iterator[Path]:
 
     Example:
         with replacing(folder / "model.json") as partial:
-            partial.write_text(text)
+            partial.write_text(text, encoding="utf-8")
     """
     partial = path.with_name(path.name + ".partial")
     try:

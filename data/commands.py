@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import gc
+import io
 import sys
 import types
 import typing
@@ -104,6 +105,8 @@ def run_commands(
     can put a configuration file between them and the defaults.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # of a terminal that can not show all letters
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(prog=program, description=description)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for command in commands:

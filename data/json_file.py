@@ -15,7 +15,7 @@ def read_json(path: Path, *, what: str) -> dict[str, Any]:
     if not path.parent.is_dir():
         raise ValueError(f"{what} folder {path.parent} does not exist")
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ValueError(f"{path.parent} is not {_a(what)}: it has no {path.name}") from error
     except (OSError, ValueError) as error:
@@ -32,4 +32,6 @@ def _a(noun: str) -> str:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON object; `path` never holds a half-written one."""
     with replacing(path) as partial:
-        partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        partial.write_text(
+            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )

@@ -6,7 +6,9 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-_project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+_project = tomllib.loads(
+    (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+)["project"]
 
 project = "Latent-space explorer"
 author = _project["authors"][0]["name"]

@@ -149,7 +149,7 @@ def _read_model_card(atlas: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401
         ),
     }
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         return {"facts": facts | {"card": f"can not be read: {error}"}}
     facts |= {key: _inline(value) for key, value in content.get("config", {}).items()}

@@ -200,4 +200,4 @@ def _properties(path: Path, values: Mapping[str, object]) -> None:
     """Write a properties file, as Java has them."""
     made = datetime.datetime.now(tz=datetime.UTC).strftime("%Y-%m-%dT%H:%M%Z")
     values = dict(values) | {"hats_creation_date": made, "hats_version": "v1.0"}
-    path.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
+    path.write_text("".join(f"{key}={value}\n" for key, value in values.items()), encoding="utf-8")

@@ -89,7 +89,10 @@ def report(out: Path, n_new: int, n_old: int, failed: dict[str, str]) -> None:
     (out / FAILED).unlink(missing_ok=True)
     if not failed:
         return
-    with replacing(out / FAILED) as partial, partial.open("w", newline="") as file:
+    with (
+        replacing(out / FAILED) as partial,
+        partial.open("w", newline="", encoding="utf-8") as file,
+    ):
         csv.writer(file).writerows([("file", "reason"), *sorted(failed.items())])
     raise OSError(
         f"{len(failed)} files could not be had, see {out / FAILED}; the same command tries them "

@@ -137,7 +137,7 @@ class Web:
         have = partial.stat().st_size if partial.exists() and tag.exists() else 0
         headers = {"Accept-Encoding": "identity"}  # bytes as they lie in the archive
         if have:
-            headers |= {"Range": f"bytes={have}-", "If-Range": tag.read_text()}
+            headers |= {"Range": f"bytes={have}-", "If-Range": tag.read_text(encoding="utf-8")}
         with self._session().get(url, headers=headers, timeout=TIME_OUT, stream=True) as answer:
             if answer.status_code == 416:  # what is here does not fit: begin anew
                 partial.unlink()
@@ -149,7 +149,7 @@ class Web:
             tag.unlink(missing_ok=True)
             if version and not version.startswith("W/"):
                 with replacing(tag) as file:
-                    file.write_text(version)
+                    file.write_text(version, encoding="utf-8")
             with partial.open("r+b" if start else "wb") as file:
                 file.seek(start)
                 for piece in answer.iter_content(PIECE):

@@ -37,7 +37,7 @@ class SkyLine:
 
 
 def _load() -> tuple[SkyLine, ...]:
-    with (Path(__file__).parent / "sky_lines.csv").open(newline="") as table:
+    with (Path(__file__).parent / "sky_lines.csv").open(newline="", encoding="utf-8") as table:
         return tuple(
             SkyLine(float(row["wave"]), float(row["intensity"]), row["species"])
             for row in csv.DictReader(table)

@@ -18,7 +18,7 @@ def add_line(path: Path, n_rows: Mapping[str, int], note: Mapping[str, Any]) -> 
         note: JSON-ready values kept with it.
     """
     line = json.dumps({"n_row": dict(n_rows), "note": dict(note)})
-    with path.open("a") as journal:
+    with path.open("a", encoding="utf-8") as journal:
         journal.write(line + "\n")
         journal.flush()
         os.fsync(journal.fileno())

@@ -88,7 +88,7 @@ def stellar_table(path: Path) -> dict[str, Any]:
 def nebular_table(folder: Path) -> dict[str, Any]:
     """Return nebular lines (L_sun per M_sun) and continuum by metallicity, ionisation and age."""
     suffix = "extended_logU_nograins_cloudy25.fits"
-    names = (folder / "cloudy_lines.txt").read_text().strip().split("\n")
+    names = (folder / "cloudy_lines.txt").read_text(encoding="utf-8").strip().split("\n")
     names = np.array([name.strip("} \n") for name in names])
     with fits.open(folder / f"bc03_miles_nebular_line_grids_{suffix}") as file:
         hdus: Any = file

@@ -69,11 +69,10 @@ def write_outliers(config: OutliersConfig) -> None:
     config.out.mkdir(parents=True, exist_ok=True)
     with replacing(config.out / CSV) as partial:
         table.to_csv(partial, index=False)
-    for name, form in ((VOTABLE, "votable"), (LATEX, "ascii.latex")):
-        with replacing(config.out / name) as partial:
-            _as_astropy(table, short=form == "ascii.latex").write(
-                str(partial), format=form, overwrite=True
-            )
+    with replacing(config.out / VOTABLE) as partial:
+        _as_astropy(table, short=False).write(str(partial), format="votable", overwrite=True)
+    with replacing(config.out / LATEX) as partial, partial.open("w", encoding="utf-8") as file:
+        _as_astropy(table, short=True).write(file, format="ascii.latex")
     counts = table["class"].value_counts()
     title = f"{atlas.name}: {len(table)} strangest"
     figures.draw_counts(counts, config.out / "outliers.png", title=title)

@@ -116,7 +116,7 @@ def let_go(values: pd.Series) -> None:
 
 def _is_column(first: int, n_byte: int) -> bool:
     """Return whether some bytes of memory are those of a file of columns, as the kernel says."""
-    for line in Path("/proc/self/maps").read_text().splitlines():
+    for line in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines():
         ends, *_facts = line.split(maxsplit=1)
         start, stop = (int(end, 16) for end in ends.split("-"))
         if start <= first and first + n_byte <= stop:

@@ -145,7 +145,7 @@ def read_recipe(name: str) -> dict[str, Any]:
         known = ", ".join(sorted(item.stem for item in RECIPES.glob("*.toml")))
         raise ValueError(f"--config must be a TOML file or one of {known}, got {name}")
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not TOML: {error}") from error
     wrong = sorted({"survey", "out", "resume", "config"} & set(values))

@@ -130,7 +130,7 @@ def _folder(config: TrainConfig, number: int) -> Path:
 
 
 def _write_table(path: Path, ranked: list[dict[str, Any]]) -> None:
-    with replacing(path) as partial, partial.open("w", newline="") as file:
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(ranked[0]))
         writer.writeheader()
         writer.writerows(ranked)

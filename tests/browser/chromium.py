@@ -80,25 +80,29 @@ def serving(
     port = port or free_port()
     command = [sys.executable, "-m", "panel", "serve", script, "--port", str(port), *options]
     command += ["--args", *arguments] if arguments else []
-    with log.open("w") as output:
+    with log.open("w", encoding="utf-8") as output:
         server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
     url = f"http://localhost:{port}/{Path(script).stem}"
     try:
         deadline = time.monotonic() + 120
         while True:
-            assert server.poll() is None, log.read_text()
+            assert server.poll() is None, log.read_text(encoding="utf-8")
             try:
                 urllib.request.urlopen(url, timeout=60).close()
                 break
             except (urllib.error.URLError, TimeoutError, ConnectionError):
-                assert time.monotonic() < deadline, log.read_text()
+                assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
                 time.sleep(0.3)
         yield url
     finally:
         server.terminate()
         server.wait(PATIENCE)
-    errors = [error for error in TRACEBACK.findall(log.read_text()) if not HARMLESS.search(error)]
-    assert not errors, "\n".join([*errors, log.read_text()])
+    errors = [
+        error
+        for error in TRACEBACK.findall(log.read_text(encoding="utf-8"))
+        if not HARMLESS.search(error)
+    ]
+    assert not errors, "\n".join([*errors, log.read_text(encoding="utf-8")])
 
 
 VIEWPORT = {"viewport": {"width": 1440, "height": 900}}

@@ -94,7 +94,7 @@ def test_contact_sheet_is_walked_and_labelled_by_keys(
     with view.page.expect_download() as event:
         view.page.get_by_role("button", name="save labels").click()
         view.page.get_by_text("VI file (prospect)").click()
-    inspected = Path(event.value.path()).read_text().splitlines()
+    inspected = Path(event.value.path()).read_text(encoding="utf-8").splitlines()
     assert inspected[0].startswith("TARGETID,EXPID,NIGHT,TILEID,Spec_version")
     (line,) = [row for row in inspected if row.startswith(f"{order[1]},")]
     read = line.replace(",4,", ",2,").encode()

@@ -28,7 +28,7 @@ def test_ruff_forbids_private_members() -> None:
 
 @pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_exception_from_the_rule_and_public_imports_only(path: Path) -> None:
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert "SLF001" not in text
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "panel":

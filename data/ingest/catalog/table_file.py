@@ -140,7 +140,8 @@ def _parse_astropy(path: Path, layout: str | None) -> Any:  # noqa: ANN401 - a T
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # units that astropy does not know are kept as text
-        return Table.read(path, format=layout)
+        encoding = {"encoding": "utf-8"} if layout == "ascii.ecsv" else {}
+        return Table.read(path, format=layout, **encoding)
 
 
 def _read_fits(path: Path, wanted: str) -> pd.DataFrame:

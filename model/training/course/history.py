@@ -70,7 +70,10 @@ class History:
         self._path = folder / "history.csv"
         folder.mkdir(parents=True, exist_ok=True)
         rows = [row for row in read_history(self._path) if row["step"] <= keep_to_step]
-        with replacing(self._path) as partial, partial.open("w", newline="") as file:
+        with (
+            replacing(self._path) as partial,
+            partial.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
@@ -82,7 +85,7 @@ class History:
 
     def add(self, row: Row) -> None:
         """Append a row."""
-        with self._path.open("a", newline="") as file:
+        with self._path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, COLUMNS).writerow(row)
         if self._board is not None:
             for name, value in row.items():
@@ -101,7 +104,7 @@ def read_history(path: Path) -> list[Row]:
     """
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         lines = [line for line in file if line.endswith("\n")]
     return [
         {name: float(value) for name, value in row.items() if value}

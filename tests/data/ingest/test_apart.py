@@ -56,5 +56,9 @@ def test_memory_is_limited(files: list[str]) -> None:
         limits = Path(f"/proc/{reader._process.pid}/limits")
         if not limits.exists():
             pytest.skip("no /proc to look at")
-        (line,) = [text for text in limits.read_text().splitlines() if "address space" in text]
+        (line,) = [
+            text
+            for text in limits.read_text(encoding="utf-8").splitlines()
+            if "address space" in text
+        ]
     assert line.split()[3] == str(3 * 2**30)

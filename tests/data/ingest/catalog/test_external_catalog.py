@@ -23,7 +23,7 @@ def catalog(path: Path, **settings) -> Catalog:
 
 
 def text(path: Path, content: str) -> Path:
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     return path
 
 

@@ -25,7 +25,7 @@ def lines(mark: str, wave: np.ndarray = WAVE, unit: float = 1, *, comma: bool = 
 
 
 def read(path: Path, text: str, assumed: Assumed | None = None) -> RawSpectrum:
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     (raw,) = read_file(path, assumed=assumed or Assumed())
     return raw
 
