@@ -38,10 +38,10 @@ def line_classes(
             `*_err`; shape (n_galaxy,).
         broad: Which ones have broad lines, same shape.
     """
-    halpha, hbeta = (
-        lines[f"flux_{name}"] / lines[f"flux_{name}_err"] for name in ("halpha", "hbeta")
-    )
-    with np.errstate(invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # of spectra that are 0
+        halpha, hbeta = (
+            lines[f"flux_{name}"] / lines[f"flux_{name}_err"] for name in ("halpha", "hbeta")
+        )
         height = {
             name: np.fmax(lines[f"flux_{name}"], lines[f"flux_{name}_err"])
             for name in ("halpha", "hbeta", "nii", "oiii")

@@ -29,6 +29,7 @@ from model.atlas.atlas import CONDITIONAL_FLOW, FLOW, REASONS
 from model.atlas.config import AtlasConfig
 from model.atlas.embedding import EmbeddingConfig, choose_settings
 from model.atlas.encoding import (
+    check_redshifts,
     encode_source,
     latent_columns,
     residual_windows,
@@ -76,11 +77,12 @@ def make_atlas(source: SpectrumSource, config: AtlasConfig, *, progress: bool = 
 
     Raises:
         ValueError: The destination exists, there are fewer than 50 objects, or model and
-            spectra do not fit together.
+            spectra do not fit together, or an object has no redshift.
     """
     out = config.out.resolve()
     if len(source) < MIN_OBJECTS:
         raise ValueError(f"an atlas needs at least {MIN_OBJECTS} objects, got {len(source)}")
+    check_redshifts(source)
     folder = partial_folder(out)
     with held(folder, out=out):
         check_destination(out)

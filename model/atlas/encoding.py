@@ -93,8 +93,10 @@ def encode_source(
         `residual_windows` gives the rest.
 
     Raises:
-        ValueError: The model does not fit the survey, or gives latents that are not finite.
+        ValueError: An object has no redshift, the model does not fit the survey, or it gives
+            latents that are not finite.
     """
+    check_redshifts(source)
     folder.mkdir(parents=True, exist_ok=True)
     blocks = list(_blocks(source))
     files = [folder / f"{start:09d}.parquet" for start, _ in blocks]
@@ -109,6 +111,23 @@ def encode_source(
             give_back()
             bar.update(len(made[0]))
     return _gathered(files, blocks, len(source))
+
+
+def check_redshifts(source: SpectrumSource) -> None:
+    """Refuse objects that can not be moved to the rest frame.
+
+    Raises:
+        ValueError: A redshift is not a number, or -1 or less; up to five objects are named.
+    """
+    z = source.catalog["z"].to_numpy(float)
+    bad = np.flatnonzero(~(np.isfinite(z) & (z > -1)))
+    if len(bad):
+        named = zip(source.ids_of(bad[:5]), z[bad[:5]], strict=True)
+        raise ValueError(
+            f"redshifts must be finite and above -1; those of {len(bad)} objects are not, among "
+            f"them {', '.join(f'{name} ({value:g})' for name, value in named)}: make the survey "
+            "again without them, or with their redshifts (python -m data ingest --catalog)"
+        )
 
 
 def _blocks(source: SpectrumSource) -> Iterator[tuple[int, int]]:

@@ -62,3 +62,12 @@ def test_only_broad_lines_have_wings(sigma: float, broad: bool) -> None:  # noqa
     flux = 1 + line(6564.6, 5.0, sigma) + line(6585.3, 2.0, 150.0) + line(6549.9, 0.7, 150.0)
     found = broad_halpha(measure(wave, flux[None], np.full((1, len(wave)), 400.0)))
     assert found.tolist() == [broad]
+
+
+def test_lines_of_no_flux_at_all_have_a_class_without_a_warning():
+    """Of a model that is 0 where the spectrum is masked: there is no error to take instead."""
+    names = ("halpha", "hbeta", "nii", "oiii")
+    lines = {f"flux_{name}": np.array([float(name in names[:2])] * 2) for name in names}
+    lines |= {f"flux_{name}_err": np.array([np.nan, 0.1]) for name in names}
+    lines["flux_nii_err"][:] = np.nan
+    assert list(line_classes(lines, np.zeros(2, bool))) == ["", EMISSION_LINE]

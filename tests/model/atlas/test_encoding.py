@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.json_file import read_json
 from data.survey import Survey
+from data.survey_writer import SurveyWriter
+from model.__main__ import main
 from model.atlas import encoding
 from model.atlas.atlas import Atlas
 from model.atlas.encoding import encode_source, latent_columns
 from model.refinement.support import MARGIN, Support, latent_support
-from model.store.storage import load_model
+from model.store.storage import load_model, read_model_info
 from tests.fixtures.dask_cluster import kill_a_worker
 
 
@@ -90,3 +93,49 @@ def test_a_worker_killed_amid_the_encoding_costs_its_blocks(
         source, model, tmp_path / "there", support=support, scheduler=scheduler, progress=False
     )
     pd.testing.assert_frame_equal(here, there)
+
+
+@pytest.fixture
+def unknown_redshifts(tiny_atlas_path, tmp_path):
+    """The tiny survey, in which seven redshifts are no redshifts."""
+    source = Survey(tiny_atlas_path.parent / "survey")
+    spectra, catalog = source.read(slice(0, len(source))), source.catalog.copy()
+    catalog.loc[[3, 50, 70, 80, 90, 95, 119], "z"] = [np.nan, -1, np.inf, -np.inf, -1.5, -2, -3]
+    with SurveyWriter(tmp_path / "survey", grid=source.grid, info=source.info) as writer:
+        writer.append(catalog, spectra.flux, spectra.ivar)
+    return tmp_path / "survey"
+
+
+@pytest.mark.parametrize("refine", [[], ["--refine"]])
+@pytest.mark.parametrize("kind", ["pca", "spender"])
+def test_redshifts_that_are_none_are_told_before_any_work(
+    tiny_spender_atlas_path, unknown_redshifts, tmp_path, capsys, kind, refine
+):
+    model = tiny_spender_atlas_path.parent / kind
+    out = tmp_path / "atlas"
+    command = ["atlas", str(unknown_redshifts), str(model), *refine, "--out", str(out)]
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    ids = Survey(unknown_redshifts).ids
+    assert f"those of 7 objects are not, among them {ids[3]} (nan), {ids[50]} (-1), " in told
+    assert f"{ids[90]} (-1.5): make the survey again" in told
+    assert ids[95] not in told
+    assert list(tmp_path.iterdir()) == [unknown_redshifts]
+
+
+def test_objects_without_a_redshift_are_neither_learnt_from_nor_measured(
+    unknown_redshifts, tmp_path
+):
+    model = tmp_path / "model"
+    survey, out = str(unknown_redshifts), str(tmp_path / "out")
+    assert main(["train", survey, "--model", "pca", "--latents", "2", "--out", str(model)]) == 0
+    info = read_model_info(model)
+    assert info["training"]["left_out"]["redshift unknown or outside the rest frame"] == 7
+    measure = [survey, str(model), "--part", "all", "--object-class", "any", "--out", out]
+    assert main(["evaluate", *measure]) == 0
+    result = read_json(tmp_path / "out" / "evaluation.json", what="evaluation")
+    assert result["fidelity"]["all"]["n"] == len(Survey(survey)) - 7
+    assert np.isfinite(result["fidelity"]["all"]["fidelity"])
+    assert main(["compare", *measure, "--noise-draws", "0"]) == 0
+    result = read_json(tmp_path / "out" / "comparison.json", what="comparison")
+    assert result["n_object"] == len(Survey(survey)) - 7
