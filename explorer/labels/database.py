@@ -1,5 +1,7 @@
 """One connection to an SQLite file of labels: created with the first label, reopened if replaced.
 
+A file that is damaged while it is open is moved aside, and a new one gets what is known.
+
 Every statement is a transaction of its own and is on disk (write-ahead log, `synchronous=FULL`)
 when it returns.
 """
@@ -10,6 +12,8 @@ import logging
 import sqlite3
 import time
 from collections.abc import Mapping
+from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -25,6 +29,8 @@ CREATE TABLE change (
   undone_at TEXT);
 CREATE INDEX change_object ON change (object_id, number);
 """
+_OK = [("ok",)]
+"""What SQLite says of a file without damage."""
 _log = logging.getLogger(__name__)
 
 
@@ -43,6 +49,7 @@ class LabelDatabase:
         self._lock = RLock()
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self._stamp: tuple[int, int] | None = None
         self._rescued: list[Any] = []
 
     def read(self, statement: str, values: Mapping[str, object] | None = None) -> list[Any]:
@@ -57,7 +64,7 @@ class LabelDatabase:
     def write(self, statement: str, values: Mapping[str, object]) -> list[Any]:
         """Run a statement that changes the file, created where it is missing; return its rows.
 
-        Where the file was deleted while it was open, the new one gets all its labels.
+        Where the file was deleted or damaged while it was open, a new one gets all its labels.
 
         Raises:
             OSError: It could not be written.
@@ -78,7 +85,10 @@ class LabelDatabase:
             if connection is None:
                 return []
             try:
-                return connection.execute(statement, values).fetchall()
+                rows = connection.execute(statement, values).fetchall()
+                if create:
+                    self._stamp = _stamp(self._path)
+                return rows
             except sqlite3.Error as error:
                 what = "the label was not saved" if create else "labels can not be read"
                 raise OSError(f"{what} in {self._path}: {error}") from error
@@ -86,26 +96,49 @@ class LabelDatabase:
     def _opened(self, *, create: bool) -> sqlite3.Connection | None:
         """Return a connection to the file that is at the path now, not to one moved away."""
         file = _identity(self._path)
+        if create and self._connection is not None and file == self._file:
+            self._check(self._connection)
+            file = _identity(self._path)
         deleted = file is None
         if self._connection is not None and (file == self._file or (deleted and not create)):
             return self._connection
         if deleted and not create:
             return None
         if self._connection is not None and deleted:
-            self._rescue(self._connection)
+            self._rescue(self._connection, "deleted")
         self.close()
         if deleted and self._other is not None:
             self._other.close()
         self._connection = _connect(self._path, self._rescued)
-        self._file, self._rescued = _identity(self._path), []
+        self._file, self._stamp = _identity(self._path), _stamp(self._path)
+        self._rescued = []
         return self._connection
 
-    def _rescue(self, connection: sqlite3.Connection) -> None:
-        """Read all rows of a file that was deleted while open."""
+    def _check(self, connection: sqlite3.Connection) -> None:
+        """Move a damaged file aside; one that only this connection changed is not looked at.
+
+        An open connection remembers pages, and writes on without seeing that the file is damaged.
+        """
+        if _stamp(self._path) == self._stamp or _is_sound(self._path):
+            return
+        self._rescue(connection, "damaged")
+        self.close()
+        if self._other is not None:
+            self._other.close()
+        aside = _move_aside(self._path)
+        _log.warning(
+            "%s was damaged while it was open; it is now %s, and a new one has its %d changes",
+            self._path, aside.name, len(self._rescued),
+        )  # fmt: skip
+
+    def _rescue(self, connection: sqlite3.Connection, what: str) -> None:
+        """Read the rows of a file that was deleted or damaged while open, as far as they go."""
+        self._rescued = []
         try:
-            self._rescued = connection.execute("SELECT * FROM change ORDER BY number").fetchall()
+            for row in connection.execute("SELECT * FROM change ORDER BY number"):
+                self._rescued.append(row)
         except sqlite3.Error as error:
-            _log.warning("%s was deleted and can not be read any more: %s", self._path, error)
+            _log.warning("%s was %s and can not all be read: %s", self._path, what, error)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -115,6 +148,36 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Return what changes when somebody writes to a file; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _is_sound(path: Path) -> bool:
+    """Return False for a damaged file, True also where others keep it from being read."""
+    try:
+        with closing(sqlite3.connect(path, timeout=TIMEOUT)) as fresh:
+            return _has_tables(fresh) and fresh.execute("PRAGMA quick_check(1)").fetchall() == _OK
+    except sqlite3.OperationalError:
+        return True
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _move_aside(path: Path) -> Path:
+    """Rename a file, with its log, to a name that is free; return that."""
+    names = (path.with_name(f"{path.name}.damaged-{number}") for number in count(1))
+    aside = next(name for name in names if not name.exists())
+    for ending in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
+    return aside
 
 
 def _connect(path: Path, rows: list[Any]) -> sqlite3.Connection:

@@ -287,6 +287,55 @@ def test_a_file_put_in_its_place_is_used_as_it_is(store, tmp_path):
     assert set(store.all()) == {"b", "c"}
 
 
+DAMAGES = {
+    "cut": lambda content: content[:3000],
+    "emptied": lambda content: b"",
+    "garbage": lambda content: b"garbage" * 1000,
+    "second half": lambda content: content[: len(content) // 2],
+    "zeros": lambda content: bytes(len(content)),
+}
+
+
+@pytest.mark.parametrize("in_log", [False, True])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_saved_in_a_file_damaged_while_open_is_there_later(
+    store, tmp_path, caplog, damage, in_log
+):
+    path = tmp_path / FILE
+    for number in range(30):
+        store.put(f"{number}", who="eva", grade=number % 6, note="x" * 1900)
+    if not in_log:
+        store._writer.read("PRAGMA wal_checkpoint(TRUNCATE)")
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    os.utime(path, (1e9, 1e9))  # another time than before, however quick the machine
+    label = store.put("new", who="ben", grade=3)
+    assert store.get("new") == label
+    store.put("newer", who="ben", grade=2)
+    store.close()
+    with contextlib.closing(LabelStore(path)) as again:
+        found = again.all()
+    assert found["new"] == label
+    assert found["newer"].grade == 2
+    rescued = {name: found[name].grade for name in found if name.isdigit()}
+    assert rescued.items() <= {str(number): number % 6 for number in range(30)}.items()
+    if in_log:  # of SQLite, which has all of them
+        assert len(rescued) == 30
+    else:
+        assert "was damaged while it was open" in caplog.text
+        assert (tmp_path / f"{FILE}.damaged-1").exists()
+
+
+def test_a_file_that_others_write_to_is_not_taken_for_damaged(store, tmp_path, caplog):
+    store.put("a", who="eva", grade=1)
+    with contextlib.closing(LabelStore(tmp_path / FILE)) as other:
+        other.put("b", who="ben", grade=2)
+        other._writer.read("PRAGMA wal_checkpoint(TRUNCATE)")
+        os.utime(tmp_path / FILE, (1e9, 1e9))
+    store.put("c", who="eva", grade=3)
+    assert set(store.all()) == {"a", "b", "c"}
+    assert not caplog.text
+
+
 def test_a_full_disk_is_told_and_what_was_there_stays(store):
     store.put("a", who="eva", grade=1, note="x" * 2000)
     store._writer.read("PRAGMA max_page_count = 1")
