@@ -74,7 +74,7 @@ def open_folder(path: Path) -> tuple[pd.DataFrame, SpectrumSource]:
         return survey.catalog, survey
     info = read_json(path / "atlas.json", what="atlas")
     source = open_source(atlas_reference(path, info["source"]))
-    catalog = pd.read_parquet(path / "catalog.parquet")
+    catalog = pd.read_parquet(path / "catalog.parquet", page_checksum_verification=True)
     if not np.array_equal(source.ids, catalog["object_id"].astype(str).to_numpy()):
         raise ValueError(f"the survey of {path} was made again: build the atlas again too")
     return catalog, source

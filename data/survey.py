@@ -98,7 +98,8 @@ class Survey:
 
     def _columns(self, names: list[str] | None = None) -> pd.DataFrame:
         try:
-            return pd.read_parquet(self.path / "catalog.parquet", columns=names)
+            path = self.path / "catalog.parquet"
+            return pd.read_parquet(path, columns=names, page_checksum_verification=True)
         except (KeyError, OSError, ValueError) as error:
             raise ValueError(f"{self.path} is not a complete survey: {error}") from error
 

@@ -216,7 +216,8 @@ class SurveyWriter:
 
     def _finish(self) -> None:
         catalog = self.catalog() if self._catalog is None else self._catalog
-        catalog.to_parquet(self._partial / "catalog.parquet", index=False)
+        path = self._partial / "catalog.parquet"
+        catalog.to_parquet(path, index=False, write_page_checksum=True)
         counts = {name: count for name, count in (self._kept or self.n_rows).items() if count}
         info = {"schema_version": SCHEMA_VERSION, "n_object": len(catalog)} | self.info
         if any(counts):

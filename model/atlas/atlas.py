@@ -6,6 +6,7 @@ atlas = Atlas("ATLAS"); atlas.catalog, atlas.embeddings, atlas.scores, atlas.sou
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import fields
@@ -31,7 +32,7 @@ from model.atlas.strangeness import Strangeness
 from model.density.flow import LatentFlow
 from model.interface import SpectrumModel
 from model.isolation import IsolationForest, fit_forest
-from model.store.catalog import check_columns, read_catalog, read_column
+from model.store.catalog import REBUILD, check_columns, read_catalog, read_column
 from model.store.mapped import MANY, map_catalog
 from model.store.storage import load_model
 
@@ -80,12 +81,13 @@ class Atlas:
         try:
             self.embeddings = tuple(_read(Embedding, item) for item in self.info["embeddings"])
             self.scores = tuple(_read(Score, item) for item in self.info["scores"])
+            self._checksums = dict(self.info.get("checksums", {}))
             n_latent = int(self.info["model"]["n_latent"])
             self._n_object = int(self.info["n_object"])
             if not 0 < n_latent <= MOST_LATENTS:
                 raise ValueError(f"n_latent must lie in 1..{MOST_LATENTS}, got {n_latent}")
             self._latent_columns = latent_columns(n_latent)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{self.path / 'atlas.json'} is damaged: {error!r}") from error
         self.catalog = self._read_catalog()
 
@@ -179,18 +181,18 @@ class Atlas:
     @cached_property
     def flow(self) -> LatentFlow:
         """The density of the latents."""
-        return LatentFlow.load(self.path / FLOW)
+        return LatentFlow.load(self._checked(FLOW))
 
     @cached_property
     def conditional_flow(self) -> LatentFlow | None:
         """The density of the latents at a redshift and S/N; None in an atlas without one."""
-        path = self.path / CONDITIONAL_FLOW
+        path = self._checked(CONDITIONAL_FLOW)
         return LatentFlow.load(path) if path.exists() else None
 
     @cached_property
     def strangeness(self) -> Strangeness | None:
         """What is usual in the survey; None in an atlas from before there was such a score."""
-        path = self.path / "strangeness.safetensors"
+        path = self._checked("strangeness.safetensors")
         return Strangeness.load(path) if path.exists() else None
 
     @cached_property
@@ -208,6 +210,17 @@ class Atlas:
         if path.exists():
             return Explainer.load(path, self.model)
         return new_explainer(self.model, self.latents)
+
+    def _checked(self, name: str) -> Path:
+        """Return the path of a file, which must be as it was written; older atlases do not tell.
+
+        Raises:
+            ValueError: It is another one.
+        """
+        path, expected = self.path / name, self._checksums.get(name)
+        if expected and path.exists() and sha256_of(path) != expected:
+            raise ValueError(f"{path} is damaged: its SHA-256 is not that in atlas.json; {REBUILD}")
+        return path
 
     def _read_catalog(self) -> pd.DataFrame:
         path = self.path / CATALOG
@@ -228,12 +241,19 @@ class Atlas:
         return catalog
 
 
-def _read(cls: type[T], values: dict[str, Any]) -> T:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file that fits into memory."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _read(cls: type[T], values: Any) -> T:  # noqa: ANN401 - of JSON
     """Build a dataclass from the entries it knows; an atlas may say more than this one reads.
 
     Raises:
-        TypeError: An entry has another type, or is missing.
+        TypeError: It is no object, or an entry has another type, or is missing.
     """
+    if not isinstance(values, dict):
+        raise TypeError(f"{cls.__name__} must be an object, got {values!r:.40}")
     types = {item.name: item.type for item in fields(cls)}  # type: ignore[arg-type]
     entries = {key: value for key, value in values.items() if key in types}
     for key, value in entries.items():

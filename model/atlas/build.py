@@ -25,7 +25,7 @@ from data.partial.folder import held
 from data.source import open_source
 from data.spectra import SpectrumSource
 from data.survey import Survey
-from model.atlas.atlas import CONDITIONAL_FLOW, FLOW, REASONS
+from model.atlas.atlas import CONDITIONAL_FLOW, FLOW, REASONS, sha256_of
 from model.atlas.config import AtlasConfig
 from model.atlas.embedding import EmbeddingConfig, choose_settings
 from model.atlas.encoding import (
@@ -223,6 +223,9 @@ class _Builder:
             "flow": asdict(flow.config) | asdict(report),
             "seed": self.config.seed,
             "notes": notes,
+        }
+        about["checksums"] = {
+            path.name: sha256_of(path) for path in sorted(self.folder.glob("*.safetensors"))
         }
         about["properties"] = {name: item.calibration.to_dict() for name, item in known.items()}
         path = self.folder / "catalog.parquet"

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from data.arrays import BoolArray, FloatArray, IntArray
 from model.latent_axes import LEAF, leaf_order, turned
-from model.store.catalog import check_swelling
+from model.store.catalog import REBUILD, check_swelling
 from model.store.mapped import MANY
 
 BLOCK_ROWS = 65_536
@@ -95,6 +95,9 @@ class Neighbours:
                 check_swelling(path, sum(item.file_size for item in archive.infolist()))
             graph = cls(_stored(path, "indices"), _stored(path, "distances"))
             few = len(graph) < MANY  # of more, a look at each would take longer than the page
+            with ZipFile(path) as archive:
+                if few and (damaged := archive.testzip()):
+                    raise ValueError(f"{damaged} is not as it was written; {REBUILD}")
             if few and graph.k and not 0 <= graph.indices.min() <= graph.indices.max() < len(graph):
                 raise ValueError(f"indices must be rows, 0 to {len(graph) - 1}")
             return graph

@@ -120,6 +120,7 @@ def save_catalog(catalog: pd.DataFrame, path: Path) -> None:
     others = [name for name in catalog if name not in numbers]
     schema = pa.Schema.from_pandas(catalog, preserve_index=False)
     options: dict[str, Any] = {"use_byte_stream_split": numbers, "use_dictionary": others}
+    options["write_page_checksum"] = True
     with pq.ParquetWriter(path, schema, compression="zstd", **options) as writer:
         for start in range(0, len(catalog), GROUP_ROWS):
             some = catalog.iloc[start : start + GROUP_ROWS]

@@ -38,10 +38,15 @@ def read_catalog(path: Path, *, n_object: int) -> pd.DataFrame:
     names = names_of(path, n_object=n_object)
     with reading(path):
         parts = [
-            pd.read_parquet(path, columns=names[at : at + AT_ONCE]).reset_index(drop=True)
+            read_columns(path, names[at : at + AT_ONCE]).to_pandas().reset_index(drop=True)
             for at in range(0, len(names), AT_ONCE)
         ]
         return pd.concat(parts, axis=1)
+
+
+def read_columns(path: Path, names: Sequence[str]) -> pa.Table:
+    """Read some columns of a catalogue; a part that is not as it was written is an `OSError`."""
+    return pq.read_table(path, columns=list(names), page_checksum_verification=True)
 
 
 def read_column(path: Path, name: str) -> NDArray[Any]:
@@ -51,7 +56,7 @@ def read_column(path: Path, name: str) -> NDArray[Any]:
         ValueError: It can not be read.
     """
     with reading(path):
-        return pq.read_table(path, columns=[name]).column(0).to_numpy()
+        return read_columns(path, [name]).column(0).to_numpy()
 
 
 def names_of(path: Path, *, n_object: int) -> list[str]:

@@ -22,13 +22,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from platformdirs import user_cache_path
 from tqdm import tqdm
 
 from data.atomic import can_write
 from data.json_file import read_json, write_json
-from model.store.catalog import names_of, reading
+from model.store.catalog import names_of, read_columns, reading
 
 MANY = 250_000
 """Objects from which on a catalogue is mapped: below, it is read in seconds and fits."""
@@ -162,7 +161,7 @@ def _contents(folder: Path) -> dict[str, list[str]]:
 def _write(path: Path, name: str, out: Path) -> None:
     """Write one column of a Parquet file as one array that can be mapped."""
     with reading(path):
-        table = pq.read_table(path, columns=[name])
+        table = read_columns(path, [name])
     field, column = table.schema.field(0), table.column(0)
     if pa.types.is_floating(field.type):  # a gap would make every reader copy the column
         column = pc.fill_null(column, pa.scalar(float("nan"), field.type))

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import zarr
 
+from data.json_file import read_json, write_json
 from data.survey import Survey
 from model.__main__ import main
 from model.atlas import build as atlas_build
@@ -158,6 +159,11 @@ def put(name, values):
         (edit(schema_version=99), "has atlas schema 99"),
         (edit(scores=[{"colour": 1}]), "atlas.json is damaged"),
         (edit(embeddings=None), "atlas.json is damaged"),
+        (edit(embeddings="umap"), "atlas.json is damaged.*Embedding must be an object, got 'u'"),
+        (edit(embeddings=[1, 2]), "atlas.json is damaged.*Embedding must be an object, got 1"),
+        (edit(scores={"lof": 1}), "atlas.json is damaged.*Score must be an object, got 'lof'"),
+        (edit(checksums=[1]), "atlas.json is damaged"),
+        (edit(n_object=float("inf")), "atlas.json is damaged"),
         (lambda atlas: (atlas / "catalog.parquet").unlink(), "it has no catalog.parquet"),
         (truncate, "catalog.parquet can not be read"),
         (drop_column, r"must have the columns \['umap_x', 'lof'\]"),
@@ -179,6 +185,56 @@ def test_damaged_atlas_says_what_is_wrong(own, damage, says):
     damage(own / "atlas")
     with pytest.raises(ValueError, match=says):
         Atlas(own / "atlas")
+
+
+def flip(path, byte):
+    """Change one bit of a file."""
+    content = bytearray(path.read_bytes())
+    content[byte] ^= 0x10
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("folder", ["survey", "atlas"])
+def test_no_changed_byte_of_a_catalogue_goes_unnoticed(own, folder, rng):
+    """Headers of pages have no checksum of their own, but nothing in them that is shown."""
+    path, opened = own / folder / "catalog.parquet", {"survey": Survey, "atlas": Atlas}[folder]
+    content, expected = path.read_bytes(), opened(own / folder).catalog
+    footer = int.from_bytes(content[-8:-4], "little") + 8
+    n_noticed = 0
+    for byte in rng.integers(4, len(content) - footer, 60):
+        path.write_bytes(content)
+        flip(path, byte)
+        try:
+            found = opened(own / folder).catalog
+        except ValueError:
+            n_noticed += 1
+        else:
+            pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert n_noticed > 30
+
+
+@pytest.mark.parametrize("name", ["flow", "strangeness", "neighbours"])
+def test_no_changed_byte_of_what_goes_with_a_catalogue_goes_unnoticed(own, name, rng):
+    (path,) = (own / "atlas").glob(f"{name}.*")
+    content = path.read_bytes()
+    getattr(Atlas(own / "atlas"), name)
+    for byte in [*rng.integers(300, len(content) * 0.9, 20), len(content) // 2]:
+        path.write_bytes(content)
+        flip(path, byte)
+        with pytest.raises(ValueError, match=f"{name}.*(build the atlas again|not a readable)"):
+            getattr(Atlas(own / "atlas"), name)
+
+
+def test_an_atlas_without_checksums_opens(own):
+    info = read_json(own / "atlas" / "atlas.json", what="atlas")
+    assert set(info.pop("checksums")) == {"flow.safetensors", "strangeness.safetensors"}
+    write_json(own / "atlas" / "atlas.json", info)
+    catalog = pd.read_parquet(own / "atlas" / "catalog.parquet")
+    catalog.to_parquet(own / "atlas" / "catalog.parquet", write_page_checksum=False)
+    atlas = Atlas(own / "atlas")
+    assert np.isfinite(atlas.flow.log_p(atlas.latents)).all()
+    assert atlas.strangeness is not None
+    pd.testing.assert_frame_equal(atlas.catalog, catalog)
 
 
 def test_catalogue_is_read_as_pandas_reads_it_whatever_its_index(own):
