@@ -10,6 +10,8 @@ import argparse
 import dataclasses
 import gc
 import io
+import os
+import select
 import sys
 import types
 import typing
@@ -101,6 +103,9 @@ def run_commands(
 ) -> int:
     """Run one command; 0 on success, 2 on a mistake the user can mend.
 
+    Where nobody reads what it writes any more (`| head`) it ends in silence, with the status of a
+    program that this ends (128 + SIGPIPE).
+
     The configuration is built from the options given alone, so that a `from_options` of its class
     can put a configuration file between them and the defaults.
     """
@@ -122,6 +127,7 @@ def run_commands(
     chosen = next(item for item in commands if item.name == name)
     module = _imported(chosen.module)
     run: Callable[[Any], None] = getattr(module, chosen.run)
+    made: Any = None
     try:
         config = getattr(module, chosen.config)
         made = (
@@ -130,13 +136,36 @@ def run_commands(
             else (from_flat_values(config, options))
         )
         run(made)
+        sys.stdout.flush()
     except (ValueError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            return 141
+        sys.stderr.write(f"error: {_with_path(error, getattr(made, 'out', None))}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         return 130
     return 0
+
+
+def _nobody_reads() -> bool:
+    """Return whether the other end of our output is closed; if so, nothing more is sent there."""
+    try:
+        output = sys.stdout.fileno()
+    except OSError:  # of a test or a notebook
+        return False
+    poll = select.poll()
+    poll.register(output, select.POLLOUT)
+    closed = any(event & select.POLLERR for _, event in poll.poll(0))
+    if closed:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return closed
+
+
+def _with_path(error: Exception, out: Path | None) -> str:
+    """Return what an error says, with the destination if it is the system's and names no file."""
+    unnamed = isinstance(error, OSError) and error.errno is not None and error.filename is None
+    return f"{error}: {out} could not be written" if unnamed and out is not None else str(error)
 
 
 def keep_inputs(*, outputs: Iterable[Path], inputs: Iterable[Path | None]) -> None:

@@ -17,9 +17,9 @@ DESI_PARTS = ("_WAVELENGTH", "_FLUX", "_IVAR")
 """How names of HDUs of DESI spectra end."""
 NO_FITS_SUFFIXES = (
     ".csv", ".ecsv", ".txt", ".dat", ".vot", ".votable", ".xml", ".parquet", ".pq", ".hdf5", ".h5",
-    ".hdf", ".pkl", ".pickle", ".npy", ".joblib",
+    ".hdf", ".pkl", ".pickle", ".npy", ".npz", ".joblib",
 )  # fmt: skip
-"""How names of files end that hold no FITS: text, Parquet, HDF5, pickles (which are refused)."""
+"""How names of files end that hold no FITS: text, Parquet, HDF5, and what is refused: pickles, NumPy."""
 
 
 def read_file(

@@ -1,6 +1,8 @@
 """A dataclass becomes a command line: every option, its default and its help from one place."""
 
 import gc
+import os
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from data.__main__ import COMMANDS
 from data.commands import Command, run_commands, setting
+from tests.fixtures.paths import ROOT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +99,36 @@ def test_unknown_words_are_told(capsys, words, message):
         run(*words.split())
     assert stop.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_full_disk_is_told_with_the_destination(capsys, monkeypatch):
+    def fill(config: Config) -> None:
+        with Path("/dev/full").open("w", encoding="utf-8") as file:
+            file.write("more than fits")
+
+    monkeypatch.setitem(globals(), "work", fill)
+    assert run("work", "in", "--out", "runs/here") == 2
+    told = capsys.readouterr().err
+    assert told.strip().endswith("No space left on device: runs/here could not be written")
+
+
+def test_output_that_nobody_reads_is_no_error():
+    """As of `| head`: without a word, with the status of a program that the system ends."""
+    script = (
+        "import sys; from data.__main__ import main\n"
+        "from data import info\n"
+        "info._facts = info._classes = info._numbers = lambda _: ['x' * 999] * 999\n"
+        "info.Survey = type('Survey', (), {'__init__': lambda self, path: None, 'catalog': 0})\n"
+        "sys.exit(main(['info', 'survey']))"
+    )
+    command = [sys.executable, "-c", script]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE, cwd=ROOT) as program:
+        os.close(writer)
+        assert program.communicate()[1] == b""
+    assert program.returncode == 141
 
 
 def test_help_shows_each_option_with_its_default(capsys):

@@ -24,6 +24,7 @@ from data.ingest.generic.record_files import (
     fits_records,
     read_hdf5,
     read_parquet,
+    refuse_arrays,
     refuse_pickle,
 )
 from data.ingest.generic.spectrum_image import read_images
@@ -74,6 +75,8 @@ def _read(path: Path) -> Iterator[Recorded]:
     suffix = path.suffix.lower()
     if suffix in PICKLE_SUFFIXES:
         refuse_pickle(path)
+    if suffix == ".npz":
+        refuse_arrays(path)
     if suffix in TEXT_FORMATS:
         return text_table(path)
     if suffix in PARQUET_SUFFIXES:

@@ -36,6 +36,19 @@ def refuse_pickle(path: Path) -> None:
     )
 
 
+def refuse_arrays(path: Path) -> None:
+    """Refuse an archive of NumPy, whose arrays may mean anything.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(
+        f"arrays of NumPy ({path.suffix}) do not say what they are: save a spectrum as CSV "
+        "(wavelength, flux, error), many as Parquet (one a row; flux, ivar, wavelength as lists); "
+        "FITS, ECSV, VOTable and HDF5 are read too"
+    )
+
+
 def read_parquet(path: Path) -> Iterator[Recorded]:
     """Yield the spectra of a Parquet file.
 

@@ -72,6 +72,12 @@ def record_spectrum(
         for key, value in values.items()
         if np.ndim(value) == 1 and len(value) >= MIN_PIXELS
     }
+    if not arrays:
+        raise ValueError(
+            "a row must be a spectrum, its flux, ivar and wavelength lists; this has none of "
+            f"{MIN_PIXELS} pixels or more (a table of one pixel a row is read as CSV); it has "
+            + ", ".join(list(values)[:12])
+        )
     cards = {key.upper(): value for key, value in values.items() if np.ndim(value) == 0}
     arrays = _without_padding(_one_array_each(arrays, cards))
     from_survey = any(name in known for name in SURVEYS)

@@ -224,11 +224,18 @@ def test_pickles_are_refused_unopened(tmp_path: Path):
 def test_tables_without_spectra_are_told(tmp_path: Path):
     pd.DataFrame({"object_id": [1], "z": [0.1]}).to_parquet(tmp_path / "catalog.parquet")
     write_hdf5(tmp_path / "a.h5", {"x": np.zeros(3)})
+    pixels = {"wavelength": DESI.wave, "flux": FLUX[0], "ivar": IVAR[0]}
+    pd.DataFrame(pixels).to_parquet(tmp_path / "pixels.parquet")
+    write_hdf5(tmp_path / "pixels.h5", pixels)
+    np.savez(tmp_path / "arrays.npz", **pixels)
     (tmp_path / "b.parquet").write_bytes(b"PAR1 is not all")
     (tmp_path / "b.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(200))
     for name, message in (
         ("catalog.parquet", "no column of fluxes; it has object_id, z"),
         ("a.h5", "no column of fluxes; it has x"),
+        ("pixels.parquet", "a row must be a spectrum.* as CSV.; it has wavelength, flux, ivar"),
+        ("pixels.h5", "a row must be a spectrum.* as CSV.; it has wavelength, flux, ivar|it has "),
+        ("arrays.npz", r"NumPy \(.npz\) do not say what they are: save a spectrum as CSV"),
         ("b.parquet", "damaged Parquet file"),
         ("b.h5", "damaged HDF5 file"),
     ):
