@@ -19,7 +19,7 @@ NO_FITS_SUFFIXES = (
     ".csv", ".ecsv", ".txt", ".dat", ".vot", ".votable", ".xml", ".parquet", ".pq", ".hdf5", ".h5",
     ".hdf", ".pkl", ".pickle", ".npy", ".npz", ".joblib",
 )  # fmt: skip
-"""How names of files end that hold no FITS: text, Parquet, HDF5, and what is refused: pickles, NumPy."""
+"""How names of files end that hold no FITS: text, Parquet, HDF5; pickles and NumPy are refused."""
 
 
 def read_file(
