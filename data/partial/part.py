@@ -57,7 +57,7 @@ class PartWriter:
         if not len(rows):
             return
         for name, values in zip(ARRAYS, (flux, ivar), strict=True):
-            array: Any = self._group[name]
+            array = self._array(name)
             array.append(np.ascontiguousarray(values, dtype=np.float32))
         rows.to_parquet(self._rows / f"{self.n_row:09d}.parquet", index=False)
         self.n_row += len(rows)
@@ -68,6 +68,11 @@ class PartWriter:
         return concatenated(
             [pd.read_parquet(path) for start, path in sorted(starts) if start < self.n_row]
         )
+
+    def _array(self, name: str) -> Any:  # noqa: ANN401 - zarr's types do not know its orders
+        """Return an array that also writes chunks of zeros: one that is not there was lost."""
+        array: Any = self._group[name]
+        return array.with_config({"write_empty_chunks": True})
 
     def compact(self, keep: BoolArray) -> IndexArray:
         """Drop spectra; the last ones move into the gaps.
@@ -89,7 +94,7 @@ class PartWriter:
             stop = min(int(start) + CHUNK_ROWS, self.n_row)
             filled = gaps[(gaps >= start) & (gaps < stop)]
             for name in ARRAYS:
-                array: Any = self._group[name]
+                array = self._array(name)
                 block = array[int(start) : stop]
                 block[filled - start] = array.oindex[order[filled]]
                 array[int(start) : stop] = block

@@ -43,7 +43,7 @@ from model.atlas.scores import SCORES
 from model.atlas.stage import kept
 from model.atlas.survey_reasons import explain_strangest
 from model.atlas.survey_scores import add_survey_scores
-from model.atlas.working_folder import begin, check_destination, copy_model, finish
+from model.atlas.working_folder import WORK, begin, check_destination, copy_model, finish
 from model.atlas.writer import portable_reference, write_catalog, write_info
 from model.density.fit import fit_flow
 from model.density.flow import FlowReport, LatentFlow
@@ -107,7 +107,7 @@ class _Builder:
     @property
     def _blocks(self) -> Path:
         """Where finished blocks of the encoding are."""
-        return self.folder / "work" / "encode"
+        return self.folder / WORK / "encode"
 
     def run(self) -> None:
         """Run every stage that has not left its result yet."""
@@ -129,7 +129,7 @@ class _Builder:
             if self.config.flow.flow_conditional:
                 encoded["neg_log_p_conditional"] = self._conditional(encoded, latents)
         maker = map_maker(latents, settings, n_sample=self.config.map_sample, jobs=self.config.jobs)
-        maps = maker.make(self.config.map_names, neighbours, self.folder / "work", self._stage)
+        maps = maker.make(self.config.map_names, neighbours, self.folder / WORK, self._stage)
         with self._stage("quality of the maps"):
             quality = maker.quality(maps)
         if maker.sampled:
@@ -162,7 +162,7 @@ class _Builder:
     def _support(self) -> Support:
         """Return where the survey's latents lie, before any is refined."""
         return kept(
-            self.folder / "work" / "support.json",
+            self.folder / WORK / "support.json",
             make=lambda: latent_support(self.model, self.source),
             save=lambda support, path: write_json(path, support.to_dict()),
             load=lambda path: Support.from_dict(read_json(path, what="support of latents")),
@@ -172,7 +172,7 @@ class _Builder:
         """Return the graph, of as many neighbours as the atlas keeps, or its maps want."""
         k = min(len(latents) - 1, max(for_maps, STORED_NEIGHBOURS))
         return kept(
-            self.folder / "work" / "neighbours.npz",
+            self.folder / WORK / "neighbours.npz",
             make=lambda: find_neighbours(
                 latents, k=k, workers=self.config.jobs, progress=self.progress
             ),
@@ -184,7 +184,7 @@ class _Builder:
         self, latents: FloatArray, name: str = FLOW, given: FloatArray | None = None
     ) -> tuple[LatentFlow, FlowReport]:
         """Return a flow and how its training went, conditional if anything is given."""
-        record = self.folder / "work" / f"{name}.json"
+        record = self.folder / WORK / f"{name}.json"
 
         def make() -> tuple[LatentFlow, FlowReport]:
             config = self.config.flow.config(seed=self.config.seed)

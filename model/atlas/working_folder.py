@@ -28,7 +28,7 @@ MODEL_FILES = ("model.safetensors", "model.json", "history.csv", "README.md")
 """What the atlas copies of a model: all but its checkpoints."""
 
 
-WORK = "work"
+WORK = ".work"
 """Folder of what the stages need of each other, not kept in the finished atlas."""
 JOB = f"{WORK}/job.json"
 

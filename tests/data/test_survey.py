@@ -289,6 +289,16 @@ def test_each_missing_chunk_is_counted_before_anything_is_read(tmp_path: Path):
         Survey(tmp_path / "s")
 
 
+def test_a_chunk_of_spectra_without_data_is_not_a_missing_one(tmp_path: Path):
+    catalog, flux, ivar = objects(0, 2 * CHUNK_ROWS)
+    flux[:CHUNK_ROWS], ivar[:CHUNK_ROWS] = 0, 0
+    with SurveyWriter(tmp_path / "s", grid=GRID, info={}) as writer:
+        writer.append(catalog, flux, ivar)
+    spectra = Survey(tmp_path / "s").read(np.arange(2 * CHUNK_ROWS))
+    np.testing.assert_array_equal(spectra.flux, flux)
+    np.testing.assert_array_equal(spectra.ivar, ivar)
+
+
 def test_rows_that_do_not_exist_are_refused(tmp_path: Path):
     write(tmp_path / "s", [5])
     for rows in ([5], [-1], [0, 99]):

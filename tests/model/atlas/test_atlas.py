@@ -358,7 +358,7 @@ def test_killed_build_goes_on_at_the_stage_it_was_in(own):
     assert run(own / "survey", own / "pca", "--out", out) == 0
     assert (out / "flow.safetensors").stat().st_mtime_ns == kept[flow], "the flow was kept"
     assert not (own / ".new.partial").exists()
-    assert not (out / "work").exists()
+    assert not (out / ".work").exists()
     pd.testing.assert_frame_equal(Atlas(out).catalog, Atlas(own / "atlas").catalog)
 
 
@@ -371,7 +371,7 @@ def test_leftovers_of_another_job_are_not_used(own, monkeypatch):
     monkeypatch.setattr(atlas_build, "fit_flow", stop)
     with pytest.raises(KeyboardInterrupt):
         make_atlas(Survey(own / "survey"), config, progress=False)
-    assert (own / ".new.partial" / "work" / "encode").is_dir()
+    assert (own / ".new.partial" / ".work" / "encode").is_dir()
     monkeypatch.undo()
     build(own / "survey", own / "spender", own / "new")
     assert Atlas(own / "new").model.kind == "spender"
@@ -410,12 +410,12 @@ def test_an_atlas_stopped_in_its_last_step_is_whole(own, monkeypatch):
         patch.setattr(working_folder.shutil, "rmtree", stop)
         with pytest.raises(KeyboardInterrupt):
             make_atlas(Survey(own / "survey"), config, progress=False)
-    assert (out / "work").is_dir()
+    assert (out / ".work").is_dir()
     atlas = Atlas(out)
     latents = atlas.model.encode(atlas.source.read(slice(0, 120)))
     np.testing.assert_allclose(atlas.latents, latents, rtol=1e-5, atol=1e-5)
     assert run(own / "survey", own / "pca", "--out", out) == 2
-    assert not (out / "work").exists()
+    assert not (out / ".work").exists()
     assert len(Atlas(out)) == 120
 
 
@@ -435,7 +435,7 @@ def stopped(own, monkeypatch):
 
 
 def test_a_block_that_lacks_a_file_is_made_again(stopped, own):
-    next((own / ".new.partial" / "work" / "encode").glob("*.windows.npz")).unlink()
+    next((own / ".new.partial" / ".work" / "encode").glob("*.windows.npz")).unlink()
     make_atlas(Survey(own / "survey"), stopped, progress=False)
     ours, whole = Atlas(own / "new").catalog, Atlas(own / "atlas").catalog
     for name in ("latent_0", "strangeness"):
@@ -458,7 +458,7 @@ def test_a_stopped_atlas_whose_removal_was_cut_short_is_not_gone_on_with(stopped
 
 @pytest.mark.parametrize("name", ["job.json", "neighbours.npz", "encode/*.npz", "encode/*.parquet"])
 def test_damage_to_what_a_stopped_atlas_left_says_what_to_remove(stopped, own, capsys, name):
-    path = next((own / ".new.partial" / "work").glob(name))
+    path = next((own / ".new.partial" / ".work").glob(name))
     path.write_bytes(path.read_bytes()[:100] if name != "job.json" else b"")
     assert run(own / "survey", own / "pca", "--out", own / "new", "--maps", "pca") == 2
     told = capsys.readouterr().err

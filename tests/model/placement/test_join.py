@@ -120,7 +120,7 @@ def test_what_the_stages_of_the_first_atlas_left_is_not_taken(
     """As of an atlas whose making was stopped in its last step: blocks of its own objects."""
     atlas, out = tmp_path / "tiny" / "atlas", tmp_path / "both"
     copy_without_labels(tiny_atlas_path.parent, tmp_path / "tiny")
-    blocks = atlas / "work" / "encode"
+    blocks = atlas / ".work" / "encode"
     blocks.mkdir(parents=True)
     columns = list(joined.catalog)
     wrong = joined.catalog.iloc[:N_NEW][columns].assign(latent_0=np.float32(99))
@@ -128,7 +128,7 @@ def test_what_the_stages_of_the_first_atlas_left_is_not_taken(
     (blocks / "000000000.windows.npz").write_bytes(b"of another survey")
     assert main(["place", str(atlas), str(second), "--join", str(out)]) == 0
     pd.testing.assert_frame_equal(Atlas(out).catalog, joined.catalog)
-    assert not (out / "work").exists()
+    assert not (out / ".work").exists()
 
 
 def test_two_joins_of_one_folder_do_not_meet(tiny_atlas_path, second, tmp_path, capsys):

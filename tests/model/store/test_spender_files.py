@@ -59,7 +59,8 @@ def _flux(rng, n=4):
 
 
 def _eroded(valid, pixels=5):
-    outside = torch.nn.functional.max_pool1d((~valid).float(), 2 * pixels + 1, 1, pixels)
+    outside = torch.nn.functional.pad((~valid).float(), (pixels, pixels), value=1.0)
+    outside = torch.nn.functional.max_pool1d(outside, 2 * pixels + 1, 1)
     return outside == 0
 
 
