@@ -17,34 +17,28 @@ from bokeh.document import Document
 from data.arrays import IndexArray
 from data.sky import separation
 from explorer.controls.search import find
-from explorer.export.export import export_table
 from explorer.guests.placing import Upload
 from explorer.samp.hub import HUB_STOPS, TOLD_TO_LEAVE, HubGoneError, SampConnection
 from explorer.samp.messages import (
     HEARD,
     HIGHLIGHT,
     LOAD_SPECTRUM,
-    LOAD_TABLE,
     POINT,
     SELECT,
     position_told,
     row_told,
     rows_told,
-    spectrum_file,
     spectrum_told,
 )
+from explorer.samp.telling import tell_object, tell_selection, tell_spectrum, tell_table
 from explorer.server.in_turn import InTurn
 from explorer.server.latest import Latest
 from explorer.server.messages import on_loop
-from explorer.spectrum.facts import position
-from explorer.spectrum.inspection import inspect
 from explorer.state.state import ExplorerState
 from explorer.theme.text import line
 
 CONNECT, LEAVE = "Connect", "Disconnect"
 SEND_TABLE, SEND_SPECTRUM = "Send selection as table", "Send spectrum"
-MOST_SELECTED = 100_000
-"""Rows of a selection that are told of."""
 SAME_PLACE = 1 / 3600
 """Degrees within which two spectra are taken for those of one object."""
 
@@ -162,11 +156,7 @@ class SampView(pn.viewable.Viewer):
 
         self._say(f"sending {len(rows):,} objects …")
 
-        def work() -> tuple[str, int]:
-            exported = export_table(dataset, rows, "votable")
-            url = connection.write(exported.name, exported.content)
-            params = {"url": url, "table-id": url, "name": f"{dataset.name} ({len(rows)} objects)"}
-            return url, connection.tell(LOAD_TABLE, **params)
+        work = partial(tell_table, connection, dataset, rows)
 
         def sent(result: tuple[str, int]) -> None:
             self._tables[result[0]] = rows
@@ -183,18 +173,7 @@ class SampView(pn.viewable.Viewer):
         if chosen is None:
             self._say("select an object first")
             return
-        dataset = state.dataset
-
-        def work() -> int:
-            item = inspect(dataset, chosen)
-            facts = dataset.catalog.iloc[chosen] if isinstance(chosen, int) else chosen.facts
-            name = str(dataset.ids[chosen]) if isinstance(chosen, int) else chosen.name
-            content = spectrum_file(item, norm=float(facts.get("norm", np.nan)))
-            plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in name)[:80]
-            url = connection.write(f"{plain}.fits", content)
-            meta = {"Access.Format": "application/fits", "Access.Reference": url}
-            told = {"url": url, "spectrum-id": url, "name": name, "meta": meta}
-            return connection.tell(LOAD_SPECTRUM, **told)
+        work = partial(tell_spectrum, connection, state.dataset, chosen)
 
         def sent(number: int) -> None:
             self._say(f"spectrum sent to {_programs(number)}")
@@ -207,18 +186,8 @@ class SampView(pn.viewable.Viewer):
         heard, self._heard = self._heard, None
         if connection is None or row is None or row == heard:
             return
-        ra, dec = position(self._state.dataset, row)
-        tables = list(self._tables.items())[::-1]
-
-        def work() -> None:
-            for table, rows in tables:
-                if len(at := np.flatnonzero(rows == row)):
-                    named = {"table-id": table, "url": table}
-                    connection.tell(HIGHLIGHT, **named, row=str(at[0]))
-                    break
-            if np.isfinite([ra, dec]).all():
-                connection.tell(POINT, ra=f"{ra:.7f}", dec=f"{dec:.7f}")
-
+        tables = list(self._tables.items())
+        work = partial(tell_object, connection, self._state.dataset, row, tables)
         self._telling.submit(_or_error(work), self._when_told(connection, lambda _none: None))
 
     def _tell_selection(self) -> None:
@@ -227,12 +196,8 @@ class SampView(pn.viewable.Viewer):
         if connection is None or subset is None or not self._tables:
             return
         table, rows = list(self._tables.items())[-1]
-        found = np.flatnonzero(subset[rows])[:MOST_SELECTED]
-        params = {"table-id": table, "url": table, "row-list": [str(row) for row in found]}
-        self._selecting.submit(
-            _or_error(lambda: connection.tell(SELECT, **params)),
-            self._when_told(connection, lambda _n: None),
-        )
+        work = partial(tell_selection, connection, table, np.flatnonzero(subset[rows]))
+        self._selecting.submit(_or_error(work), self._when_told(connection, lambda _none: None))
 
     # What is heard.
 
