@@ -158,7 +158,8 @@ def test_latents(view: Watched) -> None:
 
 def test_page(view: Watched, visit: Any, catalog: pd.DataFrame, row: int) -> None:
     view.page.get_by_role("tab", name="Table").click()
-    view.wait_for_text(catalog["object_id"][0])
+    selected = view.page.locator(".tabulator-row.tabulator-selected")
+    selected.filter(has_text=str(catalog["object_id"][row])).wait_for()
     view.page.get_by_role("tab", name="About").click()
     view.wait_for_text("Embeddings")
     view.page.wait_for_url("**tab=About**")
