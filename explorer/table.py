@@ -91,8 +91,7 @@ class TableView(pn.viewable.Viewer):
             self.table.param.update(**look, selection=[], value=frame, page=1)
             self._turn_to_selected()
             return
-        at = np.flatnonzero(frame["object_id"] == self._selected_id())
-        page = int(at[0]) // PAGE_SIZE + 1 if len(at) else 1
+        page = page_of(frame, self._selected_id()) or 1
         self.table = pn.widgets.Tabulator(
             frame, **look,
             pagination="remote", page_size=PAGE_SIZE, page=page, show_index=False, disabled=True,
@@ -115,15 +114,20 @@ class TableView(pn.viewable.Viewer):
             return
         own_id = self._selected_id()
         table.selection = np.flatnonzero(table.value["object_id"] == own_id).tolist()
-        place = np.flatnonzero(table.current_view["object_id"] == own_id)  # as it is sorted
-        if len(place):
-            table.page = int(place[0]) // PAGE_SIZE + 1
+        if page := page_of(table.current_view, own_id):  # as it is sorted
+            table.page = page
 
     def _clicked(self, event: Any) -> None:  # noqa: ANN401 - Panel's event
         assert self.table is not None  # it was clicked
         row = self._state.dataset.row(str(self.table.value["object_id"].iloc[event.row]))
         if row is not None:
             self._state.selected = row
+
+
+def page_of(frame: pd.DataFrame, object_id: str | None) -> int | None:
+    """Return the page of a table that an object is on, from 1; None if it is not listed."""
+    place = np.flatnonzero(frame["object_id"] == object_id)
+    return int(place[0]) // PAGE_SIZE + 1 if len(place) else None
 
 
 def others(dataset: Dataset) -> dict[str, str]:

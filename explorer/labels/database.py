@@ -9,6 +9,7 @@ when it returns.
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Mapping
@@ -143,20 +144,21 @@ class LabelDatabase:
 
 def _identity(path: Path) -> tuple[int, int] | None:
     """Return what tells a file from another at the same path; None where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+    status = _status(path)
+    return status and (status.st_dev, status.st_ino)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
     """Return what changes when somebody writes to a file; None where there is none."""
+    status = _status(path)
+    return status and (status.st_size, status.st_mtime_ns)
+
+
+def _status(path: Path) -> os.stat_result | None:
     try:
-        status = path.stat()
+        return path.stat()
     except OSError:
         return None
-    return status.st_size, status.st_mtime_ns
 
 
 def _is_sound(path: Path) -> bool:
