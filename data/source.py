@@ -58,6 +58,12 @@ def content_hash(reference: dict[str, Any]) -> str:
     return blake2b(content.encode(), digest_size=16).hexdigest()
 
 
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
 def open_folder(path: Path) -> tuple[pd.DataFrame, SpectrumSource]:
     """Open a survey, or the survey of an atlas with the catalogue of the atlas.
 

@@ -6,7 +6,6 @@ A request that fails for a passing reason is repeated, after as long as the arch
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from typing import Any
 import requests
 
 from data.atomic import replacing
+from data.source import sha256_of
 
 PASSING = {408, 425, 429, 500, 502, 503, 504}
 """Statuses of an archive that may answer better later."""
@@ -86,7 +86,7 @@ class Web:
                 with partial.open("rb") as file:
                     if file.read(len(FITS_START)) != FITS_START:
                         raise Refused(f"{url}: what came is no FITS file")
-            if sha256 and _digest(partial) != sha256:
+            if sha256 and sha256_of(partial) != sha256:
                 raise Refused(f"{url}: what came has another SHA-256 than the archive says")
         except Refused:
             partial.unlink()
@@ -199,8 +199,3 @@ def _retry_after(value: str) -> float:
 def _length(answer: requests.Response) -> int | None:
     value = answer.headers.get("Content-Length", "")
     return int(value) if value.isdigit() else None
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

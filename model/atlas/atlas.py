@@ -6,7 +6,6 @@ atlas = Atlas("ATLAS"); atlas.catalog, atlas.embeddings, atlas.scores, atlas.sou
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import fields
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from data.arrays import BoolArray, FloatArray, IndexArray
 from data.json_file import read_json
 from data.parts import read_parts
-from data.source import atlas_reference, open_source
+from data.source import atlas_reference, open_source, sha256_of
 from data.spectra import Spectra, SpectrumSource
 from model.atlas.embedding import Embedding
 from model.atlas.encoding import latent_columns
@@ -239,11 +238,6 @@ class Atlas:
         catalog = read_catalog(path, n_object=self._n_object)
         check(catalog)
         return catalog
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file that fits into memory."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _read(cls: type[T], values: Any) -> T:  # noqa: ANN401 - of JSON

@@ -22,10 +22,10 @@ from data.arrays import FloatArray
 from data.atomic import partial_folder
 from data.json_file import read_json, write_json
 from data.partial.folder import held
-from data.source import open_source
+from data.source import open_source, sha256_of
 from data.spectra import SpectrumSource
 from data.survey import Survey
-from model.atlas.atlas import CONDITIONAL_FLOW, FLOW, REASONS, sha256_of
+from model.atlas.atlas import CONDITIONAL_FLOW, FLOW, REASONS
 from model.atlas.config import AtlasConfig
 from model.atlas.embedding import EmbeddingConfig, choose_settings
 from model.atlas.encoding import (

@@ -5,13 +5,13 @@ python -m model import FILE.pt --out MODEL       python -m model export MODEL --
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.commands import setting
 from data.grid import INSTRUMENTS, WaveGrid
+from data.source import sha256_of
 from model.networks.spender import Spender
 from model.store.card import write_card
 from model.store.spender_files import (
@@ -52,7 +52,7 @@ def import_model(config: ImportConfig) -> None:
         raise ValueError(f"{config.out} exists; choose another --out or remove it")
     name, grid = _instrument(config)
     model = read_spender_checkpoint(config.file, grid, name=name)
-    digest = hashlib.sha256(config.file.read_bytes()).hexdigest()
+    digest = sha256_of(config.file)
     save_model(
         model, config.out, training={"imported": {"file": config.file.name, "sha256": digest}}
     )

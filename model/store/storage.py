@@ -22,6 +22,7 @@ from safetensors.numpy import load, save_file
 
 from data.atomic import replacing
 from data.json_file import read_json, write_json
+from data.source import sha256_of
 from model.interface import SpectrumModel, StoredModel
 from model.kinds import KINDS
 
@@ -58,7 +59,7 @@ def save_model(
             save_file(weights, str(partial), metadata={"format": "np"})
         except SafetensorError as error:  # it also stands for what the disk refuses
             raise OSError(f"the model can not be written to {path}: {error}") from error
-        digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+        digest = sha256_of(partial)
     info = {
         "schema_version": SCHEMA_VERSION,
         "kind": model.kind,
