@@ -6,14 +6,18 @@ Works around two properties of Panel 1.9.4 and panel-material-ui 0.16.6:
   of panes made on the way (by a callback that runs while the page is built) point to Panel's CDN,
   which an offline browser can not reach.
 - `pmui.Page.busy` is linked to `pn.state.busy`, a read-only parameter that turns with every event
-  of every session; each turn walks all models of every page, 0.1 s for the explorer's.
+  of every session; each turn walks all models of every page, 0.1 s for the explorer's. The link
+  also keeps every page that was ever opened in memory, 20 MB each. Giving `busy` a value ends
+  neither: Param goes on watching what it followed before. Another thing to follow does.
 
-Without the patches such panes take their styles from the CDN, and clicks take longer.
+Without the patches such panes take their styles from the CDN, clicks take longer and the server
+grows with every visit.
 """
 
 from __future__ import annotations
 
 import panel_material_ui as pmui
+import param
 from bokeh.document import Document
 from panel.io.resources import get_dist_path
 from panel.util.parameters import edit_readonly
@@ -31,4 +35,4 @@ def cut_busy_tie(page: pmui.Page) -> None:
     """End the page's link to the busy flag of the process; `watch_activity` takes its place."""
     if known_good("panel", "panel-material-ui"):
         with edit_readonly(page):
-            page.busy = False
+            page.busy = param.rx(False)  # noqa: FBT003 - followed by this page only

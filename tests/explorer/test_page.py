@@ -1,6 +1,8 @@
 """The page as a whole: it is made, its parts follow each other, wrong input is explained."""
 
+import gc
 import re
+import weakref
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,15 @@ def test_page_holds_map_controls_and_tabs(tiny_atlas_path: Path) -> None:
     page = build_page(open_tiny(tiny_atlas_path))
     assert page.title == "atlas"
     page.get_root()
+
+
+def test_nothing_of_a_closed_page_is_kept(tiny_atlas_path: Path) -> None:
+    dataset = open_tiny(tiny_atlas_path)
+    page = build_page(dataset)
+    parts = [weakref.ref(part) for part in (page, page.main[0], page.contextbar[0])]
+    del page
+    gc.collect()
+    assert [part() for part in parts] == [None] * 3
 
 
 def test_views_of_labels_survive_a_reload(own_atlas: Path) -> None:

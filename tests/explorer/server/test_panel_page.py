@@ -1,5 +1,7 @@
 """A page takes Panel's files from its own server and does not follow the busy flag."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 
 import panel as pn
@@ -31,6 +33,25 @@ def test_a_page_is_not_busy_with_the_work_of_others(pages: tuple[pmui.Page, pmui
 
 def test_pages_still_follow_the_process(pages: tuple[pmui.Page, pmui.Page]) -> None:
     assert pages[1].busy, UNNEEDED
+
+
+def kept(*, cut: bool) -> bool:
+    """Return whether a page outlives the last one who holds it."""
+    page = pmui.Page()
+    if cut:
+        cut_busy_tie(page)
+    alive = weakref.ref(page)
+    del page
+    gc.collect()
+    return alive() is not None
+
+
+def test_a_page_is_forgotten_with_its_session() -> None:
+    assert not kept(cut=True)
+
+
+def test_panel_still_keeps_every_page() -> None:
+    assert kept(cut=False), UNNEEDED
 
 
 def from_cdn(pane: pn.pane.HTML) -> bool:
