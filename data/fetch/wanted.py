@@ -119,8 +119,10 @@ class FetchConfig:
                 comment="#",
                 skipinitialspace=True,
             )
-        except (ValueError, UnicodeDecodeError) as error:
-            raise ValueError(f"{self.list} is no table of CSV: {error}") from error
+        except OSError as error:
+            raise ValueError(f"--list {self.list} can not be read: {error.strerror}") from error
+        except ValueError as error:
+            raise ValueError(f"--list {self.list} is no table of CSV: {error}") from error
         return table.rename(columns=lambda name: str(name).strip().lower())
 
 

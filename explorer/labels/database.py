@@ -36,7 +36,11 @@ _log = logging.getLogger(__name__)
 
 
 class LabelDatabase:
-    """A connection that any thread may use, one at a time."""
+    """A connection that any thread may use, one at a time.
+
+    Attributes:
+        damage: What befell the file while it was open; empty for nothing.
+    """
 
     def __init__(self, path: Path, *, other: LabelDatabase | None = None) -> None:
         """Remember the path; nothing is opened yet.
@@ -52,6 +56,7 @@ class LabelDatabase:
         self._file: tuple[int, int] | None = None
         self._stamp: tuple[int, int] | None = None
         self._rescued: list[Any] = []
+        self.damage = ""
 
     def read(self, statement: str, values: Mapping[str, object] | None = None) -> list[Any]:
         """Return the rows of a query; none where there is no file, which is not created.
@@ -127,10 +132,11 @@ class LabelDatabase:
         if self._other is not None:
             self._other.close()
         aside = _move_aside(self._path)
-        _log.warning(
-            "%s was damaged while it was open; it is now %s, and a new one has its %d changes",
-            self._path, aside.name, len(self._rescued),
-        )  # fmt: skip
+        self.damage = (
+            f"{self._path} was damaged while it was open; it is now {aside.name}, and a new one "
+            f"has the {len(self._rescued):,} changes that could be read"
+        )
+        _log.warning("%s", self.damage)
 
     def _rescue(self, connection: sqlite3.Connection, what: str) -> None:
         """Read the rows of a file that was deleted or damaged while open, as far as they go."""

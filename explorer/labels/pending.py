@@ -74,6 +74,8 @@ class PendingLabels:
         self._writer.submit(partial(self._store.undo, who), done=done, failed=self._on_failed)
 
     def _written(self, change: Change, pending: Label, label: Label | OverruledError) -> None:
+        if damage := self._store.take_damage():
+            warn(damage)
         if isinstance(label, OverruledError):
             warn(str(label))
             label = label.label

@@ -126,6 +126,11 @@ class LabelStore:
             raise OverruledError(newer or Label(object_id=change.object_id))
         return _label(rows[0])
 
+    def take_damage(self) -> str:
+        """Return what befell the file while it was open, once; empty for nothing."""
+        damage, self._writer.damage = self._writer.damage, ""
+        return damage
+
     def undo(self, who: str) -> str | None:
         """Take back someone's newest change.
 

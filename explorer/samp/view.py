@@ -15,21 +15,10 @@ import panel_material_ui as pmui
 from bokeh.document import Document
 
 from data.arrays import IndexArray
-from data.sky import separation
-from explorer.controls.search import find
 from explorer.guests.placing import Upload
+from explorer.samp.heard import Heard
 from explorer.samp.hub import HUB_STOPS, TOLD_TO_LEAVE, HubGoneError, SampConnection
-from explorer.samp.messages import (
-    HEARD,
-    HIGHLIGHT,
-    LOAD_SPECTRUM,
-    POINT,
-    SELECT,
-    position_told,
-    row_told,
-    rows_told,
-    spectrum_told,
-)
+from explorer.samp.messages import HEARD
 from explorer.samp.telling import tell_object, tell_selection, tell_spectrum, tell_table
 from explorer.server.in_turn import InTurn
 from explorer.server.latest import Latest
@@ -39,8 +28,6 @@ from explorer.theme.text import line
 
 CONNECT, LEAVE = "Connect", "Disconnect"
 SEND_TABLE, SEND_SPECTRUM = "Send selection as table", "Send spectrum"
-SAME_PLACE = 1 / 3600
-"""Degrees within which two spectra are taken for those of one object."""
 
 
 class SampView(pn.viewable.Viewer):
@@ -56,16 +43,15 @@ class SampView(pn.viewable.Viewer):
             on_spectra: Called with the spectra that other programs send.
         """
         super().__init__()
-        self._state, self._on_spectra = state, on_spectra
+        self._state = state
         self._document = pn.state.curdoc
-        self._working, self._fetching = InTurn(), InTurn()
-        self._telling, self._selecting, self._pointing = Latest(), Latest(), Latest()
+        self._working, self._telling, self._selecting = InTurn(), Latest(), Latest()
         self.connection: SampConnection | None = None
         self._connecting = False
         self._registered: SampConnection | None = None  # set by the thread that connects
         self._page_closed = False
         self._tables: dict[str, IndexArray] = {}  # those sent, by address: their rows
-        self._heard: int | None = None  # row that another program chose: not told back
+        self.heard = Heard(state, self._tables, on_spectra)
         self.menu = pmui.MenuButton(
             label="SAMP", icon="hub", size="small", variant="outlined", items=[{"label": CONNECT}],
             sizing_mode="stretch_width", margin=(5, 10), on_click=self._on_click,
@@ -119,7 +105,8 @@ class SampView(pn.viewable.Viewer):
     def leave(self, why: str = "") -> None:
         """Leave the hub, and say why where it was not asked for."""
         connection, self.connection = self.connection, None
-        self._tables, self.menu.items = {}, [{"label": CONNECT}]
+        self._tables.clear()
+        self.menu.items = [{"label": CONNECT}]
         self._say(why)
         if connection is not None:
             self._working.submit(connection.close, lambda _done: None)
@@ -183,8 +170,8 @@ class SampView(pn.viewable.Viewer):
     def _tell_object(self) -> None:
         """Point at the object selected, and highlight its row in the newest table that has it."""
         row, connection = self._state.selected, self.connection
-        heard, self._heard = self._heard, None
-        if connection is None or row is None or row == heard:
+        chosen_there = self.heard.take_row()
+        if connection is None or row is None or row == chosen_there:
             return
         tables = list(self._tables.items())
         work = partial(tell_object, connection, self._state.dataset, row, tables)
@@ -209,41 +196,12 @@ class SampView(pn.viewable.Viewer):
             on_loop(self._document, partial(self.hear, mtype, params))
 
     def hear(self, mtype: str, params: Mapping[str, Any]) -> None:
-        """Follow what another program says; what makes no sense is left alone."""
-        state = self._state
+        """Follow what another program, or the hub, says; on the event loop."""
         if mtype in (HUB_STOPS, TOLD_TO_LEAVE):
             if self.connection is not None:
                 self.leave("the SAMP hub has ended the connection; connect again once one runs")
-        elif mtype == HIGHLIGHT:
-            self._select(row_told(params, self._tables))
-        elif mtype == SELECT:
-            rows = rows_told(params, self._tables)
-            state.param.update(highlight=rows, highlight_label="selected in another program")
-        elif mtype == POINT and (place := position_told(params)) is not None:
-            text = f"{place[0]:.7f} {place[1]:+.7f}"
-            self._pointing.submit(lambda: find(state.dataset, text).rows, self._select_nearest)
-        elif mtype == LOAD_SPECTRUM:
-            self._fetching.submit(
-                partial(spectrum_told, params), lambda upload: self._on_spectra([upload])
-            )
-
-    def _select_nearest(self, rows: list[int]) -> None:
-        """Select the first of the objects found, unless the one selected is at the same place.
-
-        TOPCAT tells the row of an object and then its place: of two spectra of it, that of the row
-        is meant.
-        """
-        now, catalog = self._state.selected, self._state.dataset.catalog
-        if now in rows:
-            ra, dec = (catalog[name].iloc[[rows[0], now]].to_numpy(float) for name in ("ra", "dec"))
-            if separation(ra[:1], dec[:1], ra[1], dec[1])[0] <= SAME_PLACE:
-                return
-        self._select(rows[0] if rows else None)
-
-    def _select(self, row: int | None) -> None:
-        if row is not None and row != self._state.selected:
-            self._heard = row
-            self._state.selected = row
+        else:
+            self.heard.follow(mtype, params)
 
     def _say(self, text: str) -> None:
         self.said.object = escape(text)

@@ -12,10 +12,18 @@ from torch import Tensor
 RANKS = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
 """Where those that start several processes tell each its number, as accelerate reads it."""
 
+SIZES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+"""Where they tell each how many there are."""
+
 
 def is_first_process() -> bool:
     """Return whether this is the only or first process, before they are connected."""
     return get_int_from_env(RANKS, 0) == 0
+
+
+def is_one_of_several() -> bool:
+    """Return whether others train with this process, before they are connected."""
+    return get_int_from_env(SIZES, 1) > 1
 
 
 def agree(accelerator: Accelerator, progress: float, stop: bool) -> tuple[float, bool]:

@@ -24,6 +24,7 @@ from model.dense.config import preset
 from model.store.storage import read_model_info
 from model.training.config import SEARCH, SEARCH_CONFIG, TrainConfig, is_unfinished
 from model.training.course.state import check_content
+from model.training.processes import is_one_of_several
 
 SEARCHED = ("infovae",)
 FIRST, SECOND, MMD = (400.0, 2000.0), (30.0, 150.0), (1.0, 30.0)
@@ -42,11 +43,16 @@ def search(config: TrainConfig, train: Callable[[TrainConfig], None]) -> None:
         train: What trains one.
 
     Raises:
-        ValueError: The kind of model has nothing to search, or the survey is another one than
-            that of a trial.
+        ValueError: The kind of model has nothing to search, several processes were started, or the
+            survey is another one than that of a trial.
     """
     if config.model not in SEARCHED:
         raise ValueError(f"--search is for --model {', '.join(SEARCHED)}, got {config.model}")
+    if is_one_of_several():
+        raise ValueError(
+            "--search trains its small models one after the other in one process: start it as "
+            "`python -m model train`, without accelerate"
+        )
     (config.out / SEARCH).mkdir(parents=True, exist_ok=True)
     write_json(config.out / SEARCH_CONFIG, config.to_dict())
     content = content_hash(Survey(config.survey).reference())

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.ingest.cells import decoded
 from data.ingest.generic.own_grid import Recorded, object_name
 from data.ingest.generic.records import is_record, record_spectrum
 
@@ -67,7 +68,7 @@ def read_parquet(path: Path) -> Iterator[Recorded]:
         raise ValueError(NO_RECORDS + ", ".join(names[:12]))
     name, number = object_name(path), 0
     header = {
-        key.decode("latin-1").upper(): value.decode("latin-1")
+        decoded(key).upper(): decoded(value)
         for key, value in (file.schema_arrow.metadata or {}).items()
         if key in HEADER_KEYS
     }

@@ -207,6 +207,7 @@ def test_wrong_wishes_are_told(tmp_path: Path, capsys):
         (["sdss", "--list", lists["sdss"]], "it lacks fiber, mjd, plate"),
         (["sdss", "--list", lists["zero"]], "fiber must lie in 1..999999"),
         (["desi", "--list", lists["pixel"]], "healpix must lie in 0..49151"),
+        (["sdss", "--list", "absent.csv"], "--list absent.csv can not be read: No such file"),
         (["desi", "--query", "z < 1"], "sparcl takes queries"),
         (["desi", "--cone", "1", "2", "3", "--release", "dr9"], "edr, dr1"),
     ):

@@ -302,3 +302,21 @@ def test_a_newer_label_by_someone_else_is_not_overruled_unwarned(
     assert grade(view, object_id) == 3
     assert len(warnings) == 1
     elsewhere.close()
+
+
+def test_a_label_file_that_was_damaged_is_told(
+    view: OutliersView, own_atlas: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr("explorer.labels.pending.warn", warnings.append)
+    bar: Any = view.bar
+    view.queue.step(1)
+    for name in "123":
+        bar.keys[name]()
+    assert view._store is not None
+    view._store._writer.read("PRAGMA wal_checkpoint(TRUNCATE)")
+    (own_atlas / "labels.sqlite").write_bytes(b"garbage" * 1000)
+    bar.keys["4"]()
+    assert len(warnings) == 1
+    assert "labels.sqlite was damaged while it was open" in warnings[0]
+    assert grade(view, view._state.selected_id) == 4

@@ -311,6 +311,7 @@ def test_what_is_saved_in_a_file_damaged_while_open_is_there_later(
     label = store.put("new", who="ben", grade=3)
     assert store.get("new") == label
     store.put("newer", who="ben", grade=2)
+    told = store.take_damage()
     store.close()
     with contextlib.closing(LabelStore(path)) as again:
         found = again.all()
@@ -322,6 +323,8 @@ def test_what_is_saved_in_a_file_damaged_while_open_is_there_later(
         assert len(rescued) == 30
     else:
         assert "was damaged while it was open" in caplog.text
+        assert f"it is now {FILE}.damaged-1" in told
+        assert store.take_damage() == ""
         assert (tmp_path / f"{FILE}.damaged-1").exists()
 
 

@@ -85,6 +85,18 @@ def test_only_an_infovae_has_something_to_search(survey: Path, tmp_path: Path) -
     assert not (tmp_path / "m").exists()
 
 
+def test_one_process_searches(
+    survey: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert search(survey, tmp_path / "m", 2) == 2
+    assert "in one process" in capsys.readouterr().err
+    assert not (tmp_path / "m").exists()
+
+
 def test_a_finished_model_is_not_searched_over(
     survey: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
