@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from astropy.io import fits, votable
-from astropy.table import Column, MaskedColumn, Table
+from astropy.table import Column
 from astropy.units import Unit
 
 from data.arrays import IndexArray
 from data.columns import column
 from data.export.spreadsheet import as_text
+from explorer.export.table import as_table
 from explorer.state.dataset import Dataset
 from explorer.state.guest import Guest
 
@@ -37,39 +38,6 @@ class Exported:
     name: str
     media_type: str
     content: bytes
-
-
-def as_table(dataset: Dataset, rows: IndexArray) -> Any:  # noqa: ANN401 - a Table
-    """Return rows of the catalogue as an Astropy table: units, descriptions, missing values masked.
-
-    Text stays text, so that a 19-digit targetid keeps every digit.
-    """
-    selected = dataset.catalog.iloc[rows]
-    columns = [_column(dataset, str(name), selected[name]) for name in selected]
-    table: Any = Table(columns)
-    table.meta["atlas"] = dataset.name
-    table.meta["objects"] = len(rows)
-    return table
-
-
-def _column(dataset: Dataset, name: str, values: Any) -> Any:  # noqa: ANN401 - a Column
-    known = column(name)
-    meaning = known.description or dataset.added.get(name) or dataset.label(name)
-    options: dict[str, Any] = {"name": name, "description": meaning, "unit": known.unit or None}
-    if pd.api.types.is_bool_dtype(values) and not values.isna().any():
-        return Column(values.to_numpy(bool), **options)
-    if pd.api.types.is_numeric_dtype(values):
-        missing = values.isna().to_numpy()
-        if pd.api.types.is_float_dtype(values):
-            return Column(values.to_numpy(values.dtype, na_value=np.nan), **options)
-        filled = values.fillna(0).to_numpy()
-        if not missing.any():
-            return Column(filled, **options)
-        info = np.iinfo(filled.dtype)
-        fill = info.min if info.min < 0 else info.max  # stands for missing in FITS
-        return MaskedColumn(filled, mask=missing, fill_value=fill, **options)
-    text = ["" if pd.isna(value) else str(value) for value in values]
-    return Column(np.array(text, dtype=str) if text else np.array([], dtype="U1"), **options)
 
 
 def export_table(dataset: Dataset, rows: IndexArray, kind: str) -> Exported:

@@ -69,6 +69,40 @@ def test_table_reads_back_equal(tiny_atlas_path: Path, kind: str, rows: np.ndarr
         assert [item is np.ma.masked for item in back["count"]] == list(catalog["count"].isna())
 
 
+@pytest.mark.filterwarnings("ignore:OverflowError converting to IntType")
+@pytest.mark.parametrize("kind", ["csv", "fits", "votable", "ecsv"])
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [
+        (pd.array([4, 5, None] * 40, dtype="UInt8"), [4, 5, None]),
+        (np.array([4, 5, 6] * 40, dtype=np.uint16), [4, 5, 6]),
+        (np.array([4, 5, 2**32 - 1] * 40, dtype=np.uint32), [4, 5, 2**32 - 1]),
+        (np.array([4, 5, 2**63 - 1] * 40, dtype=np.uint64), [4, 5, 2**63 - 1]),
+        (pd.array([2**63 + 1, 2**64 - 1, None] * 40, dtype="UInt64"), [2**63 + 1, 2**64 - 1, None]),
+        (np.array([-4, 5, 6] * 40, dtype=np.int8), [-4, 5, 6]),
+        (pd.array([False, True, None] * 40, dtype="boolean"), [0, 1, None]),
+        (np.array([0.5, 0.25, np.nan] * 40, dtype=np.float16), [0.5, 0.25, None]),
+    ],
+)
+def test_every_type_of_number_is_written(
+    tiny_atlas_path: Path, kind: str, values: object, written: list[float | None]
+) -> None:
+    dataset = open_tiny(tiny_atlas_path)
+    dataset.catalog["number"] = values
+    content = export_table(dataset, np.arange(3), kind).content
+    format_name = {"ecsv": "ascii.ecsv"}.get(kind, kind)
+    options = {"hdu": "CATALOG"} if kind == "fits" else {}
+    column = Table.read(BytesIO(content), format=format_name, **options)["number"]
+    assert [_number(value) for value in column] == written
+
+
+def _number(value: object) -> float | None:
+    """Return a table cell as a number; integers beyond 64 bits are written as text."""
+    if value is np.ma.masked or value in ("", b"") or value != value:  # noqa: PLR0124 - NaN
+        return None
+    return int(value) if isinstance(value, str | bytes) else value  # type: ignore[return-value]
+
+
 def test_spectra_are_in_flux_units_again(tiny_atlas_path: Path) -> None:
     dataset = open_tiny(tiny_atlas_path)
     spectra = dataset.atlas.source.read(ROWS)
