@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from scipy.ndimage import correlate1d
 
 from data.arrays import FloatArray
 from explorer.spectrum.inspection import Inspection
+
+BRIGHT, AROUND = 5.0, 201
+"""A pixel is of a line if it lies so many sigma above the median of so many pixels around it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +39,8 @@ class Smoothed:
 def smoothed(item: Inspection, width: int) -> Smoothed:
     """Smooth an object with a Gaussian; masked pixels neither count nor are filled.
 
-    Reconstructions are averaged with the weights of the data, so that a perfect fit stays one;
+    Pixels weigh by `line_keeping_weight`. Reconstructions are averaged with the weights of the
+    data, so that a perfect fit stays one;
     in masked gaps, where there are none, all their pixels count alike.
 
     Args:
@@ -49,15 +54,40 @@ def smoothed(item: Inspection, width: int) -> Smoothed:
             flux=flux, noise=item.noise, model=item.model, residual=item.residual,
             decoded=item.decoded, second=other,
         )  # fmt: skip
-    both = np.where(np.isfinite(item.model), item.ivar, 0.0)
+    weight = line_keeping_weight(item.flux, item.ivar)
+    both = np.where(np.isfinite(item.model), weight, 0.0)
+    noise = smoothed_noise(item.ivar, width, both)
     return Smoothed(
-        flux=smooth(item.flux, item.ivar, width),
-        noise=smoothed_noise(item.ivar, width),
-        model=_smooth_model(item, item.model, width),
-        residual=smooth(item.flux - item.model, both, width) / smoothed_noise(both, width),
+        flux=smooth(item.flux, weight, width),
+        noise=smoothed_noise(item.ivar, width, weight),
+        model=_smooth_model(item, item.model, weight, width),
+        residual=smooth(item.flux - item.model, both, width) / noise,
         decoded=_smooth_decoded(item, width),
-        second=_smooth_model(item, other, width),
+        second=_smooth_model(item, other, weight, width),
     )
+
+
+def line_keeping_weight(flux: FloatArray, ivar: FloatArray) -> FloatArray:
+    """Return the inverse variance, in the pixels of emission lines that of those around.
+
+    A line is noisier than the continuum beside it because of its own light. With its own inverse
+    variance for a weight, a smoothed line would lose most of its flux.
+
+    Args:
+        flux: Flux, shape (n_pixel,).
+        ivar: Inverse variance, same shape; 0 = masked.
+
+    Returns:
+        Weight of each pixel, same shape; 0 where masked.
+    """
+    used = ivar > 0
+    usual_flux, usual_ivar = (
+        pd.Series(np.where(used, values, np.nan)).rolling(AROUND, center=True, min_periods=1)
+        .median().to_numpy()
+        for values in (flux, ivar)
+    )  # fmt: skip
+    bright = used & ((flux - usual_flux) * np.sqrt(ivar) > BRIGHT)
+    return np.where(bright, np.fmax(ivar, usual_ivar), ivar)
 
 
 def smooth(flux: FloatArray, weight: FloatArray, width: int) -> FloatArray:
@@ -65,7 +95,7 @@ def smooth(flux: FloatArray, weight: FloatArray, width: int) -> FloatArray:
 
     Args:
         flux: Flux, shape (n_pixel,); NaN allowed where `weight` is 0.
-        weight: Weight of each pixel, same shape: the inverse variance.
+        weight: Weight of each pixel, same shape.
         width: Standard deviation of the Gaussian in pixels; 0 leaves the flux as it is.
     """
     if width == 0:
@@ -75,14 +105,21 @@ def smooth(flux: FloatArray, weight: FloatArray, width: int) -> FloatArray:
     return _over(total, _correlate(weight, kernel), weight)
 
 
-def smoothed_noise(ivar: FloatArray, width: int) -> FloatArray:
-    """Return the one-sigma noise of `smooth(flux, ivar, width)`, NaN where masked.
+def smoothed_noise(ivar: FloatArray, width: int, weight: FloatArray | None = None) -> FloatArray:
+    """Return the one-sigma noise of `smooth(flux, weight, width)`, NaN where masked.
 
-    The mean of independent pixels with weights k_i w_i, w_i being their inverse variance and k_i
-    the kernel, has the variance sum(k_i^2 w_i) / sum(k_i w_i)^2.
+    The mean of independent pixels of variance v_i with weights k_i w_i, k_i being the kernel, has
+    the variance sum(k_i^2 w_i^2 v_i) / sum(k_i w_i)^2.
+
+    Args:
+        ivar: Inverse variance 1 / v_i, shape (n_pixel,).
+        width: Standard deviation of the Gaussian in pixels.
+        weight: Weight w_i of each pixel, same shape, 0 wherever `ivar` is; None = `ivar`.
     """
+    weight = ivar if weight is None else weight
     kernel = _gaussian(width)
-    return _over(np.sqrt(_correlate(ivar, kernel**2)), _correlate(ivar, kernel), ivar)
+    squares = weight**2 / np.where(weight > 0, ivar, 1.0)
+    return _over(np.sqrt(_correlate(squares, kernel**2)), _correlate(weight, kernel), weight)
 
 
 def _gaussian(width: int) -> FloatArray:
@@ -99,11 +136,13 @@ def _over(above: FloatArray, below: FloatArray, weight: FloatArray) -> FloatArra
     return np.where(here, above / np.where(here, below, 1.0), np.nan)
 
 
-def _smooth_model(item: Inspection, model: FloatArray, width: int) -> FloatArray:
+def _smooth_model(
+    item: Inspection, model: FloatArray, weight: FloatArray, width: int
+) -> FloatArray:
     """Smooth a reconstruction (NaN outside the rest range) with the weights of the data."""
     modelled = np.isfinite(model)
     plain = smooth(model, modelled.astype(float), width)
-    return np.where(item.masked, plain, smooth(model, np.where(modelled, item.ivar, 0.0), width))
+    return np.where(item.masked, plain, smooth(model, np.where(modelled, weight, 0.0), width))
 
 
 def _smooth_decoded(item: Inspection, width: int) -> FloatArray:

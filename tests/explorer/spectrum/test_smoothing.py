@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from explorer.spectrum.inspection import Inspection, inspect
-from explorer.spectrum.smoothing import smooth, smoothed, smoothed_noise
+from explorer.spectrum.smoothing import line_keeping_weight, smooth, smoothed, smoothed_noise
 from tests.fixtures.explorer import open_tiny
 
 
@@ -38,16 +38,33 @@ def test_weights_are_inverse_variances_and_masked_pixels_stay_gaps(
     assert len(smooth(rng.normal(size=40), np.ones(40), 25)) == 40  # a kernel longer than the data
 
 
-def test_noise_of_a_smoothed_spectrum_is_that_of_its_mean(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("other", [False, True])
+def test_noise_of_a_smoothed_spectrum_is_that_of_its_mean(
+    rng: np.random.Generator, *, other: bool
+) -> None:
     ivar = rng.uniform(0.2, 5.0, 200)
     ivar[rng.random(200) < 0.2] = 0
     sigma = 1 / np.sqrt(np.where(ivar > 0, ivar, np.inf))
     n_draw = 4000
-    draws = np.array([smooth(sigma * rng.normal(size=200), ivar, 3) for _ in range(n_draw)])
+    weight = np.where(ivar > 0, rng.uniform(0.5, 2.0, 200) if other else ivar, 0.0)
+    draws = np.array([smooth(sigma * rng.normal(size=200), weight, 3) for _ in range(n_draw)])
     used = ivar > 0
-    ratio = draws[:, used].std(axis=0) / smoothed_noise(ivar, 3)[used]
+    ratio = draws[:, used].std(axis=0) / smoothed_noise(ivar, 3, weight)[used]
     assert np.abs(ratio - 1).max() < 5 / np.sqrt(2 * n_draw)  # 5 sigma of a standard deviation
     assert np.isnan(smoothed_noise(ivar, 3)[~used]).all()
+
+
+@pytest.mark.parametrize("width", [1, 6, 12])
+def test_a_line_keeps_its_flux(rng: np.random.Generator, width: int) -> None:
+    pixel = np.arange(600)
+    line = 300 * np.exp(-0.5 * ((pixel - 300) / 2.5) ** 2)
+    variance = 0.01 * (1 + line)  # of the light itself
+    variance[200:206] = 100  # a line of the sky
+    flux = 1 + line + np.sqrt(variance) * rng.normal(size=600)
+    weight = line_keeping_weight(flux, 1 / variance)
+    drawn = smooth(flux, weight, width)
+    assert np.sum(drawn[210:390] - 1) == pytest.approx(np.sum(line), rel=0.05)
+    assert abs(drawn[203] - 1) < 1  # the sky's line still counts for nothing
 
 
 @pytest.mark.parametrize("width", [0, 1, 6, 25])
