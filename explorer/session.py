@@ -66,7 +66,7 @@ class Session:
         Args:
             first: What stands above the controls.
         """
-        self._started = True
+        self._started, self.state.first_tab = True, self.state.tab
         self.history.forget()
         self.show_labels()
         guests = GuestsView(self.state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from matplotlib.colors import to_hex
 
 from data.arrays import FloatArray, IndexArray
@@ -21,6 +22,8 @@ DIVERGING_ENDS = ("#2166ac", "#c82832")
 OFF, D4000, WINDOW = "off", "D4000", "window"
 N_CHANNEL = 16
 """Channels drawn: those that contribute most."""
+REFINED = 0.01
+"""Relative difference from which the value of refined latents is told beside the encoder's."""
 N_COLUMN = 600
 """Columns of the picture: the segments, equally wide in Angstrom."""
 
@@ -57,18 +60,23 @@ class Attention:
         row: Its row in the catalogue; -1 for one that the user brought.
         z: Its redshift.
         target: What was asked.
-        attribution: The answer, for this one object.
+        value: What is asked, of the spectrum decoded in the page.
+        attribution: The answer, for this one object, of the latents as the encoder has them.
     """
 
     row: int
     z: float
     target: Target
+    value: float
     attribution: Attribution
 
     def text(self) -> str:
         """Return what was found, in words."""
         found, answer = self.attribution, self.attribution.peak_wave()
-        value = f"{self.target.label} of the model: {float(found.value[0]):.3g} {self.target.unit}"
+        value = f"{self.target.label} of the model: {self.value:.3g} {self.target.unit}"
+        encoded = float(found.value[0])
+        if abs(encoded - self.value) > REFINED * max(abs(encoded), abs(self.value)):
+            value += f" ({encoded:.3g} as first encoded, which is what is explained)"
         peak = f"strongest at {answer:.0f} Å observed, {answer / (1 + self.z):.0f} Å rest"
         if found.map is None:
             return (
@@ -96,11 +104,15 @@ def attend(
     item = inspect(dataset, chosen, z=z)
     if item.wave_rest[0] <= target.first and target.last <= item.wave_rest[-1]:
         check_covered(item, target)  # else the model says that it does not
+    model = dataset.atlas.model
+    attribution = attribute(model, item.spectra, target)
+    decoded = torch.as_tensor(np.asarray(item.decoded, dtype=float))[None]
     return Attention(
         row=item.row,
         z=item.z,
         target=target,
-        attribution=attribute(dataset.atlas.model, item.spectra, target),
+        value=float(target.value(decoded, model.wave_rest)[0]),
+        attribution=attribution,
     )
 
 

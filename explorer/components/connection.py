@@ -9,6 +9,7 @@ export function render({el}) {
   const card = document.createElement('section')
   card.className = 'lost'
   card.setAttribute('role', 'alert')
+  card.popover = 'manual' // in the top layer: what the page cuts off or moves does not cut it
   const text = document.createElement('span')
   const again = document.createElement('button')
   again.textContent = 'Reload now'
@@ -31,6 +32,7 @@ export function render({el}) {
       'changed and labels given now are not kept; saved ones are safe. The page loads again, ' +
       'with this view, as soon as the server is back.'
     el.append(card)
+    card.showPopover?.()
     timer = setTimeout(ask, 2000)
   }
   const found = () => { clearTimeout(timer); timer = null; card.remove() }
@@ -40,9 +42,10 @@ export function render({el}) {
 }
 """
 _STYLE = """
-:host {position: fixed; left: 0; right: 0; top: 42px; z-index: 1400; height: auto; width: auto}
-.lost {display: flex; gap: 14px; align-items: center; margin: 0 auto; width: fit-content;
-  max-width: 760px; padding: 10px 14px; border-radius: 8px; font-size: 13px; line-height: 1.45;
+:host {height: 0; width: 0}
+.lost {position: fixed; inset: 42px 0 auto; z-index: 1400; border: none; display: flex; gap: 14px;
+  align-items: center; margin: 0 auto; width: fit-content; max-width: min(760px, 90vw);
+  padding: 10px 14px; border-radius: 8px; font-size: 13px; line-height: 1.45;
   background: #7a1f1f; color: #fff; box-shadow: 0 6px 24px rgba(0, 0, 0, .3)}
 .lost button {font: inherit; padding: 4px 12px; border-radius: 5px; cursor: pointer; flex: none;
   border: 1px solid #fff; background: none; color: #fff}

@@ -18,6 +18,8 @@ RADIUS = Angle(10, unit=units.arcsec)
 """Cone searched where the user gives none."""
 MOST_DIFFERING = 2
 """An id with more letters that differ is not offered for a mistyped one."""
+SHORTEST_PART = 3
+"""Letters from which on ids that contain a text are offered, capitals or not."""
 MOST_SORTED = 2_000_000
 """Objects whose ids are sorted to offer one for a mistyped one: more would take gigabytes."""
 MAX_FOUND = 200
@@ -83,7 +85,9 @@ def find(dataset: Dataset, text: str) -> Found:
 
 
 def nearest_ids(dataset: Dataset, text: str, *, n: int = 3) -> list[str]:
-    """Return the ids most like a text: those that share the longest beginning, or all but a letter.
+    """Return the ids most like a text, the shortest of those that contain it first.
+
+    Then come those that share the longest beginning, or all but a letter or two.
 
     Args:
         dataset: The atlas.
@@ -105,8 +109,13 @@ def nearest_ids(dataset: Dataset, text: str, *, n: int = 3) -> list[str]:
             differing = (letters != _letters(np.array([form], dtype=ordered.dtype))).sum(axis=1)
             near = np.argsort(differing, kind="stable")[:n]
             candidates += ordered[near[differing[near] <= MOST_DIFFERING]].tolist()
+    folded = text.casefold()
     close = difflib.get_close_matches(text, list(dict.fromkeys(candidates)), n=n, cutoff=0.6)
-    return list(close)
+    if len(folded) < SHORTEST_PART:
+        return list(close)
+    holding = ordered[np.strings.find(np.strings.lower(ordered), folded) >= 0].tolist()
+    holding.sort(key=lambda name: (len(name), not name.casefold().endswith(folded)))
+    return list(dict.fromkeys([*holding[:n], *close]))[:n]
 
 
 def _letters(ids: Any) -> Any:  # noqa: ANN401 - arrays of text and of numbers

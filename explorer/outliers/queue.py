@@ -47,7 +47,7 @@ class OutlierQueue(param.Parameterized):
         self._state, self._store = state, store
         self._ordering = Latest()
         self._stale = True
-        self._from_address = state.tab == TAB
+        self._from_address = state.first_tab == TAB
         state.param.watch(
             lambda *_: self.reorder(),
             ["score", "ordinary_first", "outlier_options", "shown", "subset"],
@@ -204,7 +204,8 @@ def explain(state: ExplorerState, ranking: Ranking, *, learn: bool, n_graded: in
         UNSATURATED: "no three neighbouring pixels above 100 times the continuum",
     }
     for name, n_hidden in ranking.hidden.items():
-        text.append(f"{LABELS.get(name, name)} ({rules[name]}) hides {n_hidden:,}.".capitalize())
+        option = LABELS.get(name, name)
+        text.append(f"{option[0].upper()}{option[1:]} ({rules[name]}) hides {n_hidden:,}.")
     return " ".join(text)
 
 

@@ -46,14 +46,22 @@ def _bpt(kind: str) -> Preset:
     )  # fmt: skip
 
 
+def _measured(name: str, x: str, y: str) -> Preset:
+    """Return a plane of what an atlas has measured of the spectra themselves."""
+    columns = f"{x}_data", f"{y}_data"
+    return Preset(name, *columns, columns)
+
+
 PRESETS = (
     Preset("mass, sSFR", "log_mass", "log_ssfr", ("log_mass", "log_ssfr")),
     Preset("D4000, HδA", "d4000", "hdelta_a", ("d4000", "hdelta_a")),
+    _measured("D4000, HδA, measured", "d4000", "hdelta_a"),
     Preset("BPT", *_BPT, _BPT),
     _bpt("flux"),
     _bpt("ew"),
+    _measured("BPT, measured", *_BPT),
 )
-"""Ratios that the atlas has measured come first. Those of equivalent widths are near those of
+"""Ratios that the catalogue has come first. Those of equivalent widths are near those of
 fluxes, for lines that lie beside each other."""
 
 LIMITS = "Dashed: Kauffmann+2003; solid: Kewley+2001."

@@ -35,4 +35,4 @@ def cut_busy_tie(page: pmui.Page) -> None:
     """End the page's link to the busy flag of the process; `watch_activity` takes its place."""
     if known_good("panel", "panel-material-ui"):
         with edit_readonly(page):
-            page.busy = param.rx(False)  # noqa: FBT003 - followed by this page only
+            page.param.update(busy=param.rx(False))  # noqa: FBT003 - for this page only

@@ -18,6 +18,7 @@ from bokeh.models import (
 from explorer.spectrum.axis import WavelengthAxis
 from explorer.spectrum.cut_marks import CutMarks, cut
 from explorer.spectrum.line_marks import LineMarks
+from explorer.spectrum.readout import Readout
 from explorer.spectrum.selection_stack import COLUMNS as STACKED
 from explorer.theme.inks import Inks
 
@@ -49,6 +50,7 @@ class SpectrumPanels:
         stack: Median and middle 68 % of the selected objects.
         pins: Spectra compared with, each in its own colour.
         lines: The spectral lines.
+        readout: What lies under the pointer.
     """
 
     def __init__(self, axis: WavelengthAxis, inks: Inks, *, second: str = "") -> None:
@@ -80,6 +82,7 @@ class SpectrumPanels:
         self._cuts = {name: CutMarks(inks, f"{name} cut") for name in ("flux", "residual")}
         self.flux = self._flux_figure()
         self.residual = self._residual_figure()
+        self.readout = Readout([self.flux, self.residual], self.pixels, inks)
         self.window_tools = [self._add_tools(fig) for fig in (self.flux, self.residual)]
         zoom = CustomJS(
             args={"x_range": self.flux.x_range, "y_range": self.flux.y_range}, code=_ZOOM_FLUX_JS
@@ -171,6 +174,7 @@ class SpectrumPanels:
         """Show no object."""
         for source in (self.pixels, self.rest, self.neighbours, self.pins, *self.shading.values()):
             source.data = {name: [] for name in source.data}
+        self.readout.clear()
         self.mark_cuts()
 
     def mark_cuts(self) -> None:

@@ -21,7 +21,7 @@ from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
 from explorer.theme.text import SMALL, line
 from explorer.theme.theme import new_figure
-from model.evaluation.redshift_trial import Trials, try_redshifts
+from model.evaluation.redshift_trial import Trials, scan_redshifts, try_redshifts
 
 REACH, STEP = 0.05, 0.0001
 """How far the slider goes from the catalogue's redshift, and its step."""
@@ -127,9 +127,13 @@ class TrialView(pn.viewable.Viewer):
         chosen, dataset = self._state.chosen, self._state.dataset
         if chosen is not None:
             redshifts = np.linspace(self.slider.start, self.slider.end, N_SCAN)
+            model, own = dataset.atlas.model, self._own
             self._scanning.submit(
-                lambda: (chosen, trials(dataset, chosen, redshifts)), self._show_scan
-            )
+                lambda: (
+                    chosen, scan_redshifts(model, inspect(dataset, chosen).spectra, redshifts, own)
+                ),
+                self._show_scan,
+            )  # fmt: skip
 
     # What follows from the state.
 
@@ -202,7 +206,7 @@ class TrialView(pn.viewable.Viewer):
             best = int(np.nanargmin(scanned.chi2_red))
             self._fit_figure()
             self.words.object = (
-                f"χ² is least, {scanned.chi2_red[best]:.3f}, at z = {scanned.z[best]:.4f} of "
+                f"χ² is least, {scanned.chi2_red[best]:.3f}, at z = {scanned.z[best]:.5f} of "
                 f"{len(scanned.z)} redshifts tried."
             )
 

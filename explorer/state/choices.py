@@ -182,4 +182,5 @@ class Choices(param.Parameterized):
 
     # The page.
     tab: str = param.Selector(default=TABS[0], objects=list(TABS), doc="Title of the open tab.")  # type: ignore[assignment]
+    first_tab: str = param.String("", doc="Title of the tab that the page opened with.")  # type: ignore[assignment]
     dark: bool = param.Boolean(False, doc="Dark theme.")  # type: ignore[assignment]

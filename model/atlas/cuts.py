@@ -20,7 +20,8 @@ GOOD_SHARE = 0.9
 """A reconstruction is good if its reduced chi2 is among this share of the lowest at its S/N."""
 STRONG_LINE = 100.0
 """Peak of a line over the continuum above which line emitters are left out."""
-OBJECTS_OF_A_BIN = 300
+OBJECTS_OF_A_BIN, FEWEST_OF_A_BIN, BINS = 300, 20, 8
+"""Objects of like S/N; a small survey has fewer, down to the second, so as to have some bins."""
 PEAK_COLUMNS = ("line_peak", "peak_flux")
 """Peak that three neighbouring pixels reach; in an older atlas that of one pixel."""
 
@@ -42,7 +43,8 @@ def good_chi2(chi2: FloatArray, snr: FloatArray | None) -> FloatArray:
         return np.full(len(chi2), np.inf)
     by = np.zeros(len(chi2)) if snr is None else np.log(np.maximum(snr, 1e-3))
     order = np.flatnonzero(known)[np.argsort(by[known], kind="stable")]
-    n_bin = 1 if snr is None else max(1, len(order) // OBJECTS_OF_A_BIN)
+    of_a_bin = min(OBJECTS_OF_A_BIN, max(FEWEST_OF_A_BIN, len(order) // BINS))
+    n_bin = 1 if snr is None else max(1, len(order) // of_a_bin)
     bins = np.array_split(order, n_bin)
     limits = [np.quantile(chi2[rows], GOOD_SHARE) for rows in bins]
     return np.interp(np.nan_to_num(by), [np.median(by[rows]) for rows in bins], limits)

@@ -18,6 +18,11 @@ LEAST_SHARE = 0.2
 NORMED = 0.1
 """A spectrum whose norm differs from 1 by less is one divided by it, noise included."""
 
+N_FINE = 20
+"""Redshifts tried between the neighbours of the best one of a scan."""
+SAME = 1e-6
+"""Redshifts nearer than this are one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trials:
@@ -75,3 +80,32 @@ def _norm(spectrum: Spectra, z: float) -> float | None:
         return None
     norm = float(np.median(spectrum.flux[0][good]))
     return norm if norm > 0 else None
+
+
+def scan_redshifts(
+    model: SpectrumModel, spectrum: Spectra, redshifts: FloatArray, own: float
+) -> Trials:
+    """Try redshifts, the spectrum's own among them, and `N_FINE` more around the best.
+
+    Narrow lines fit only within a pixel or two of the right redshift; a scan has wider steps.
+
+    Args:
+        model: The model.
+        spectrum: One spectrum.
+        redshifts: To try, increasing, above -1.
+        own: The redshift of the spectrum.
+
+    Returns:
+        All of them, by increasing redshift.
+    """
+    apart = np.abs(redshifts - own).min() > SAME
+    coarse = try_redshifts(model, spectrum, np.union1d(redshifts, own if apart else []))
+    best = int(np.nanargmin(coarse.chi2_red))
+    ends = coarse.z[max(best - 1, 0)], coarse.z[min(best + 1, len(coarse.z) - 1)]
+    fine = try_redshifts(model, spectrum, np.linspace(*ends, N_FINE + 2)[1:-1])
+    z = np.concatenate([coarse.z, fine.z])
+    order = np.unique(z, return_index=True)[1]  # the middle may have been tried already
+    return Trials(**{
+        name: np.concatenate([values, getattr(fine, name)])[order]
+        for name, values in vars(coarse).items()
+    })  # fmt: skip

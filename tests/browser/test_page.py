@@ -1,5 +1,6 @@
 """Drives the served app in real Chromium: what a user clicks, and what she then sees."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,29 @@ def test_click_shows_that_object_and_its_spectrum(
         return (abs(view.shot("flux") - [213, 94, 0]).max(axis=-1) < 60).any(axis=0).mean()
 
     view.until(lambda: orange() > 0.5, "the reconstruction across the panel")
+
+
+def test_the_pointer_reads_the_spectrum_out(
+    view: Watched, catalog: pd.DataFrame, tiny_atlas_path: Path
+) -> None:
+    row = alone(catalog)
+    view.click_object(catalog, row)
+    view.wait_for("get('pixels')?.data.flux.length > 0")
+    spectra = Survey(tiny_atlas_path.parent / "survey").read([row])
+    pixel = int(np.flatnonzero(spectra.ivar[0] > 0)[len(spectra.wave) // 3])
+    wave, flux = float(spectra.wave[pixel]), float(spectra.flux[0, pixel])
+    view.page.mouse.move(*view.pixel("flux", wave, flux))
+    view.wait_for("get('readout').visible && get('readout').text.includes('reconstruction')")
+    words = view.page.evaluate("Bokeh.documents[0].get_model_by_name('readout').text")
+    found = re.match(r"([\d.]+) Å observed, ([\d.]+) Å rest\ndata (\S+) ± ", words)
+    assert found is not None, words
+    observed, rest, told = map(float, found.groups())
+    at = np.abs(spectra.wave - observed).argmin()
+    assert abs(int(at) - pixel) <= 4  # a pixel of the screen has several of the spectrum
+    assert rest == pytest.approx(observed / (1 + spectra.z[0]), abs=0.1)
+    assert told == pytest.approx(float(spectra.flux[0, at]), rel=1e-3)
+    view.page.mouse.move(20, 300)
+    view.wait_for("!get('readout').visible")
 
 
 def test_hostile_cell_is_text_in_hover_and_facts(view: Watched, catalog: pd.DataFrame) -> None:

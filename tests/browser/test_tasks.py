@@ -16,6 +16,13 @@ from tests.browser.chromium import HOSTILE, Watched, own_copy, serving, visiting
 
 pytestmark = pytest.mark.ui
 
+IN_SIGHT = """([x, y]) => {
+  let at = document.elementFromPoint(x, y), inner = at
+  while (inner) { at = inner; inner = at.shadowRoot?.elementFromPoint(x, y) }
+  return Boolean(at?.closest('[role=alert]'))
+}"""
+"""Whether what says that the server is gone is what one sees at a place of the page."""
+
 
 @pytest.fixture(scope="module")
 def atlas_path(tiny_spender_atlas_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -112,6 +112,16 @@ def test_a_mistyped_id_is_offered_its_neighbours(
     assert wanted in found.message
 
 
+@pytest.mark.parametrize("text", ["MOCK-3-17", "3-17", "k-3-17"])
+def test_part_of_an_id_is_offered_whatever_its_capitals(tiny_atlas_path: Path, text: str) -> None:
+    ids = [f"mock-3-{row}" for row in range(60, 180)]
+    ids[50] = "mock-3-17"
+    dataset = open_tiny(tiny_atlas_path, object_id=ids)
+    near = nearest_ids(dataset, text)
+    assert near[0] == "mock-3-17"
+    assert len(near) == len(set(near)) == 3
+
+
 def test_neighbours_of_a_long_identifier_keep_every_digit(tiny_atlas_path: Path) -> None:
     ids = [str(39627640566453451 + row) for row in range(120)]
     dataset = open_tiny(tiny_atlas_path, object_id=ids)

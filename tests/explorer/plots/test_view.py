@@ -92,12 +92,16 @@ def test_scatter_selects_as_the_map_does(tiny_atlas_path: Path) -> None:
 def test_presets_need_their_columns_and_bpt_calculates_its_ratios(
     tiny_atlas_path: Path, rng: np.random.Generator
 ) -> None:
-    assert [item.name for item in available(open_tiny(tiny_atlas_path))] == ["mass, sSFR"]
+    measured = ["D4000, HδA, measured", "BPT, measured"]
+    assert [item.name for item in available(open_tiny(tiny_atlas_path))] == [
+        "mass, sSFR", *measured
+    ]  # fmt: skip
     lines = {
         f"flux_{name}": rng.uniform(1, 9, 120) for name in ("nii", "halpha", "oiii", "hbeta")
     } | {f"ew_{name}": rng.uniform(1, 9, 120) for name in ("nii", "halpha", "oiii", "hbeta")}
     state = new_state(tiny_atlas_path, **lines)
-    assert [item.name for item in available(state.dataset)] == ["mass, sSFR", "BPT"]
+    names = [item.name for item in available(state.dataset)]
+    assert names == ["mass, sSFR", measured[0], "BPT", measured[1]]
     view = opened(state, "scatter")
     view.preset.value = "BPT"
     assert view.columns == ("log_nii_halpha", "log_oiii_hbeta")
@@ -109,6 +113,20 @@ def test_presets_need_their_columns_and_bpt_calculates_its_ratios(
     assert "Dashed: Kauffmann+2003" in view.words.object
     view.preset.value = "mass, sSFR"
     assert "Kauffmann" not in view.words.object
+
+
+def test_presets_of_what_the_atlas_has_measured(
+    tiny_atlas_path: Path, rng: np.random.Generator
+) -> None:
+    names = ("d4000", "hdelta_a", "log_nii_halpha", "log_oiii_hbeta")
+    state = new_state(tiny_atlas_path, **{f"{name}_data": rng.normal(size=120) for name in names})
+    assert [item.name for item in available(state.dataset)] == [
+        "mass, sSFR", "D4000, HδA, measured", "BPT, measured",
+    ]  # fmt: skip
+    view = opened(state, "scatter")
+    view.preset.value = "BPT, measured"
+    assert view.columns == ("log_nii_halpha_data", "log_oiii_hbeta_data")
+    assert len(view.marks["curve 1"].data["x"]) == 100
 
 
 def test_a_plane_chosen_is_in_the_menu_before_its_columns_are(

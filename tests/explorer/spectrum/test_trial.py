@@ -42,6 +42,10 @@ def test_a_trial_moves_lines_and_model_and_ends(tiny_atlas_path: Path) -> None:
     trial._scan()
     scanned = trial.sources["scan"].data
     assert abs(scanned["z"][np.argmin(scanned["chi2"])] - own.z) < 0.005
+    assert (np.diff(scanned["z"]) > 0).all()
+    nearest = np.abs(scanned["z"] - own.z).argmin()
+    assert scanned["z"][nearest] == pytest.approx(own.z, abs=1e-6)
+    assert scanned["chi2"].min() <= chi2[0] * 1.001
     state.trial_z = None
     assert view.inspection.z == own.z
     assert trial.slider.value == pytest.approx(own.z)

@@ -14,6 +14,15 @@ def test_bright_objects_are_compared_with_bright_ones(rng):
     assert one_limit[snr > 30].mean() < 0.6
 
 
+def test_a_small_survey_compares_like_with_like_too(rng):
+    snr = rng.lognormal(2.5, 0.6, 150)
+    chi2 = (1 + (snr / 40) ** 2) * (1 + 0.1 * np.abs(rng.normal(size=150)))
+    good = is_good(chi2, snr)
+    fainter = snr < np.median(snr)
+    assert abs(good[fainter].mean() - good[~fainter].mean()) < 0.15
+    assert 0.8 < good.mean() < 0.97
+
+
 def test_without_chi2_nothing_is_good():
     chi2 = np.array([1.0, np.nan, 1.1])
     assert is_good(chi2, None).tolist() == [True, False, False]
