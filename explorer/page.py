@@ -164,6 +164,7 @@ def _follow_address(session: Session, document: Document, defaults: dict[str, An
     def go(query: str) -> None:
         for complaint in restore(state, dict(parse_qsl(query.lstrip("?"))), defaults=defaults):
             warn(complaint)
+        bar.stay = bool(moved)  # what Back has changed is no new page of the history
 
     bar = AddressBar(go)
     pn.state.onload(tell)

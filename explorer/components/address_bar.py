@@ -24,9 +24,15 @@ export function render({model, el}) {
     const change = push ? 'pushState' : 'replaceState'
     window.history[change]({}, '', `${pathname}${asked}${hash}`)
   }
-  const write = () => show(model.query, model.push)
+  // What was written before the server heard of the last Back is of another page of the history.
+  let moves = 0
+  const write = () => { if (model.heard === moves) show(model.query, model.push) }
   const follow = () => show(window.location.search, false)
-  const moved = () => { follow(); model.send_msg({query: window.location.search}) }
+  const moved = () => {
+    moves += 1
+    follow()
+    model.send_msg({query: window.location.search, moves})
+  }
   model.on('written', write)
   model.on('dark', follow)
   window.addEventListener('popstate', moved)
@@ -48,6 +54,7 @@ class AddressBar(JSComponent):
     query: str = param.String("", doc="The query of the address, with its question mark.")  # type: ignore[assignment]
     push: bool = param.Boolean(False, doc="Whether Back leads to the query before.")  # type: ignore[assignment]
     written: int = param.Integer(0, doc="Grows with every query written.")  # type: ignore[assignment]
+    heard: int = param.Integer(0, doc="How many uses of Back and Forward were heard of.")  # type: ignore[assignment]
     dark: bool = param.Boolean(False, doc="Whether the theme is dark.")  # type: ignore[assignment]
 
     _esm = _ESM
@@ -66,7 +73,9 @@ class AddressBar(JSComponent):
         self.written += 1
 
     def _hear(self, event: Any) -> None:  # noqa: ANN401
-        query = event.data.get("query") if isinstance(event.data, dict) else None
-        if isinstance(query, str):
+        data = event.data if isinstance(event.data, dict) else {}
+        query, moves = data.get("query"), data.get("moves")
+        if isinstance(query, str) and isinstance(moves, int):
             with together():
+                self.heard = moves
                 self._on_moved(query)

@@ -38,26 +38,48 @@ const nameOf = (event) => {
   return `Ctrl+${event.shiftKey ? 'Shift+' : ''}${event.key.toLowerCase()}`
 }
 
+const labelled = (root, text) => {
+  for (const label of root.querySelectorAll('label')) {
+    const input = label.textContent === text ? root.getElementById(label.htmlFor) : null
+    if (input !== null && input.getClientRects().length > 0) return input
+  }
+  for (const element of root.querySelectorAll('*')) {
+    const found = element.shadowRoot ? labelled(element.shadowRoot, text) : null
+    if (found !== null) return found
+  }
+  return null
+}
+
 export function render({model, el}) {
   const heard = (event) => {
     const onScreen = el.getClientRects().length > 0 // of an element in a closed tab there are none
     const key = nameOf(event)
-    if (!onScreen || taken(event) || event.altKey || !model.keys.includes(key)) return
+    const known = model.keys.includes(key) || key in model.fields
+    if (!onScreen || taken(event) || event.altKey || !known) return
     event.preventDefault()
     if (model.first) event.stopImmediatePropagation()
-    model.send_msg({key})
+    // At once: what is typed next is for the field.
+    if (key in model.fields) labelled(document, model.fields[key])?.focus()
+    else model.send_msg({key})
   }
-  // Enter and Esc leave a field, once that has dealt with them: quick keys are heard again.
-  const leave = (event) => {
+  // Enter and Esc leave a field: quick keys are heard again. Enter once the field has dealt with
+  // it, Esc before: a field with an open list would keep that to itself.
+  const leave = (event, key) => {
     const left = field(event)
     if (left === null || left.tagName === 'SELECT' || event.isComposing) return
-    if (event.key === 'Escape' || (event.key === 'Enter' && left.tagName === 'INPUT')) left.blur()
+    if (event.key === key && (key === 'Escape' || left.tagName === 'INPUT')) left.blur()
   }
+  const entered = (event) => leave(event, 'Enter')
+  const escaped = (event) => leave(event, 'Escape')
   window.addEventListener('keydown', heard, model.first)
-  if (!model.first) window.addEventListener('keydown', leave)
+  if (!model.first) {
+    window.addEventListener('keydown', entered)
+    window.addEventListener('keydown', escaped, true)
+  }
   model.on('remove', () => {
     window.removeEventListener('keydown', heard, model.first)
-    window.removeEventListener('keydown', leave)
+    window.removeEventListener('keydown', entered)
+    window.removeEventListener('keydown', escaped, true)
   })
 }
 """
@@ -67,20 +89,30 @@ class Keyboard(JSComponent):
     """Hears keys; put it into the layout of the view it serves."""
 
     keys: list[str] = param.List([], item_type=str, doc="Names of the keys heard.")  # type: ignore[assignment]
+    fields: dict[str, str] = param.Dict({}, doc="Key -> label of the field that it leads to.")  # type: ignore[assignment]
     first: bool = param.Boolean(False, doc="Takes its keys before the page does.")  # type: ignore[assignment]
 
     _esm = _ESM
 
-    def __init__(self, keys: dict[str, Callable[[], None]], *, first: bool = False) -> None:
+    def __init__(
+        self,
+        keys: dict[str, Callable[[], None]],
+        *,
+        fields: dict[str, str] | None = None,
+        first: bool = False,
+    ) -> None:
         """Call `keys[name]()` when the key of that name (`KeyboardEvent.key`) is pressed.
 
         Args:
             keys: Name -> action. With the control or command key: `Ctrl+z`, `Ctrl+Shift+z`.
+            fields: Name -> label of a text field of the page, which the key leads to at once.
             first: Keep these keys from keyboards that are not `first`: for a tab that uses keys
                 that mean something else on the rest of the page.
         """
         self._actions = dict(keys)
-        super().__init__(keys=list(keys), first=first, width=0, height=0, margin=0)
+        super().__init__(
+            keys=list(keys), fields=fields or {}, first=first, width=0, height=0, margin=0
+        )
         self.on_msg(self._hear)
 
     def _hear(self, event: Any) -> None:  # noqa: ANN401

@@ -11,6 +11,7 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.util.parameters import edit_readonly
 
 from explorer.components.wrapping import wrapping
 from explorer.labels.label import GRADES, UNLABELLED, Change, Label
@@ -111,7 +112,12 @@ class LabelBar(pn.viewable.Viewer):
     def keys(self) -> dict[str, Callable[[], None]]:
         """The keys that label."""
         grades = {str(grade): lambda grade=grade: self._put(grade=grade) for grade in GRADES}
-        return grades | {"u": self.take_back, "c": self.kind.focus, "n": self.note.focus}
+        return grades | {"u": self.take_back}
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The keys that lead to a field, and its label."""
+        return {"c": str(self.kind.label), "n": str(self.note.label)}
 
     def take_back(self) -> None:
         """Undo this person's last change and show the object it was about."""
@@ -148,7 +154,7 @@ class LabelBar(pn.viewable.Viewer):
             with self._fills():  # a text that did not change may be being typed anew
                 self.grade.value = _button(label.grade)
                 if label.kind != old.kind:
-                    self.kind.value = label.kind
+                    self._show_kind(label.kind)
                 if label.note != old.note:
                     self.note.value = label.note
             self._say_state()
@@ -167,10 +173,17 @@ class LabelBar(pn.viewable.Viewer):
         with self._fills():
             self.grade.value = _button(label.grade)
             self.kind.options = list(dict.fromkeys([*kinds, *KINDS]))
-            self.kind.value, self.note.value = label.kind, label.note
+            self.note.value = label.note
+            self._show_kind(label.kind)
         for widget in (self.grade, self.kind, self.note):
             widget.disabled = not object_id
         self._say_state()
+
+    def _show_kind(self, kind: str) -> None:
+        """Show a class in place of whatever is being typed, also where it was the value before."""
+        self.kind.value = kind
+        with edit_readonly(self.kind):
+            self.kind.value_input = kind
 
     def _put(self, **said: Any) -> None:  # noqa: ANN401 - fields of `Change`
         """Change the label of the selected object; its fields stay as they are until written."""
@@ -206,7 +219,7 @@ class LabelBar(pn.viewable.Viewer):
             if change.kind is not None:
                 if label.kind and label.kind not in self.kind.options:
                     self.kind.options = [label.kind, *self.kind.options]
-                self.kind.value = label.kind
+                self._show_kind(label.kind)
             if change.note is not None:
                 self.note.value = label.note
 

@@ -112,7 +112,11 @@ class OutliersView(pn.viewable.Viewer):
         keys |= {"PageDown": lambda: queue.turn(1), "PageUp": lambda: queue.turn(-1)}
         warning = pn.pane.Alert(self._notice, alert_type="warning", **wide)
         return pn.Column(
-            Keyboard(keys | (self.bar.keys if self.bar else {}), first=True),
+            Keyboard(
+                keys | (self.bar.keys if self.bar else {}),
+                fields=self.bar.fields if self.bar else None,
+                first=True,
+            ),
             wrapping(
                 self.score,
                 self.part,

@@ -388,3 +388,25 @@ def test_sky_image_offline_fails_quietly(visit: Any, catalog: pd.DataFrame) -> N
     assert all("legacysurvey.org/viewer/cutout" in address for address in view.outside)
     view.outside.clear()
     view.errors[:] = [error for error in view.errors if "Failed to load resource" not in error]
+
+
+STEP = """(by) => new Promise((done) => {
+  window.addEventListener('popstate', () => setTimeout(done, 150), {once: true})
+  history.go(by)
+})"""
+"""Goes back or forward; done a moment after the page has heard of it."""
+
+
+def test_back_and_forward_in_quick_succession_lose_no_view(visit: Any) -> None:
+    page = visit("tab=Inspect").page
+    for title in ("Table", "Plots", "Latents", "About"):
+        page.get_by_role("tab", name=title, exact=True).click()
+        page.wait_for_url(f"**tab={title}**")
+    length = page.evaluate("history.length")
+    for step, expected in ((-1, "Table"), (1, "About")):
+        for _press in range(3):  # faster than the server follows
+            page.evaluate(STEP, step)
+        page.wait_for_url(f"**tab={expected}**")
+        tab = page.get_by_role("tab", name=expected, exact=True, selected=True)
+        tab.wait_for()
+        assert page.evaluate("history.length") == length

@@ -50,6 +50,34 @@ def ranked(catalog: pd.DataFrame) -> list[str]:
     return catalog.sort_values("strangeness", ascending=False)["object_id"].tolist()
 
 
+def test_a_class_is_saved_for_its_own_object(
+    visit: Any, catalog: pd.DataFrame, atlas_path: Path
+) -> None:
+    view = visit("tab=Outliers")
+    order, cards = ranked(catalog), view.page.locator(".card")
+    cards.nth(5).click()
+    view.page.locator(".card.now .id", has_text=order[5]).wait_for()
+    kind = view.page.get_by_role("combobox", name="class (c)")
+    kind.element_handle().wait_for_element_state("enabled")
+    view.page.keyboard.type("csky", delay=30)
+    view.until(lambda: kind.input_value() == "sky", "the class in its field")
+    view.page.keyboard.press("Escape")  # its list is open
+    view.page.keyboard.press("2")
+    view.page.get_by_text("saved by").wait_for()
+    view.until(lambda: labels(atlas_path).get(order[5]) == (2, "", ""), "a grade, no class")
+    view.page.keyboard.press("ArrowRight")
+    view.page.locator(".card.now .id", has_text=order[6]).wait_for()
+    view.until(lambda: kind.input_value() == "", "the class in its field")
+    view.page.keyboard.type("cring", delay=30)
+    view.page.keyboard.press("Enter")
+    view.until(lambda: labels(atlas_path).get(order[6]) == (None, "ring", ""), "a class")
+    view.until(lambda: kind.input_value() == "ring", "the class in its field")
+    view.page.keyboard.press("ArrowRight")
+    view.page.locator(".card.now .id", has_text=order[7]).wait_for()
+    view.until(lambda: kind.input_value() == "", "the class in its field")
+    assert order[7] not in labels(atlas_path)
+
+
 def labels(path: Path) -> dict[str, tuple[Any, ...]]:
     with sqlite3.connect(path / "labels.sqlite") as database:
         rows = database.execute(
@@ -75,14 +103,9 @@ def test_contact_sheet_is_walked_and_labelled_by_keys(
     view.page.get_by_text("saved by").wait_for()
     view.page.keyboard.press("ArrowRight")
     view.page.locator(".card.now .id", has_text=order[2]).wait_for()
-    view.wait_until_it_hears("note (n)")
     note = view.page.get_by_label("note (n)")
     note.element_handle().wait_for_element_state("enabled")
-    view.page.keyboard.press("n")
-    view.page.wait_for_function(
-        "node => node.getRootNode().activeElement === node", arg=note.element_handle()
-    )
-    view.page.keyboard.type(HOSTILE + " 5")
+    view.page.keyboard.type("n" + HOSTILE + " 5")  # the field is entered at once
     view.page.keyboard.press("Enter")
     view.page.get_by_text("saved by").wait_for()
     view.until(lambda: order[2] in labels(atlas_path), "a note on disk")
