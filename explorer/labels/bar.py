@@ -11,7 +11,6 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
-from panel.util.parameters import edit_readonly
 
 from explorer.components.wrapping import wrapping
 from explorer.labels.label import GRADES, UNLABELLED, Change, Label
@@ -20,6 +19,7 @@ from explorer.labels.pending import PendingLabels
 from explorer.labels.store import LabelStore
 from explorer.labels.writer import LabelWriter
 from explorer.server.notices import report
+from explorer.server.panel_page import show_typed
 from explorer.state.state import ExplorerState
 from explorer.theme.text import PLAIN, line
 
@@ -182,8 +182,7 @@ class LabelBar(pn.viewable.Viewer):
     def _show_kind(self, kind: str) -> None:
         """Show a class in place of whatever is being typed, also where it was the value before."""
         self.kind.value = kind
-        with edit_readonly(self.kind):
-            self.kind.value_input = kind
+        show_typed(self.kind, kind)
 
     def _put(self, **said: Any) -> None:  # noqa: ANN401 - fields of `Change`
         """Change the label of the selected object; its fields stay as they are until written."""

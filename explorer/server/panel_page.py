@@ -36,3 +36,9 @@ def cut_busy_tie(page: pmui.Page) -> None:
     if known_good("panel", "panel-material-ui"):
         with edit_readonly(page):
             page.param.update(busy=param.rx(False))  # noqa: FBT003 - for this page only
+
+
+def show_typed(field: pmui.AutocompleteInput, text: str) -> None:
+    """Show a text in a field in place of what is being typed, which `value` does not undo."""
+    with edit_readonly(field):
+        field.value_input = text

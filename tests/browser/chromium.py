@@ -276,7 +276,7 @@ def visiting(browser: Any, url: str) -> Iterator[Callable[..., Watched]]:
     yield visit
     for watched in opened:
         watched.page.close()
-        assert watched.errors == []
+        assert watched.errors == [], watched.errors
         assert watched.outside == []
 
 

@@ -399,11 +399,11 @@ STEP = """(by) => new Promise((done) => {
 
 def test_back_and_forward_in_quick_succession_lose_no_view(visit: Any) -> None:
     page = visit("tab=Inspect").page
-    for title in ("Table", "Plots", "Latents", "About"):
+    for title in ("Plots", "Latents", "Tracks", "About"):
         page.get_by_role("tab", name=title, exact=True).click()
         page.wait_for_url(f"**tab={title}**")
     length = page.evaluate("history.length")
-    for step, expected in ((-1, "Table"), (1, "About")):
+    for step, expected in ((-1, "Plots"), (1, "About")):
         for _press in range(3):  # faster than the server follows
             page.evaluate(STEP, step)
         page.wait_for_url(f"**tab={expected}**")
