@@ -45,9 +45,8 @@ def tell_spectrum(connection: SampConnection, dataset: Dataset, chosen: int | Gu
         OSError: It can not be written, or the hub does not answer.
     """
     item = inspect(dataset, chosen)
-    facts = dataset.catalog.iloc[chosen] if isinstance(chosen, int) else chosen.facts
     name = str(dataset.ids[chosen]) if isinstance(chosen, int) else chosen.name
-    content = spectrum_file(item, norm=float(facts.get("norm", np.nan)))
+    content = spectrum_file(item, norm=item.norm)
     plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in name)[:80]
     url = connection.write(f"{plain}.fits", content)
     meta = {"Access.Format": "application/fits", "Access.Reference": url}

@@ -37,6 +37,7 @@ class Inspection:
         wave_rest: Rest-frame wavelengths of `decoded`, Angstrom, shape (n_rest,).
         decoded: Decoded rest-frame spectrum, shape (n_rest,).
         latents: Latents, shape (n_latent,).
+        norm: What the flux was divided by, 1e-17 erg/s/cm2/Angstrom; NaN = not known.
         second: Reconstruction of the model of a second atlas; None without one.
     """
 
@@ -47,6 +48,7 @@ class Inspection:
     wave_rest: FloatArray
     decoded: FloatArray
     latents: FloatArray
+    norm: float
     second: FloatArray | None = None
 
     @property
@@ -100,7 +102,8 @@ def inspect(dataset: Dataset, chosen: int | Guest, *, z: float | None = None) ->
     if z is not None:
         return _tried(dataset, inspect(dataset, chosen), z)
     if isinstance(chosen, Guest):
-        return _decoded(dataset, -1, chosen.spectra, chosen.placed.latents[None])
+        norm = float(chosen.facts.get("norm", np.nan))
+        return _decoded(dataset, -1, chosen.spectra, chosen.placed.latents[None], norm)
 
     def make() -> Callable[[int], Inspection]:
         kept = LRUCache[int, Inspection](KEPT)
@@ -112,7 +115,9 @@ def inspect(dataset: Dataset, chosen: int | Guest, *, z: float | None = None) ->
 def _read(dataset: Dataset, row: int) -> Inspection:
     atlas = dataset.atlas
     latents = np.array(atlas.latents[row : row + 1], dtype=np.float32)
-    return _decoded(dataset, row, atlas.source.read([row]), latents)
+    catalog = dataset.catalog
+    norm = float(catalog["norm"].iloc[row]) if "norm" in catalog else np.nan
+    return _decoded(dataset, row, atlas.source.read([row]), latents, norm)
 
 
 def _tried(dataset: Dataset, item: Inspection, z: float) -> Inspection:
@@ -120,7 +125,7 @@ def _tried(dataset: Dataset, item: Inspection, z: float) -> Inspection:
     own = item.spectra
     made = try_redshifts(dataset.atlas.model, own, [z])
     spectra = Spectra(grid=own.grid, flux=own.flux, ivar=own.ivar, z=made.z)
-    tried = _decoded(dataset, item.row, spectra, made.latents)
+    tried = _decoded(dataset, item.row, spectra, made.latents, item.norm)
     scale = np.float32(made.scale[0])
     second = None
     if dataset.second is not None:
@@ -132,7 +137,9 @@ def _tried(dataset: Dataset, item: Inspection, z: float) -> Inspection:
     )  # fmt: skip
 
 
-def _decoded(dataset: Dataset, row: int, spectra: Spectra, latents: FloatArray) -> Inspection:
+def _decoded(
+    dataset: Dataset, row: int, spectra: Spectra, latents: FloatArray, norm: float
+) -> Inspection:
     atlas = dataset.atlas
     decoded = atlas.model.decode(latents)
     grid, other = spectra.grid, dataset.second
@@ -145,6 +152,7 @@ def _decoded(dataset: Dataset, row: int, spectra: Spectra, latents: FloatArray) 
         wave_rest=atlas.model.wave_rest,
         decoded=decoded[0],
         latents=latents[0],
+        norm=norm,
         second=None if other is None else other.reconstruct(row, spectra, anew=False),
     )
 

@@ -174,7 +174,6 @@ class SpectrumPanels:
         """Show no object."""
         for source in (self.pixels, self.rest, self.neighbours, self.pins, *self.shading.values()):
             source.data = {name: [] for name in source.data}
-        self.readout.clear()
         self.mark_cuts()
 
     def mark_cuts(self) -> None:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from bokeh.models import ColumnDataSource, CustomJS, Label, Span
 
 from explorer.spectrum.inspection import Inspection
-from explorer.state.state import ExplorerState
 from explorer.theme.inks import Inks
 
 _HIDE_JS = """
 for (const item of [label, ...spans]) item.setv({visible: false}, {sync: false})
 """
-_MOVE_JS = """
+_MOVE_JS = (
+    f"const hide = () => {{{_HIDE_JS}}}"
+    + """
 const {wave, flux, low, high, model, residual} = pixels.data
 const [z, to_observed, norm] = ['z', 'to_observed', 'norm'].map((name) => about.data[name][0])
-const hide = () => {
-  for (const item of [label, ...spans]) item.setv({visible: false}, {sync: false})
-}
-if (wave.length === 0 || z === undefined) { hide(); return }
+if (wave.length === 0) { hide(); return }
 let first = 0, last = wave.length - 1
 while (last - first > 1) {
   const middle = (first + last) >> 1
@@ -48,6 +45,7 @@ label.setv({
 }, {sync: false})
 for (const span of spans) span.setv({location: wave[at], visible: true}, {sync: false})
 """
+)
 """Nothing of it goes to the server (`sync`): it follows the pointer however busy that is."""
 
 
@@ -57,7 +55,7 @@ class Readout:
     Attributes:
         label: The words.
         about: `z`, `norm` (1e-17 erg/s/cm2/Angstrom; NaN = not known) and `to_observed` (what
-            multiplies a wavelength of the axis) of the object shown, one row; none without one.
+            multiplies a wavelength of the axis) of the object shown, in one row.
     """
 
     def __init__(self, figures: list[Any], pixels: ColumnDataSource, inks: Inks) -> None:
@@ -86,25 +84,11 @@ class Readout:
             fig.js_on_event("mousemove", CustomJS(args=args, code=_MOVE_JS))
             fig.js_on_event("mouseleave", CustomJS(args=args, code=_HIDE_JS))
 
-    def show(self, item: Inspection, *, norm: float, factor: float) -> None:
+    def show(self, item: Inspection, factor: float) -> None:
         """Read out an object.
 
         Args:
             item: The object.
-            norm: What its flux was divided by, 1e-17 erg/s/cm2/Angstrom; NaN = not known.
             factor: What its observed wavelengths are multiplied by on the axis.
         """
-        self.about.data = {"z": [item.z], "norm": [norm], "to_observed": [1 / factor]}
-
-    def clear(self) -> None:
-        """Read out nothing."""
-        self.about.data = {name: [] for name in self.about.data}
-
-
-def norm_of(state: ExplorerState, item: Inspection) -> float:
-    """Return what an object's flux was divided by, 1e-17 erg/s/cm2/Angstrom; NaN = not known."""
-    chosen, catalog = state.chosen, state.dataset.catalog
-    if item.row >= 0:
-        return float(catalog["norm"].iloc[item.row]) if "norm" in catalog else np.nan
-    facts = {} if chosen is None or isinstance(chosen, int) else chosen.facts
-    return float(facts.get("norm", np.nan))
+        self.about.data = {"z": [item.z], "norm": [item.norm], "to_observed": [1 / factor]}

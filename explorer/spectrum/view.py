@@ -19,7 +19,6 @@ from explorer.spectrum.limits import flux_limits, is_continuum, residual_limit
 from explorer.spectrum.line_marks import line_positions
 from explorer.spectrum.panels import RESIDUAL_HEIGHT, SpectrumPanels
 from explorer.spectrum.pins import PinBar, pinned_curves
-from explorer.spectrum.readout import norm_of
 from explorer.spectrum.selection_stack import SelectionStack
 from explorer.spectrum.smoothing import Smoothed, smooth, smoothed
 from explorer.spectrum.toolbar import toolbar
@@ -162,7 +161,7 @@ class SpectrumView(pn.viewable.Viewer):
             "residual": drawn.residual.astype(np.float32),
             **({"second": drawn.second.astype(np.float32)} if self._state.dataset.second else {}),
         }  # fmt: skip
-        panels.readout.show(item, norm=norm_of(self._state, item), factor=factor)
+        panels.readout.show(item, factor)
         shift = factor * (1.0 + item.z)
         self.stack.draw(shift=shift, width=width)
         panels.rest.data = {"wave": item.wave_rest * shift, "flux": drawn.decoded}

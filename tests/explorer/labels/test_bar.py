@@ -41,6 +41,14 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Notifications:
 
 
 @pytest.fixture
+def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the bar warns of."""
+    told: list[str] = []
+    monkeypatch.setattr("explorer.labels.pending.warn", told.append)
+    return told
+
+
+@pytest.fixture
 def view(own_atlas: Path, monkeypatch: pytest.MonkeyPatch) -> OutliersView:
     monkeypatch.setattr("explorer.labels.writer.PAUSES", (0.001,))
     view = OutliersView(new_state(own_atlas))
@@ -282,10 +290,8 @@ def test_a_label_appears_in_the_other_sessions(own_atlas: Path) -> None:
 
 
 def test_a_newer_label_by_someone_else_is_not_overruled_unwarned(
-    view: OutliersView, own_atlas: Path, monkeypatch: pytest.MonkeyPatch
+    view: OutliersView, own_atlas: Path, warnings: list[str]
 ) -> None:
-    warnings: list[str] = []
-    monkeypatch.setattr("explorer.labels.pending.warn", warnings.append)
     bar: Any = view.bar
     view.queue.step(1)
     object_id = view._state.selected_id
@@ -305,10 +311,8 @@ def test_a_newer_label_by_someone_else_is_not_overruled_unwarned(
 
 
 def test_a_label_file_that_was_damaged_is_told(
-    view: OutliersView, own_atlas: Path, monkeypatch: pytest.MonkeyPatch
+    view: OutliersView, own_atlas: Path, warnings: list[str]
 ) -> None:
-    warnings: list[str] = []
-    monkeypatch.setattr("explorer.labels.pending.warn", warnings.append)
     bar: Any = view.bar
     view.queue.step(1)
     for name in "123":
